@@ -1,0 +1,39 @@
+"""hybrid-tf: part binary, part full-precision convolutional networks, from training to the device.
+
+Importing this package chooses legacy Keras, which Larq needs, so import it before `tf.keras` is first used.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from hybrid_tf.version import __version__
+
+if "keras" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+    raise ImportError(
+        "Keras 3 is already loaded, and Larq needs legacy Keras: import hybrid_tf before anything that uses Keras, "
+        "or set TF_USE_LEGACY_KERAS=1 in the environment"
+    )
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# TensorFlow takes seconds to import, so a name is loaded when it is first used.
+_WHERE = {
+    "HybridTFError": "errors",
+    "Plan": "plan",
+    "build_model": "models",
+    "network_names": "models",
+    "load_dataset": "data",
+    "load_run": "run",
+    "train": "train",
+    "convert": "converters",
+    "verify": "converters",
+}
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'hybrid_tf' has no attribute '{name}'")
+    return getattr(import_module(f"hybrid_tf.{_WHERE[name]}"), name)

@@ -1,0 +1,70 @@
+"""Files that are either whole or absent: written to a temporary name, flushed, then renamed."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hybrid_tf.errors import HybridTFError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
+
+    The temporary name keeps the suffix of `path`, because Keras chooses a file format by it.
+
+    Raises:
+        HybridTFError: when the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=".tmp-", suffix="".join(path.suffixes[-2:]), delete=False
+        ) as file:
+            temporary = Path(file.name)
+        temporary.chmod(0o644)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise HybridTFError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Writes `content` to `path` atomically. Raises HybridTFError when that is not possible."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes `text` to `path` atomically as UTF-8. Raises HybridTFError when that is not possible."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes `value` to `path` atomically as indented JSON. Raises HybridTFError when that is not possible."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Returns the value stored in the JSON file `path`.
+
+    Raises:
+        HybridTFError: when the file is absent, unreadable or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise HybridTFError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise HybridTFError(f"{path} is not valid JSON ({error}): restore it or make it again") from error

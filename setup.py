@@ -1,0 +1,40 @@
+"""Packaging of hybrid-tf: `pip install .` or, to work on it, `pip install -e .`."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+
+
+def requirements() -> list[str]:
+    lines = (HERE / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def version() -> str:
+    text = (HERE / "hybrid_tf" / "version.py").read_text()
+    return text.split('"')[-2]
+
+
+setup(
+    name="hybrid-tf",
+    version=version(),
+    description="Part binary, part full-precision convolutional networks, from training to the device",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.13",
+    install_requires=requirements(),
+    packages=["hybrid_tf", "hybrid_tf.models", "hybrid_tf.data", "hybrid_tf.analysis", "hybrid_tf.converters"],
+    # The converters stand at the top of the repository but install inside our package: a top-level
+    # module called `converters` would collide with other distributions.
+    package_dir={"hybrid_tf": "hybrid_tf", "hybrid_tf.converters": "converters"},
+    entry_points={"console_scripts": ["hybrid-tf = hybrid_tf.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
