@@ -30,7 +30,7 @@ _WHERE = {
     "convert": "converters",
     "verify": "converters",
 }
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,9 +2,9 @@
 
 This is the only module that knows Larq and the fusion rules of Larq Compute Engine (LCE):
 
-- A convolution is followed by batch norm at once, so that LCE folds the batch norm into it. Activations come *before* a
-  convolution: sign for a binary one, ReLU for a full-precision one. A unit's output is therefore always signed, which is
-  what a binary unit needs, and a ReLU lands behind an addition or a pooling, where TFLite fuses it.
+- A convolution is followed by batch norm at once, so that LCE folds the batch norm into it. Activations come *before*
+  a convolution: sign for a binary one, ReLU for a full-precision one. A unit's output is therefore always signed, which
+  is what a binary unit needs, and a ReLU lands behind an addition or a pooling, where TFLite fuses it.
 - Binary convolutions pad with +1: bits can then be passed on packed, and every LCE kernel supports it.
 - Binary dense layers are valid convolutions: LCE leaves `QuantDense` in float.
 - No explicit padding: the converter gets it wrong for strided convolutions.
@@ -25,10 +25,19 @@ if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
 Tensor = Any  # a symbolic Keras tensor; tf-keras has no public type for it
 
 
-def batch_norm(x: Tensor, name: str, scale: bool = True) -> Tensor:
-    """Batch norm. `scale=False` drops gamma, which means nothing when a sign or a ReLU and a weight layer follow."""
+def batch_norm(x: Tensor, name: str, scale: bool = True, beta: float = 0.0) -> Tensor:
+    """Batch norm with `beta` as its initial shift.
+
+    `scale=False` drops gamma, which means nothing when a sign, or a ReLU and a weight layer, follow.
+    """
     # Momentum 0.9: with sign flips the statistics move too fast for Keras's 0.99.
-    return tf.keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, scale=scale, name=f"{name}_bn")(x)
+    return tf.keras.layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        scale=scale,
+        beta_initializer=tf.keras.initializers.Constant(beta),
+        name=f"{name}_bn",
+    )(x)
 
 
 def relu(x: Tensor) -> Tensor:
@@ -41,14 +50,24 @@ def identity(x: Tensor) -> Tensor:
     return x
 
 
+def max_pool(x: Tensor, size: int = 2, *, name: str, padding: str = "valid") -> Tensor:
+    """Maximum over `size` x `size` pixels, every second one."""
+    return tf.keras.layers.MaxPooling2D(size, 2, padding=padding, name=name)(x)
+
+
+def average_pool(x: Tensor, size: int = 2, *, name: str, padding: str = "valid") -> Tensor:
+    """Mean over `size` x `size` pixels, every second one."""
+    return tf.keras.layers.AveragePooling2D(size, 2, padding=padding, name=name)(x)
+
+
 def full_precision_conv(
-    x: Tensor, filters: int, kernel: int, strides: int = 1, *, name: str, scale: bool = True
+    x: Tensor, filters: int, kernel: int, strides: int = 1, *, name: str, scale: bool = True, beta: float = 0.0
 ) -> Tensor:
     """Convolution and batch norm. `x` [N, H, W, C] gives [N, ceil(H / strides), ceil(W / strides), filters]."""
     x = tf.keras.layers.Conv2D(
         filters, kernel, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )(x)
-    return batch_norm(x, name, scale)
+    return batch_norm(x, name, scale, beta)
 
 
 def _binary_conv2d(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, **options: Any) -> Tensor:
@@ -65,10 +84,12 @@ def _binary_conv2d(x: Tensor, filters: int, kernel: int | tuple[int, int], name:
     )(x)
 
 
-def binary_conv(x: Tensor, filters: int, kernel: int, strides: int = 1, *, name: str, scale: bool = True) -> Tensor:
+def binary_conv(
+    x: Tensor, filters: int, kernel: int, strides: int = 1, *, name: str, scale: bool = True, beta: float = 0.0
+) -> Tensor:
     """Binary convolution and batch norm. Shapes as `full_precision_conv`."""
     x = _binary_conv2d(x, filters, kernel, name, strides=strides, padding="same", pad_values=1.0)
-    return batch_norm(x, name, scale)
+    return batch_norm(x, name, scale, beta)
 
 
 def full_precision_dense(x: Tensor, units: int, *, name: str) -> Tensor:
@@ -112,7 +133,7 @@ def pooled_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str) -> 
     Pooling first lets every input count; a strided 1x1 convolution would drop three in four (Bi-Real Net, 1808.00278).
     """
     if strides > 1:
-        x = tf.keras.layers.AveragePooling2D(strides, padding="same", name=f"{name}_pool")(x)
+        x = average_pool(x, padding="same", name=f"{name}_pool")
     return _shortcut(x, filters, 1, full_precision_conv, name)
 
 
@@ -122,9 +143,11 @@ class Units:
 
     Attributes:
         activate: applied to the input of a convolution, dense layer or block of the stage.
-        conv: `conv(x, filters, kernel, strides, name=, scale=)`.
+        conv: `conv(x, filters, kernel, strides, name=, scale=, beta=)`.
         dense: `dense(x, units, name=)`.
         shortcut: `shortcut(x, filters, strides, name=)`.
+        pool: `pool(x, size, name=, padding=)`, the pooling in front of the stage.
+        pool_beta: initial shift of the batch norm in front of `pool`.
         convs_per_shortcut: how many convolutions of a ResNet block one shortcut goes around: 2, or 1 where every
             convolution has its own; then a VGG stage gets shortcuts too.
     """
@@ -134,11 +157,16 @@ class Units:
     dense: Callable[..., Tensor]
     shortcut: Callable[..., Tensor]
     convs_per_shortcut: int
+    pool: Callable[..., Tensor] = max_pool
+    pool_beta: float = 0.0
 
 
 _FULL_PRECISION = Units(relu, full_precision_conv, full_precision_dense, full_precision_shortcut, 2)
-_XNOR = Units(identity, binary_conv, binary_dense, binary_shortcut, 2)
-_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1)
+# The maximum of four standard normal values is positive 15 times in 16: behind a max pooling, sign gives +1 almost
+# everywhere and a deep network does not train. A shift of -1 puts the median of the maximum at zero, at no cost on the
+# device. Between full-precision shortcuts values are float anyway, and the mean keeps them centred.
+_XNOR = Units(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=-1.0)
+_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1, average_pool)
 
 
 def units_for(plan: Plan, stage: str) -> Units:

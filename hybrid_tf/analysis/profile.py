@@ -39,9 +39,14 @@ class LayerProfile:
         return asdict(self)
 
 
+def weight_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    """Returns the convolutions and dense layers of a Keras or Larq model, those of nested models included."""
+    return [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, WEIGHT_LAYERS)]
+
+
 def profile(model: tf.keras.Model) -> list[LayerProfile]:
-    """Returns a row for each convolution and dense layer of a Keras or Larq model, nested ones included."""
-    return [_row(layer) for layer in model._flatten_layers(include_self=False) if isinstance(layer, WEIGHT_LAYERS)]
+    """Returns a row for each convolution and dense layer of a Keras or Larq model."""
+    return [_row(layer) for layer in weight_layers(model)]
 
 
 def _row(layer: tf.keras.layers.Layer) -> LayerProfile:

@@ -43,16 +43,15 @@ def _layers(spec: Spec, _head: str) -> dict[str, str]:
     return stages
 
 
-def _stem(x: Tensor, channels: int, input_size: int) -> Tensor:
+def _stem(x: Tensor, channels: int, input_size: int, following: Units) -> Tensor:
+    """The first convolution: 3x3, or for ImageNet 7x7 with pooling."""
     if input_size == 32:
         return full_precision_conv(x, channels, 3, name="stem")
-    x = full_precision_conv(x, channels, 7, 2, name="stem")
-    return tf.keras.layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(x)
+    x = full_precision_conv(x, channels, 7, 2, name="stem", beta=following.pool_beta)
+    return following.pool(x, 3, padding="same", name="stem_pool")
 
 
-def _residual(
-    x: Tensor, channels: int, strides: int, units: Units, convs: list[str], shortcut: str
-) -> Tensor:
+def _residual(x: Tensor, channels: int, strides: int, units: Units, convs: list[str], shortcut: str) -> Tensor:
     """The named 3x3 convolutions with one shortcut around them all."""
     x = units.activate(x)
     y = units.conv(x, channels, 3, strides, name=convs[0])
@@ -72,7 +71,7 @@ def _block(x: Tensor, channels: int, strides: int, units: Units, name: str) -> T
 
 def _build(name: str, spec: Spec, setting: Setting) -> tf.keras.Model:
     inputs = tf.keras.Input(setting.input_shape, name="image")
-    x = _stem(inputs, setting.channels(spec.channels[0]), spec.input_size)
+    x = _stem(inputs, setting.channels(spec.channels[0]), spec.input_size, units_for(setting.plan, "1"))
     for stage, (blocks, channels) in enumerate(zip(spec.blocks, spec.channels, strict=True), 1):
         units = units_for(setting.plan, str(stage))
         for block in range(1, blocks + 1):

@@ -1,7 +1,7 @@
 """VGG (Simonyan and Zisserman, arXiv 1409.1556), configurations A, B, D and E, with batch norm.
 
-Batch norm's beta takes the place of the published biases; gamma is left out where it means nothing, so that the trainable
-parameters of the full-precision networks are exactly the published ones.
+Batch norm's beta takes the place of the published biases; gamma is left out where it means nothing, so that the
+trainable parameters of the full-precision networks are exactly the published ones.
 """
 
 from functools import partial
@@ -31,30 +31,35 @@ def _layers(convs: tuple[int, ...], head: str) -> dict[str, str]:
     return stages | ({"head_dense1": "head", "head_dense2": "head"} if head == "paper" else {})
 
 
-def _conv(x: Tensor, channels: int, units: Units, name: str) -> Tensor:
+def _conv(x: Tensor, channels: int, units: Units, name: str, beta: float) -> Tensor:
     """A 3x3 convolution, with a shortcut where every convolution has its own."""
     x = units.activate(x)
     if units.convs_per_shortcut > 1:
-        return units.conv(x, channels, 3, name=name, scale=False)
-    y = units.conv(x, channels, 3, name=name)
+        return units.conv(x, channels, 3, name=name, scale=False, beta=beta)
+    y = units.conv(x, channels, 3, name=name, beta=beta)
     return tf.keras.layers.Add(name=f"{name}_add")([y, units.shortcut(x, channels, name=f"{name}_shortcut")])
 
 
 def _build(name: str, convs: tuple[int, ...], setting: Setting) -> tf.keras.Model:
-    inputs = tf.keras.Input(setting.input_shape, name="image")
-    x = full_precision_conv(inputs, setting.channels(CHANNELS[0]), 3, name="stage1_conv1", scale=False)
+    stages = [units_for(setting.plan, str(stage)) for stage in range(1, len(convs) + 1)]
+    head = units_for(setting.plan, "head") if setting.head == "paper" else stages[-1]
+    x = inputs = tf.keras.Input(setting.input_shape, name="image")
     for stage, (count, channels) in enumerate(zip(convs, CHANNELS, strict=True), 1):
-        units = units_for(setting.plan, str(stage))
-        for conv in range(2 if stage == 1 else 1, count + 1):
-            x = _conv(x, setting.channels(channels), units, f"stage{stage}_conv{conv}")
-        x = tf.keras.layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
+        units, following = stages[stage - 1], [*stages, head][stage]
+        for conv in range(1, count + 1):
+            layer = f"stage{stage}_conv{conv}"
+            beta = following.pool_beta if conv == count else 0.0
+            if layer == "stage1_conv1":
+                x = full_precision_conv(x, setting.channels(channels), 3, name=layer, scale=False, beta=beta)
+            else:
+                x = _conv(x, setting.channels(channels), units, layer, beta)
+        x = following.pool(x, name=f"stage{stage}_pool")
     if setting.head == "paper":
-        units = units_for(setting.plan, "head")
         for dense in (1, 2):
-            x = units.dense(units.activate(x), setting.channels(DENSE_UNITS), name=f"head_dense{dense}")
-        x = flatten(units.activate(x))
+            x = head.dense(head.activate(x), setting.channels(DENSE_UNITS), name=f"head_dense{dense}")
+        x = flatten(head.activate(x))
     else:
-        x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(units.activate(x))
+        x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(head.activate(x))
     outputs = tf.keras.layers.Dense(setting.classes, name="classifier")(x)
     return tf.keras.Model(inputs, outputs, name=name)
 

@@ -1,0 +1,150 @@
+"""How much memory a network's weights take, against its full-precision twin's."""
+
+import io
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import larq
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from hybrid_tf.analysis.profile import FULL_PRECISION_BITS, LayerProfile, profile
+from hybrid_tf.models import build_model, network
+from hybrid_tf.plan import Plan
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a network and the memory of their weights.
+
+    Attributes:
+        network: registered name.
+        plan: the plan's text.
+        input_shape: height, width, channels.
+        classes: outputs.
+        layers: a row for each convolution and dense layer.
+        twin_weights: weights of the same network under `full_precision`.
+        parameters: all parameters, batch norm and biases included: `trainable` and `total`.
+        larq_bits: memory of all parameters as `larq.models.summary` counts it, in bits.
+    """
+
+    network: str
+    plan: str
+    input_shape: tuple[int, int, int]
+    classes: int
+    layers: tuple[LayerProfile, ...]
+    twin_weights: int
+    parameters: dict[str, int]
+    larq_bits: int
+
+    def weights(self, precision: str) -> int:
+        """Returns the number of weights stored as `binary` or `full_precision`."""
+        return sum(row.weights for row in self.layers if row.precision == precision)
+
+    @property
+    def bits(self) -> int:
+        """Memory of the weights, in bits: 1 for a binary weight, 32 for any other (arXiv 1902.00460)."""
+        return sum(row.weights * row.bits for row in self.layers)
+
+    @property
+    def compression(self) -> float:
+        """Memory of the full-precision twin's weights over that of these."""
+        return self.twin_weights * FULL_PRECISION_BITS / self.bits
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the summary as plain JSON values; sizes in bytes."""
+        return {
+            "network": self.network,
+            "plan": self.plan,
+            "input_shape": list(self.input_shape),
+            "classes": self.classes,
+            "weights": {
+                "full_precision": self.weights("full_precision"),
+                "binary": self.weights("binary"),
+                "bytes": self.bits // 8,
+                "full_precision_twin": self.twin_weights,
+            },
+            "compression": round(self.compression, 4),
+            "parameters": self.parameters,
+            "larq_bytes": self.larq_bits // 8,
+            "layers": [row.to_dict() for row in self.layers],
+        }
+
+    def table(self) -> Table:
+        """Returns a table of the layers."""
+        table = Table(title=f"{self.network}, plan {self.plan}, input {'x'.join(map(str, self.input_shape))}")
+        for name in ("layer", "kind", "precision"):
+            table.add_column(name)
+        for name in ("output", "weights", "memory", "MACs"):
+            table.add_column(name, justify="right")
+        for row in self.layers:
+            table.add_row(
+                row.name,
+                row.kind,
+                row.precision,
+                "x".join(map(str, row.output_shape)),
+                f"{row.weights:,}",
+                size(row.weights * row.bits / 8),
+                f"{row.macs:,}",
+                style="cyan" if row.precision == "binary" else "",
+            )
+        return table
+
+    def totals(self) -> str:
+        """Returns the totals as lines of text."""
+        return (
+            f"weights: {self.weights('full_precision'):,} full precision, {self.weights('binary'):,} binary\n"
+            f"memory of the weights: {size(self.bits / 8)}, full-precision twin "
+            f"{size(self.twin_weights * FULL_PRECISION_BITS / 8)}, compression {self.compression:.2f}x"
+        )
+
+
+def size(count: float) -> str:
+    """Returns a number of bytes as text, in units of 1,000."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}" if unit != "bytes" else f"{count:.0f} bytes"
+        count /= 1000
+    return f"{count:,.2f} GB"
+
+
+def summarise(
+    name: str,
+    plan: Plan | str = "residual",
+    *,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    classes: int = 10,
+    width: float = 1.0,
+    head: str | None = None,
+) -> Summary:
+    """Returns the summary of a registered network; arguments and errors as for `hybrid_tf.build_model`."""
+    options = {"input_shape": input_shape, "classes": classes, "width": width, "head": head}
+    with tf.Graph().as_default():  # in a graph, variables take no memory and need no initial values
+        model = build_model(name, plan, **options)
+        twin = model if str(plan) == "full_precision" else build_model(name, "full_precision", **options)
+        return Summary(
+            network=network(name).name,
+            plan=str(plan),
+            input_shape=tuple(input_shape),
+            classes=classes,
+            layers=tuple(profile(model)),
+            twin_weights=sum(row.weights for row in profile(twin)),
+            parameters={
+                "trainable": sum(weight.shape.num_elements() for weight in model.trainable_weights),
+                "total": model.count_params(),
+            },
+            larq_bits=larq.models.ModelProfile(model).memory,
+        )
+
+
+def summary_text(model: tf.keras.Model, summary: Summary) -> str:
+    """Returns `larq.models.summary` of `model` and then our own, as plain text."""
+    text = io.StringIO()
+    with redirect_stdout(text):
+        larq.models.summary(model)
+    console = Console(file=text, width=120)
+    console.print(summary.table())
+    console.print(summary.totals())
+    return text.getvalue()

@@ -1,0 +1,228 @@
+"""The `hybrid-tf` command. Each command is one call of the library; heavy imports happen inside the commands."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hybrid_tf import __version__
+from hybrid_tf.config import Config
+from hybrid_tf.options import given, output_options, run_command, run_folder, setting_options
+from hybrid_tf.quiet import QuietCommand
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+SAMPLES = click.option(
+    "--samples", type=click.IntRange(1), default=256, show_default=True, help="test images to compare Keras and LCE on"
+)
+
+
+class Commands(click.Group):
+    """A group that suggests the nearest command for one that does not exist."""
+
+    command_class = QuietCommand
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click does it, with a suggestion."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.commands, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise click.UsageError(f"unknown command '{name}': {hint}valid: {', '.join(self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__)
+def cli() -> None:
+    r"""Hybrid networks, part binary and part full precision: train, convert, verify.
+
+    \b
+    hybrid-tf train --network resnet20 --plan residual --dataset digits --out runs/first
+    hybrid-tf convert runs/first
+    hybrid-tf predict runs/first/model.tflite photo.png
+    """
+
+
+@cli.command()
+@AS_JSON
+def models(as_json: bool) -> None:
+    r"""List the networks, their stages and their sizes.
+
+    \b
+    Example: hybrid-tf models --json
+    """
+    from hybrid_tf.analysis.summary import summarise
+    from hybrid_tf.models import network, network_names
+    from hybrid_tf.tables import show, table
+
+    found = []
+    for name in network_names():
+        row, side = network(name), network(name).input_size
+        classes = 10 if side == 32 else 1000
+        summary = summarise(name, "full_precision", input_shape=(side, side, 3), classes=classes)
+        found.append(
+            {
+                "name": name,
+                "stages": row.stages(row.heads[0]),
+                "heads": list(row.heads),
+                "input_size": side,
+                "classes": classes,
+                "parameters": summary.parameters["trainable"],
+            }
+        )
+    rows = [
+        [item["name"], ",".join(item["stages"]), item["input_size"], item["classes"], f"{item['parameters']:,}"]
+        for item in found
+    ]
+    columns = ["network", "stages for sections=", "published input", "classes", "parameters"]
+    show(as_json, found, table("networks (full precision, as published)", columns, rows))
+
+
+@cli.command()
+@click.argument("network_or_run", metavar="NETWORK|RUN")
+@click.option("--plan", default="residual", show_default=True, help="see `hybrid-tf train --help`")
+@click.option("--classes", type=int, default=10, show_default=True)
+@click.option("--input-size", type=int, default=32, show_default=True, help="height and width")
+@click.option("--channels", type=int, default=3, show_default=True)
+@click.option("--width", type=float, default=1.0, show_default=True, help="multiplies the channels")
+@click.option("--head", help="VGG only: paper or compact")
+@AS_JSON
+def summary(
+    network_or_run: str,
+    plan: str,
+    classes: int,
+    input_size: int,
+    channels: int,
+    width: float,
+    head: str | None,
+    as_json: bool,
+) -> None:
+    r"""Show the layers of a network, or of a run, and the memory of its weights.
+
+    \b
+    Examples: hybrid-tf summary vgg19 --plan residual --classes 100
+              hybrid-tf summary runs/first --json
+    """
+    from hybrid_tf.analysis.summary import summarise
+    from hybrid_tf.tables import show
+
+    if Path(network_or_run).is_dir():
+        from hybrid_tf.run import load_run
+        from hybrid_tf.train import summarise_run
+
+        found = summarise_run(load_run(network_or_run))
+    else:
+        shape = (input_size, input_size, channels)
+        found = summarise(network_or_run, plan, input_shape=shape, classes=classes, width=width, head=head)
+    show(as_json, found.to_dict(), found.table(), found.totals())
+
+
+@cli.command()
+@setting_options(Config())
+@output_options
+def train(out: Path | None, resume: bool, as_json: bool, **options: Any) -> None:
+    r"""Train a network; leaves a run folder.
+
+    \b
+    Examples: hybrid-tf train --network resnet20 --plan residual --dataset fashion_mnist --epochs 15
+              hybrid-tf train --network vgg11 --head compact --dataset path/to/images --input-size 64 --out runs/mine
+              hybrid-tf train ... --out runs/mine --resume
+    """
+    from hybrid_tf.recipe import show_run
+    from hybrid_tf.train import train as train_run
+
+    config = Config(**given(options))
+    show_run(train_run(config, run_folder(config, out, resume), resume=resume), as_json)
+
+
+@cli.command()
+@click.argument("run_or_file", metavar="RUN|FILE.tflite", type=click.Path(path_type=Path))
+@click.option("--dataset", help="another data set than the run's")
+@AS_JSON
+def evaluate(run_or_file: Path, dataset: str | None, as_json: bool) -> None:
+    r"""Accuracy of a run (Keras) or of a converted file (LCE interpreter) on test images.
+
+    \b
+    Examples: hybrid-tf evaluate runs/first
+              hybrid-tf evaluate model.tflite --dataset fashion_mnist
+    """
+    from hybrid_tf.deploy import evaluate_file, evaluate_run
+    from hybrid_tf.tables import percent, show
+
+    found = (evaluate_run if run_or_file.is_dir() else evaluate_file)(run_or_file, dataset)
+    text = f"{found['dataset']}: {percent(found['accuracy'])} of {found['images']:,} test images right"
+    show(as_json, found, f"{run_or_file}: {text} ({found['engine']})")
+
+
+@cli.command()
+@click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: RUN/model.tflite]")
+@click.option("--dataset", help="real images to verify a Keras model on; a run has its own")
+@SAMPLES
+@AS_JSON
+def convert(run_or_model: Path, output: Path | None, dataset: str | None, samples: int, as_json: bool) -> None:
+    r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
+
+    \b
+    Examples: hybrid-tf convert runs/first
+              hybrid-tf convert model.keras -o model.tflite --dataset cifar10
+    """
+    from hybrid_tf.deploy import convert_model, convert_run
+    from hybrid_tf.tables import show
+
+    if run_or_model.is_dir():
+        conversion, verification = convert_run(run_or_model, output, samples)
+    else:
+        conversion, verification = convert_model(run_or_model, output, dataset, samples)
+    result = {"conversion": conversion.to_dict(), "verification": verification.to_dict()}
+    show(as_json, result, conversion.table(), verification.table())
+
+
+@cli.command()
+@click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
+@click.argument("file", required=False, metavar="[FILE.tflite]", type=click.Path(path_type=Path))
+@click.option("--dataset", help="real images for a Keras model; a run has its own")
+@SAMPLES
+@AS_JSON
+@click.pass_context
+def verify(
+    ctx: click.Context, run_or_model: Path, file: Path | None, dataset: str | None, samples: int, as_json: bool
+) -> None:
+    r"""Compare a converted file with its Keras model on real test images; exit code 1 when they differ.
+
+    \b
+    Example: hybrid-tf verify runs/first runs/first/model.tflite --samples 1000
+    """
+    from hybrid_tf.deploy import verify_file
+    from hybrid_tf.tables import show
+
+    verification = verify_file(run_or_model, file, dataset, samples)
+    show(as_json, verification.to_dict(), verification.table())
+    if not verification.passed:
+        click.echo(f"error: {verification.failure}", err=True)
+        ctx.exit(1)
+
+
+@cli.command()
+@click.argument("run_or_file", metavar="RUN|FILE.tflite", type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(1), default=1, show_default=True, help="classes to list for each image")
+@AS_JSON
+def predict(run_or_file: Path, images: tuple[Path, ...], top: int, as_json: bool) -> None:
+    r"""Classify images with a run or a converted file.
+
+    \b
+    Example: hybrid-tf predict runs/first/model.tflite one.png two.jpg --top 3
+    """
+    from hybrid_tf.deploy import predict_images
+    from hybrid_tf.tables import percent, show, table
+
+    found = predict_images(run_or_file, images, top)
+    rows = [[item["image"], guess["class"], percent(guess["probability"])] for item in found for guess in item["top"]]
+    show(as_json, found, table(str(run_or_file), ["image", "class", "probability"], rows))
+
+
+def main() -> None:
+    """Entry point of the `hybrid-tf` program."""
+    run_command(cli, "hybrid-tf")

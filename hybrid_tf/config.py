@@ -1,0 +1,117 @@
+"""The settings of a training run: one dataclass, read by recipes, the command line and run folders alike."""
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from hybrid_tf.errors import HybridTFError, unknown
+
+DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1}
+OPTIMIZERS = tuple(DEFAULT_LEARNING_RATES)
+SCHEDULES = ("cosine", "step")
+AUGMENTATIONS = ("auto", "none", "crop", "crop-flip", "resized-crop-flip")
+HEADS = ("paper", "compact")
+
+SMOKE_EPOCHS = 2
+SMOKE_IMAGES = 256
+
+
+def _setting(kind: type, default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"kind": kind, "help": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides the numbers of a run. Defaults suit a small network on a small data set."""
+
+    network: str = _setting(str, "resnet20", "network to train, see `hybrid-tf models`")
+    plan: str = _setting(
+        str, "residual", "full_precision, xnor, residual, sections=3,4, residual+sections=3,4, ...+keep=LAYER"
+    )
+    dataset: str = _setting(str, "digits", "digits, a TensorFlow Datasets name, or the path of a folder of images")
+    epochs: int = _setting(int, 20, "passes over the training images")
+    batch_size: int = _setting(int, 64, "images a step")
+    width: float = _setting(float, 1.0, "multiplies the channels of every hidden layer")
+    head: str | None = _setting(str, None, "VGG only: paper (4096-4096-classes) or compact (one dense layer)", HEADS)
+    classes: int | None = _setting(int, None, "outputs of the network; default: the data set's classes")
+    input_size: int | None = _setting(
+        int, None, "height and width that images are resized to; default: the data set's own"
+    )
+    channels: int | None = _setting(int, None, "1 for grey, 3 for RGB images; default: the data set's own")
+    optimizer: str = _setting(str, "adam", "adam, or sgd with Nesterov momentum 0.9", OPTIMIZERS)
+    learning_rate: float | None = _setting(
+        float, None, "learning rate at its highest; default: 0.004 for adam, 0.1 for sgd"
+    )
+    schedule: str = _setting(str, "cosine", "cosine to 0; step: a tenth at 50 % and at 75 %", SCHEDULES)
+    weight_decay: float = _setting(
+        float, 0.0, "decoupled decay of full-precision kernels; binary ones have no scale to decay"
+    )
+    label_smoothing: float = _setting(float, 0.0, "share of the label spread over all classes")
+    augmentation: str = _setting(
+        str, "auto", "what training images go through; auto: the data set's usual", AUGMENTATIONS
+    )
+    validation: float = _setting(float, 0.1, "share of the training images held out to choose the best epoch")
+    seed: int = _setting(int, 0, "decides initial weights, the order of images and their augmentation")
+    smoke: bool = _setting(bool, False, f"{SMOKE_EPOCHS} epochs on {SMOKE_IMAGES} images: does everything work?")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, kind, choices = getattr(self, item.name), item.metadata["kind"], item.metadata["choices"]
+            if value is None and item.default is None:
+                continue
+            kinds = (int, float) if kind is float else kind
+            if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+                raise HybridTFError(f"{option(item.name)} must be of type {kind.__name__}, got {value!r}")
+            if choices and value not in choices:
+                raise unknown(item.name.replace("_", " "), value, choices)
+        rules = {
+            "epochs": self.epochs >= 1,
+            "batch_size": self.batch_size >= 1,
+            "learning_rate": 0 < self.peak_learning_rate < math.inf,
+            "weight_decay": 0 <= self.weight_decay < 1,
+            "label_smoothing": 0 <= self.label_smoothing < 1,
+            "validation": 0 <= self.validation < 0.9,
+            "seed": 0 <= self.seed < 2**31,
+            "input_size": self.input_size is None or self.input_size >= 1,
+            "channels": self.channels in (None, 1, 3),
+        }
+        for name, holds in rules.items():
+            if not holds:
+                raise HybridTFError(f"{option(name)} {getattr(self, name)} is out of range; see --help")
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate at its highest."""
+        return DEFAULT_LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
+
+    @property
+    def run_epochs(self) -> int:
+        """Epochs that are really run: fewer in a smoke run."""
+        return min(self.epochs, SMOKE_EPOCHS) if self.smoke else self.epochs
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings as plain JSON values."""
+        return asdict(self)
+
+    def with_changes(self, **changes: Any) -> "Config":
+        """Returns a copy with some settings changed. Raises HybridTFError as `from_dict` does."""
+        return Config.from_dict(self.to_dict() | changes)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Config":
+        """Returns the settings in `values`, defaults for the rest.
+
+        Raises:
+            HybridTFError: for a setting that does not exist (with the nearest that does), or a value of the wrong type
+                or out of range.
+        """
+        names = [item.name for item in fields(cls)]
+        for name in values:
+            if name not in names:
+                raise unknown("setting", name, names)
+        return cls(**values)
+
+
+def option(name: str) -> str:
+    """Returns how the setting `name` is written on the command line."""
+    return "--" + name.replace("_", "-")

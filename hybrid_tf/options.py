@@ -1,0 +1,92 @@
+"""The command line of training, made from the settings: shared by recipes and `hybrid-tf train`."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hybrid_tf.config import Config, option
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.plan import Plan
+
+RUNS = Path("runs")
+
+
+def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
+    """Returns a decorator that gives a click command an option for each setting, with `defaults` in its help."""
+
+    def decorate(command: Callable) -> Callable:
+        for item in reversed(fields(Config)):
+            default = getattr(defaults, item.name)
+            flag = item.metadata["kind"] is bool
+            text = item.metadata["help"]
+            if default is not None and not flag:
+                text += f"  [default: {default}]"
+            choices = item.metadata["choices"]
+            kind = {} if flag else {"type": item.metadata["kind"], "metavar": "|".join(choices) or None}
+            command = click.option(option(item.name), item.name, is_flag=flag, default=None, help=text, **kind)(command)
+        return command
+
+    return decorate
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings among `options` that the user gave."""
+    return {item.name: options[item.name] for item in fields(Config) if options.get(item.name) is not None}
+
+
+def output_options(command: Callable) -> Callable:
+    """A decorator for the options that say where a run goes: `out`, `resume`, `as_json`."""
+    for decorate in (
+        click.option("--json", "as_json", is_flag=True, help="print the result as JSON"),
+        click.option("--resume", is_flag=True, help="continue the run in --out, or the last one of this name"),
+        click.option("--out", type=click.Path(path_type=Path), help="run folder  [default: runs/NETWORK-PLAN-DATASET]"),
+    ):
+        command = decorate(command)
+    return command
+
+
+def run_folder(config: Config, out: Path | None, resume: bool) -> Path:
+    """Returns where a run goes: `out`, or a folder below `runs/` named after the settings and numbered when taken.
+
+    With `resume` it is the last one of that name.
+    """
+    if out is not None:
+        return out
+    dataset = Path(config.dataset).name if "/" in config.dataset else config.dataset
+    name = f"{config.network}-{Plan.parse(config.plan)}-{dataset}".replace("=", "-").replace(",", "-").replace("+", "-")
+    taken = [folder for folder in _numbered(name) if folder.exists()]
+    if resume and taken:
+        return taken[-1]
+    return next(folder for folder in _numbered(name) if not folder.exists())
+
+
+def _numbered(name: str) -> list[Path]:
+    return [RUNS / name, *(RUNS / f"{name}-{number}" for number in range(2, 1000))]
+
+
+def run_command(command: click.Command, name: str | None = None) -> None:
+    """Runs a click command as a program: a user's mistake ends in one line on standard error and exit code 1 or 2."""
+    try:
+        sys.exit(command.main(prog_name=name, standalone_mode=False))
+    except click.ClickException as error:
+        click.echo(f"error: {_one_line(error.format_message())}", err=True)
+        sys.exit(2)
+    except HybridTFError as error:
+        click.echo(f"error: {_one_line(str(error))}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped; a training run continues with --resume", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)  # the reader, `head` for example, has seen enough
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
+        sys.exit(1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

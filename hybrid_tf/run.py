@@ -1,0 +1,165 @@
+"""A run folder: what one training leaves behind, and all that evaluation, conversion and devices need.
+
+| file | holds |
+|---|---|
+| `config.json` | the settings, and the data set's class names, image shape and normalisation |
+| `summary.txt` | the network by layers: `larq.models.summary` and ours |
+| `history.csv`, `curves.png` | loss and accuracy of each epoch |
+| `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
+| `report.json` | the result, on the test images; it is there when the run is finished |
+| `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
+"""
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from hybrid_tf.config import SMOKE_IMAGES, Config
+from hybrid_tf.data import Dataset, Normalisation, load_dataset
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.files import read_json, write_json
+from hybrid_tf.models import build_model
+
+FORMAT = 1
+CONFIG = "config.json"
+REPORT = "report.json"
+BEST = "best.weights.h5"
+LAST = "last.weights.h5"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run and its folder.
+
+    Attributes:
+        folder: where its files are.
+        config: its settings.
+        class_names: a name for each output of the network.
+        image_shape: height, width, channels.
+        normalisation: what the network's inputs went through.
+    """
+
+    folder: Path
+    config: Config
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    normalisation: Normalisation
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return (self.folder / REPORT).exists()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The content of `report.json`. Raises HybridTFError when the run is not finished."""
+        if not self.finished:
+            raise HybridTFError(f"run {self.folder} is not finished: continue it with --resume")
+        return read_json(self.folder / REPORT)
+
+    def save(self) -> None:
+        """Writes `config.json`. Raises HybridTFError when the folder cannot be written."""
+        write_json(
+            self.folder / CONFIG,
+            {
+                "format": FORMAT,
+                "versions": versions(),
+                "settings": self.config.to_dict(),
+                "class_names": list(self.class_names),
+                "image_shape": list(self.image_shape),
+                "normalisation": self.normalisation.to_dict(),
+            },
+        )
+
+    def build(self, plan: str | None = None) -> tf.keras.Model:
+        """Returns the run's network with fresh weights, under its own plan or another."""
+        config = self.config
+        return build_model(
+            config.network,
+            plan or config.plan,
+            input_shape=self.image_shape,
+            classes=len(self.class_names),
+            width=config.width,
+            head=config.head,
+        )
+
+    def load_model(self, weights: str = BEST) -> tf.keras.Model:
+        """Returns the run's network with the weights of one of its files.
+
+        Raises:
+            HybridTFError: when the file is absent, damaged, or belongs to another network.
+        """
+        model = self.build()
+        load_weights(model, self.folder / weights)
+        return model
+
+    def load_dataset(self) -> Dataset:
+        """Returns the data set the run was trained on, split as it was then. Raises HybridTFError as data sets do."""
+        return dataset_of(self.config)
+
+
+def load_weights(model: tf.keras.Model, path: Path) -> None:
+    """Loads the weights in `path` into `model`.
+
+    Raises:
+        HybridTFError: when the file is absent, damaged, or belongs to another network.
+    """
+    if not path.exists():
+        raise HybridTFError(f"no weights at {path}: the run has not finished an epoch; continue it with --resume")
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise HybridTFError(
+            f"{path} is damaged or belongs to another network ({reason}): restore it from a copy, or train again"
+        ) from error
+
+
+def dataset_of(config: Config) -> Dataset:
+    """Returns the data set that `config` names, in a smoke run only a part of it."""
+    return load_dataset(
+        config.dataset,
+        input_size=None if config.input_size is None else (config.input_size, config.input_size),
+        channels=config.channels,
+        validation=config.validation,
+        seed=config.seed,
+        limit=SMOKE_IMAGES if config.smoke else None,
+    )
+
+
+def load_run(folder: str | Path) -> Run:
+    """Returns the run in `folder`.
+
+    Raises:
+        HybridTFError: when there is none, or its `config.json` is damaged or of a newer version.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        raise HybridTFError(f"{folder} is not a run folder: it has no {CONFIG}; train one with `hybrid-tf train`")
+    stored = read_json(folder / CONFIG)
+    try:
+        if stored["format"] > FORMAT:
+            raise HybridTFError(f"{folder} was written by a newer hybrid-tf: update with `pip install -U hybrid-tf`")
+        return Run(
+            folder=folder,
+            config=Config.from_dict(stored["settings"]),
+            class_names=tuple(stored["class_names"]),
+            image_shape=tuple(stored["image_shape"]),
+            normalisation=Normalisation.from_dict(stored["normalisation"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise HybridTFError(f"{folder / CONFIG} is damaged ({error!r}): restore it or train again") from error
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages that decide a run's numbers."""
+    found = {}
+    for name in ("hybrid-tf", "tensorflow", "tf-keras", "larq", "larq-compute-engine", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

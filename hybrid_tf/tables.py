@@ -1,0 +1,33 @@
+"""Results on standard output: a table for people, JSON for programs."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show(as_json: bool, value: Any, *parts: Table | str) -> None:
+    """Prints `value` as JSON, or the tables and lines that say the same to a person."""
+    if as_json:
+        print(json.dumps(value, indent=2))
+        return
+    console = Console(soft_wrap=True)
+    for part in parts:
+        console.print(part, highlight=False, markup=False)
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
+    """Returns a table; columns whose cells are all numbers or sizes are aligned to the right."""
+    result = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        numeric = all(str(row[index])[:1] in "0123456789-" for row in rows)
+        result.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        result.add_row(*map(str, row))
+    return result
+
+
+def percent(share: float | None) -> str:
+    """Returns a share of 1 as percent with two decimals."""
+    return "-" if share is None else f"{100 * share:.2f} %"
