@@ -47,36 +47,20 @@ def cli() -> None:
 @cli.command()
 @AS_JSON
 def models(as_json: bool) -> None:
-    r"""List the networks, their stages and their sizes.
+    r"""List the networks, and the stages that a plan's `sections=` can name.
 
     \b
     Example: hybrid-tf models --json
     """
-    from hybrid_tf.analysis.summary import summarise
     from hybrid_tf.models import network, network_names
     from hybrid_tf.tables import show, table
 
-    found = []
-    for name in network_names():
-        row, side = network(name), network(name).input_size
-        classes = 10 if side == 32 else 1000
-        summary = summarise(name, "full_precision", input_shape=(side, side, 3), classes=classes)
-        found.append(
-            {
-                "name": name,
-                "stages": row.stages(row.heads[0]),
-                "heads": list(row.heads),
-                "input_size": side,
-                "classes": classes,
-                "parameters": summary.parameters["trainable"],
-            }
-        )
-    rows = [
-        [item["name"], ",".join(item["stages"]), item["input_size"], item["classes"], f"{item['parameters']:,}"]
-        for item in found
+    found = [
+        {"name": row.name, "stages": row.stages(row.heads[0]), "heads": list(row.heads), "input_size": row.input_size}
+        for row in map(network, network_names())
     ]
-    columns = ["network", "stages for sections=", "published input", "classes", "parameters"]
-    show(as_json, found, table("networks (full precision, as published)", columns, rows))
+    rows = [[item["name"], ",".join(item["stages"]), ", ".join(item["heads"]), item["input_size"]] for item in found]
+    show(as_json, found, table("networks", ["network", "stages", "heads", "published input size"], rows))
 
 
 @cli.command()

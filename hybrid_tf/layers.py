@@ -50,14 +50,14 @@ def identity(x: Tensor) -> Tensor:
     return x
 
 
-def max_pool(x: Tensor, size: int = 2, *, name: str, padding: str = "valid") -> Tensor:
-    """Maximum over `size` x `size` pixels, every second one."""
-    return tf.keras.layers.MaxPooling2D(size, 2, padding=padding, name=name)(x)
+def max_pool(x: Tensor, size: int = 2, *, name: str) -> Tensor:
+    """Maximum over `size` x `size` pixels, every second one. Gives [N, ceil(H / 2), ceil(W / 2), C]."""
+    return tf.keras.layers.MaxPooling2D(size, 2, padding="same", name=name)(x)
 
 
-def average_pool(x: Tensor, size: int = 2, *, name: str, padding: str = "valid") -> Tensor:
-    """Mean over `size` x `size` pixels, every second one."""
-    return tf.keras.layers.AveragePooling2D(size, 2, padding=padding, name=name)(x)
+def average_pool(x: Tensor, size: int = 2, *, name: str) -> Tensor:
+    """Mean over `size` x `size` pixels, every second one. Gives [N, ceil(H / 2), ceil(W / 2), C]."""
+    return tf.keras.layers.AveragePooling2D(size, 2, padding="same", name=name)(x)
 
 
 def full_precision_conv(
@@ -133,7 +133,7 @@ def pooled_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str) -> 
     Pooling first lets every input count; a strided 1x1 convolution would drop three in four (Bi-Real Net, 1808.00278).
     """
     if strides > 1:
-        x = average_pool(x, padding="same", name=f"{name}_pool")
+        x = average_pool(x, name=f"{name}_pool")
     return _shortcut(x, filters, 1, full_precision_conv, name)
 
 
@@ -146,7 +146,7 @@ class Units:
         conv: `conv(x, filters, kernel, strides, name=, scale=, beta=)`.
         dense: `dense(x, units, name=)`.
         shortcut: `shortcut(x, filters, strides, name=)`.
-        pool: `pool(x, size, name=, padding=)`, the pooling in front of the stage.
+        pool: `pool(x, size, name=)`, the pooling in front of the stage.
         pool_beta: initial shift of the batch norm in front of `pool`.
         convs_per_shortcut: how many convolutions of a ResNet block one shortcut goes around: 2, or 1 where every
             convolution has its own; then a VGG stage gets shortcuts too.

@@ -16,7 +16,10 @@ RUNS = Path("runs")
 
 
 def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
-    """Returns a decorator that gives a click command an option for each setting, with `defaults` in its help."""
+    """Returns a decorator that gives a click command an option for each setting, with `defaults` in its help.
+
+    `--plan` can be given several times; all but comparisons refuse more than one.
+    """
 
     def decorate(command: Callable) -> Callable:
         for item in reversed(fields(Config)):
@@ -27,15 +30,20 @@ def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
                 text += f"  [default: {default}]"
             choices = item.metadata["choices"]
             kind = {} if flag else {"type": item.metadata["kind"], "metavar": "|".join(choices) or None}
-            command = click.option(option(item.name), item.name, is_flag=flag, default=None, help=text, **kind)(command)
+            kind |= {"multiple": True} if item.name == "plan" else {"default": None}
+            command = click.option(option(item.name), item.name, is_flag=flag, help=text, **kind)(command)
         return command
 
     return decorate
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the settings among `options` that the user gave."""
-    return {item.name: options[item.name] for item in fields(Config) if options.get(item.name) is not None}
+    """Returns the settings among `options` that the user gave. Raises HybridTFError for more than one plan."""
+    found = {item.name: options[item.name] for item in fields(Config) if options.get(item.name) is not None}
+    plans = found.pop("plan", ())
+    if len(plans) > 1:
+        raise HybridTFError("--plan can be given once; recipes/compare_plans.py takes several")
+    return found | ({"plan": plans[0]} if plans else {})
 
 
 def output_options(command: Callable) -> Callable:
@@ -49,7 +57,7 @@ def output_options(command: Callable) -> Callable:
     return command
 
 
-def run_folder(config: Config, out: Path | None, resume: bool) -> Path:
+def run_folder(config: Config, out: Path | None, resume: bool, several_plans: bool = False) -> Path:
     """Returns where a run goes: `out`, or a folder below `runs/` named after the settings and numbered when taken.
 
     With `resume` it is the last one of that name.
@@ -57,7 +65,8 @@ def run_folder(config: Config, out: Path | None, resume: bool) -> Path:
     if out is not None:
         return out
     dataset = Path(config.dataset).name if "/" in config.dataset else config.dataset
-    name = f"{config.network}-{Plan.parse(config.plan)}-{dataset}".replace("=", "-").replace(",", "-").replace("+", "-")
+    plan = "compare" if several_plans else Plan.parse(config.plan).file_name
+    name = f"{config.network}-{plan}-{dataset}"
     taken = [folder for folder in _numbered(name) if folder.exists()]
     if resume and taken:
         return taken[-1]

@@ -14,6 +14,7 @@ Written as text, a plan is one or more terms joined by `+`:
 The first convolution and the last layer are full precision under every plan.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -85,6 +86,11 @@ class Plan:
         if not self.residual and self.sections is None:
             terms.insert(0, "xnor")
         return "+".join(terms)
+
+    @property
+    def file_name(self) -> str:
+        """The plan's text as part of a file name."""
+        return re.sub("[=,+]", "-", str(self))
 
     def is_binary_stage(self, stage: str) -> bool:
         """Returns whether the layers of `stage` are binary, `keep` aside."""

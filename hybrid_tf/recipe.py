@@ -1,6 +1,7 @@
 """What recipes share: a recipe is a difference from the default settings, run from the command line."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run_recipe(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> None:
-    """Runs a recipe as a program.
+    """Runs a recipe as a program that trains one network.
 
     Args:
         doc: the recipe's docstring, shown by `--help`.
@@ -24,29 +25,48 @@ def run_recipe(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Non
         paper: what `--paper` changes.
     """
 
-    def train_one(config: Config, out: Path | None, resume: bool, as_json: bool) -> None:
+    @_command(doc, defaults, paper)
+    def command(use_paper: bool, out: Path | None, resume: bool, as_json: bool, **options: Any) -> None:
         from hybrid_tf.train import train
 
+        config = Config.from_dict(defaults | (paper if use_paper else {}) | given(options))
         show_run(train(config, run_folder(config, out, resume), resume=resume), as_json)
 
-    run_command(recipe_command(doc, defaults, paper, train_one))
+    run_command(command)
 
 
-def recipe_command(
-    doc: str, defaults: dict[str, Any], paper: dict[str, Any], run: Callable[..., None]
-) -> click.Command:
-    """Returns the click command of a recipe; `run(config, out=, resume=, as_json=, ...)` does its work."""
+def run_comparison(doc: str, plans: tuple[str, ...], defaults: dict[str, Any], paper: dict[str, Any]) -> None:
+    """Runs a recipe as a program that trains a network under several plans, `plans` when none is given."""
 
-    @click.command(cls=QuietCommand, help="\b\n" + doc.strip().replace("\n\n", "\n\n\b\n"))
-    @setting_options(Config.from_dict(defaults))
-    @click.option("--paper", is_flag=True, help=f"the paper's setting: {_options_text(paper)}")
-    @output_options
-    def command(**options: Any) -> None:
-        changes = paper if options.pop("paper") else {}
-        config = Config.from_dict(defaults | changes | given(options))
-        run(config, options["out"], options["resume"], options["as_json"])
+    @_command(doc, defaults, paper)
+    def command(
+        use_paper: bool, out: Path | None, resume: bool, as_json: bool, plan: tuple[str, ...], **options: Any
+    ) -> None:
+        from hybrid_tf.compare import FIGURE, compare, rows_table
 
-    return command
+        config = Config.from_dict(defaults | (paper if use_paper else {}) | given(options))
+        folder = run_folder(config, out, resume, several_plans=True)
+        rows = compare(config, list(plan or plans), folder, resume=resume)
+        title = f"{config.network}, {config.dataset}, {config.run_epochs} epochs each"
+        show(as_json, [asdict(row) for row in rows], rows_table(rows, title), f"figure: {folder / FIGURE}")
+
+    run_command(command)
+
+
+def _command(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Callable[[Callable], click.Command]:
+    """Returns a decorator that makes a click command with a recipe's options."""
+    text = "\b\n" + doc.strip().replace("\n\n", "\n\n\b\n")  # \b: click keeps the lines as they are
+
+    def decorate(function: Callable) -> click.Command:
+        for decorate_option in (
+            output_options,
+            click.option("--paper", "use_paper", is_flag=True, help=f"the paper's setting: {_options_text(paper)}"),
+            setting_options(Config.from_dict(defaults)),
+        ):
+            function = decorate_option(function)
+        return click.command(cls=QuietCommand, help=text)(function)
+
+    return decorate
 
 
 def _options_text(settings: dict[str, Any]) -> str:

@@ -12,9 +12,11 @@ def show(as_json: bool, value: Any, *parts: Table | str) -> None:
     if as_json:
         print(json.dumps(value, indent=2))
         return
-    console = Console(soft_wrap=True)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120  # a file or a pipe has no width; 80 would cut names off
     for part in parts:
-        console.print(part, highlight=False, markup=False)
+        console.print(part, highlight=False, markup=False, soft_wrap=isinstance(part, str))
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:

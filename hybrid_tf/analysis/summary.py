@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hybrid_tf.analysis.profile import FULL_PRECISION_BITS, LayerProfile, profile
-from hybrid_tf.models import build_model, network
+from hybrid_tf.models import build_model
 from hybrid_tf.plan import Plan
 
 
@@ -121,22 +121,22 @@ def summarise(
 ) -> Summary:
     """Returns the summary of a registered network; arguments and errors as for `hybrid_tf.build_model`."""
     options = {"input_shape": input_shape, "classes": classes, "width": width, "head": head}
-    with tf.Graph().as_default():  # in a graph, variables take no memory and need no initial values
-        model = build_model(name, plan, **options)
-        twin = model if str(plan) == "full_precision" else build_model(name, "full_precision", **options)
-        return Summary(
-            network=network(name).name,
-            plan=str(plan),
-            input_shape=tuple(input_shape),
-            classes=classes,
-            layers=tuple(profile(model)),
-            twin_weights=sum(row.weights for row in profile(twin)),
-            parameters={
-                "trainable": sum(weight.shape.num_elements() for weight in model.trainable_weights),
-                "total": model.count_params(),
-            },
-            larq_bits=larq.models.ModelProfile(model).memory,
-        )
+    twin = build_model(name, "full_precision", **options)
+    twin_weights = sum(row.weights for row in profile(twin))
+    model = twin if str(plan) == "full_precision" else build_model(name, plan, **options)
+    return Summary(
+        network=name,
+        plan=str(plan),
+        input_shape=tuple(input_shape),
+        classes=classes,
+        layers=tuple(profile(model)),
+        twin_weights=twin_weights,
+        parameters={
+            "trainable": sum(weight.shape.num_elements() for weight in model.trainable_weights),
+            "total": model.count_params(),
+        },
+        larq_bits=larq.models.ModelProfile(model).memory,
+    )
 
 
 def summary_text(model: tf.keras.Model, summary: Summary) -> str:

@@ -1,0 +1,174 @@
+"""From a run or a model to a verified file, and what can be done with either: the calls behind the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hybrid_tf.converters import (
+    Conversion,
+    Metadata,
+    Verification,
+    convert_and_verify,
+    load_keras_model,
+    predict,
+    read_metadata,
+    verify,
+)
+from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.evaluate import evaluate
+from hybrid_tf.run import Run, load_run, versions
+
+FILE = "model.tflite"
+CHUNK = 1024  # images held as float32 at a time
+
+
+def metadata_of(run: Run) -> Metadata:
+    """Returns what a device needs to know about a run's network."""
+    return Metadata(
+        class_names=run.class_names,
+        mean=run.normalisation.mean,
+        std=run.normalisation.std,
+        input_shape=run.image_shape,
+        network=run.config.network,
+        plan=run.config.plan,
+        dataset=run.config.dataset,
+        versions=versions(),
+    )
+
+
+def convert_run(folder: Path, output: Path | None = None, samples: int = 256) -> tuple[Conversion, Verification]:
+    """Converts the best weights of a run and verifies the file on the run's test images.
+
+    Args:
+        folder: the run folder.
+        output: where the file goes; `None` means `model.tflite` in the run folder.
+        samples: test images to verify on, at most all of them.
+
+    Raises:
+        HybridTFError: when the run cannot be loaded, a layer would silently stay float, or the file does not compute
+            what Keras does; no file is left behind then.
+    """
+    run = load_run(folder)
+    images, labels = _test_images(run.load_dataset().test, run.normalisation, samples)
+    return convert_and_verify(run.load_model(), output or run.folder / FILE, metadata_of(run), images, labels)
+
+
+def convert_model(
+    path: Path, output: Path | None = None, dataset: str | None = None, samples: int = 256
+) -> tuple[Conversion, Verification]:
+    """Converts a saved Keras or Larq model and verifies the file, on normal noise when no data set is named.
+
+    Errors as for `convert_run`.
+    """
+    model = load_keras_model(path)
+    images, labels, metadata = _inputs(model, dataset, samples)
+    return convert_and_verify(model, output or path.with_suffix(".tflite"), metadata, images, labels)
+
+
+def verify_file(path: Path, file: Path | None = None, dataset: str | None = None, samples: int = 256) -> Verification:
+    """Compares a converted file with the run or saved model it was made from, on real test images.
+
+    Raises:
+        HybridTFError: when one of them cannot be loaded.
+    """
+    if path.is_dir():
+        run = load_run(path)
+        examples = (load_for(dataset, run.image_shape) if dataset else run.load_dataset()).test
+        images, labels = _test_images(examples, run.normalisation, samples)
+        return verify(run.load_model(), file or path / FILE, images, labels)
+    model = load_keras_model(path)
+    images, labels, _ = _inputs(model, dataset, samples)
+    return verify(model, file or path.with_suffix(".tflite"), images, labels)
+
+
+def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
+    """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
+    run = load_run(folder)
+    data = load_for(dataset, run.image_shape) if dataset else run.load_dataset()
+    _check_classes(data, len(run.class_names))
+    return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
+
+
+def evaluate_file(path: Path, dataset: str | None = None) -> dict[str, Any]:
+    """Returns the accuracy of a converted file in the LCE interpreter, on its data set's test images or another's."""
+    metadata = _required_metadata(path)
+    data = load_for(dataset or metadata.dataset, metadata.input_shape)
+    _check_classes(data, len(metadata.class_names))
+    normalisation = Normalisation(metadata.mean, metadata.std)
+    images, labels = data.test.take(data.test.size)
+    right = 0
+    for start in range(0, len(images), CHUNK):
+        outputs = predict(path, normalisation.apply(images[start : start + CHUNK]))
+        right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
+    return {"dataset": data.name, "engine": "LCE", "accuracy": right / len(images), "images": len(images)}
+
+
+def predict_images(path: Path, images: tuple[Path, ...], top: int = 1) -> list[dict[str, Any]]:
+    """Classifies image files with a run or a converted file.
+
+    Returns:
+        For each image its path and the `top` most probable classes, with probabilities.
+
+    Raises:
+        HybridTFError: when the model or an image cannot be read.
+    """
+    source: Run | Metadata
+    if path.is_dir():
+        source = load_run(path)
+        shape, normalisation = source.image_shape, source.normalisation
+    else:
+        source = _required_metadata(path)
+        shape, normalisation = source.input_shape, Normalisation(source.mean, source.std)
+    inputs = normalisation.apply(np.stack([load_image(image, shape) for image in images]))
+    outputs = source.load_model().predict(inputs, verbose=0) if isinstance(source, Run) else predict(path, inputs)
+    probabilities = tf.nn.softmax(outputs).numpy()
+    return [
+        {
+            "image": str(image),
+            "top": [{"class": source.class_names[i], "probability": float(row[i])} for i in np.argsort(-row)[:top]],
+        }
+        for image, row in zip(images, probabilities, strict=True)
+    ]
+
+
+def load_for(dataset: str, shape: tuple[int, int, int]) -> Dataset:
+    """Returns a data set with its images brought to `shape`: height, width, channels."""
+    return load_dataset(dataset, input_size=shape[:2], channels=shape[2], validation=0.0)
+
+
+def _test_images(examples: Examples, normalisation: Normalisation, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = examples.take(samples)
+    return normalisation.apply(images), labels
+
+
+def _inputs(model: tf.keras.Model, dataset: str | None, samples: int) -> tuple[np.ndarray, np.ndarray | None, Metadata]:
+    """Inputs, labels and metadata for a model that is not one of our runs."""
+    shape = tuple(model.input_shape[1:])
+    empty = {"network": model.name, "plan": "", "input_shape": shape, "versions": versions()}
+    if dataset is None:
+        images = np.random.default_rng(0).standard_normal((samples, *shape), np.float32)
+        return images, None, Metadata(class_names=(), mean=(), std=(), dataset="", **empty)
+    data = load_for(dataset, shape)
+    _check_classes(data, model.output_shape[-1])
+    images, labels = _test_images(data.test, data.normalisation, samples)
+    numbers = data.normalisation
+    metadata = Metadata(class_names=data.class_names, mean=numbers.mean, std=numbers.std, dataset=dataset, **empty)
+    return images, labels, metadata
+
+
+def _required_metadata(path: Path) -> Metadata:
+    metadata = read_metadata(path)
+    if metadata is None or not metadata.class_names:
+        raise HybridTFError(
+            f"{path} does not say which classes and normalisation it has: convert it with `hybrid-tf convert`, "
+            "from a run or with --dataset"
+        )
+    return metadata
+
+
+def _check_classes(data: Dataset, outputs: int) -> None:
+    if len(data.class_names) > outputs:
+        raise HybridTFError(f"data set '{data.name}' has {len(data.class_names)} classes, the network only {outputs}")

@@ -1,0 +1,15 @@
+"""VGG-19 with binary convolutions and dense layers and full-precision shortcuts (arXiv 1902.00460).
+
+  python recipes/vgg19_hybrid.py
+  python recipes/vgg19_hybrid.py --paper
+
+Time and result: TIME.
+"""
+
+from hybrid_tf.recipe import run_recipe
+
+DEFAULTS = {"network": "vgg19", "plan": "residual", "epochs": 8}
+PAPER = {"dataset": "cifar100", "epochs": 200, "batch_size": 128, "augmentation": "crop-flip"}
+
+if __name__ == "__main__":
+    run_recipe(__doc__, DEFAULTS, PAPER)

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from hybrid_tf.analysis.profile import profile
+from hybrid_tf.analysis.summary import summarise
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.layers import is_binary
+from hybrid_tf.models import build_model, network, network_names
+
+PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "classes", "parameters"),
+    [
+        ("resnet20", 32, 10, 272_474),  # 0.27 M in the publication, which rounds
+        ("resnet18", 224, 1000, 11_689_512),
+        ("resnet34", 224, 1000, 21_797_672),
+        ("vgg11", 224, 1000, 132_863_336),
+        ("vgg16", 224, 1000, 138_357_544),
+        ("vgg19", 224, 1000, 143_667_240),
+    ],
+)
+def test_full_precision_networks_have_the_published_parameters(name, size, classes, parameters):
+    summary = summarise(name, "full_precision", input_shape=(size, size, 3), classes=classes)
+    assert summary.parameters["trainable"] == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("resnet20", 0.27), ("resnet32", 0.46), ("resnet44", 0.66), ("resnet56", 0.85)]
+)
+def test_cifar_resnets_have_the_published_weights(name, published):
+    assert round(summarise(name, "full_precision").twin_weights / 1e6, 2) == published
+
+
+@pytest.mark.parametrize(
+    ("plan", "full_precision", "binary", "compression"),
+    [
+        ("full_precision", 39_302_848, 0, 1.0),
+        ("xnor", 411_328, 38_891_520, 24.16),
+        ("residual", 583_360, 38_891_520, 21.85),
+    ],
+)
+def test_vgg19_has_the_weights_of_the_design(plan, full_precision, binary, compression):
+    found = summarise("vgg19", plan, classes=100).to_dict()
+    assert found["weights"]["full_precision"] == full_precision
+    assert found["weights"]["binary"] == binary
+    assert round(found["compression"], 2) == compression
+
+
+def test_compact_head():
+    summary = summarise("vgg19", "residual", classes=100, head="compact")
+    assert summary.twin_weights == 20_070_080
+    assert summary.weights("full_precision") == 1728 + 172_032 + 51_200  # first convolution, shortcuts, classifier
+
+
+@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_makes_its_stages_binary_and_no_others(name, plan):
+    chosen = network(name)
+    model = build_model(name, plan, width=0.25, classes=7, input_shape=(32, 32, 1))
+    assert model.output_shape == (None, 7)
+    binary = {row.name for row in profile(model) if row.precision == "binary"}
+    stages = {"full_precision": (), "residual+sections=2,3": ("2", "3")}.get(plan, chosen.stages(chosen.heads[0]))
+    expected = {layer for layer, stage in chosen.layers(chosen.heads[0]).items() if stage in stages}
+    if plan.startswith("residual"):
+        expected = {layer for layer in expected if not layer.endswith("_shortcut")}
+    assert binary == expected
+
+
+@pytest.mark.parametrize("plan", ["xnor", "residual"])
+def test_a_kept_layer_is_full_precision(plan):
+    model = build_model("vgg11", f"{plan}+keep=stage3_conv2,head_dense1", width=0.125)
+    kept = {"stage3_conv2", "head_dense1", "stage1_conv1", "classifier"}
+    assert kept == {row.name for row in profile(model) if row.precision != "binary" and "shortcut" not in row.name}
+
+
+def test_residual_puts_a_shortcut_around_every_binary_convolution():
+    for name, convs in (("resnet20", 18), ("vgg19", 15)):
+        model = build_model(name, "residual", width=0.25)
+        adds = [layer for layer in model.layers if layer.__class__.__name__ == "Add"]
+        assert len(adds) == convs
+        assert sum(is_binary(layer) for layer in model.layers) == convs + (2 if name == "vgg19" else 0)
+    assert sum(layer.__class__.__name__ == "Add" for layer in build_model("resnet20", "xnor").layers) == 9
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(
+    ("name", "head"), [("resnet20", None), ("resnet18", None), ("vgg11", "paper"), ("vgg11", "compact")]
+)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (45, 61, 4)])
+def test_input_sizes_and_channels(plan, name, head, shape):
+    model = build_model(name, plan, width=0.125, input_shape=shape, classes=3, head=head)
+    assert model(np.zeros((2, *shape), np.float32)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "vgg91"}, "unknown network 'vgg91': did you mean 'vgg19'"),
+        ({"plan": "residul"}, "did you mean 'residual'"),
+        ({"plan": "sections=9"}, "unknown stage '9': valid: 1, 2, 3, 4, 5, head"),
+        ({"head": "paper", "name": "resnet20"}, "unknown head of resnet20 'paper'"),
+        ({"head": "compct"}, "did you mean 'compact'"),
+        ({"input_shape": (27, 32, 3)}, "at least 28x28, got 27x32"),
+        ({"classes": 1}, "at least 2 classes"),
+        ({"width": 0}, "width multiplier"),
+    ],
+)
+def test_wrong_arguments_are_refused(options, message):
+    with pytest.raises(HybridTFError, match=message):
+        build_model(**({"name": "vgg19"} | options))
