@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 def requirements() -> list[str]:
     lines = (HERE / "requirements.txt").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return [line.split("#")[0].strip() for line in lines if line and not line.startswith("#")]
 
 
 def version() -> str:

@@ -25,5 +25,6 @@ def evaluate(model: tf.keras.Model, examples: Examples, normalisation: Normalisa
     if not model.optimizer:
         model.compile(loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     batches = one_hot(examples.batches(BATCH_SIZE, normalisation), model.output_shape[-1])
-    loss, accuracy = model.evaluate(batches, verbose=0)
+    with examples.clear_errors():
+        loss, accuracy = model.evaluate(batches, verbose=0)
     return {"accuracy": accuracy, "loss": loss, "images": examples.size}

@@ -77,7 +77,7 @@ def _binary_conv2d(x: Tensor, filters: int, kernel: int | tuple[int, int], name:
         kernel,
         use_bias=False,
         input_quantizer="ste_sign",
-        kernel_quantizer="magnitude_aware_sign",
+        kernel_quantizer="ste_sign",
         kernel_constraint="weight_clip",
         name=name,
         **options,

@@ -104,7 +104,7 @@ def _fit(run: Run, model: tf.keras.Model, dataset: Dataset) -> Recorder:
     batches, _ = train_batches(dataset, first_epoch=first_epoch, augmentation=augmentation, **sizes)
     classes = len(run.class_names)
     validation = dataset.validation and one_hot(dataset.validation.batches(BATCH_SIZE, run.normalisation), classes)
-    with redirect_stdout(sys.stderr):  # standard output is for results
+    with redirect_stdout(sys.stderr), dataset.train.clear_errors():  # standard output is for results
         model.fit(
             one_hot(batches, classes),
             steps_per_epoch=steps,

@@ -1,0 +1,16 @@
+"""Data sets of images behind one small interface: embedded, from TensorFlow Datasets, or a folder of images."""
+
+from hybrid_tf.data.dataset import AUGMENTATIONS, Dataset, Examples, Normalisation, train_batches
+from hybrid_tf.data.images import load_image
+from hybrid_tf.data.load import dataset_names, load_dataset
+
+__all__ = [
+    "AUGMENTATIONS",
+    "Dataset",
+    "Examples",
+    "Normalisation",
+    "dataset_names",
+    "load_dataset",
+    "load_image",
+    "train_batches",
+]

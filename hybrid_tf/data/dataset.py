@@ -1,0 +1,142 @@
+"""What a data set is: its splits, its classes, its normalisation and its standard augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from hybrid_tf.errors import unknown
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to import
+    import tensorflow as tf
+
+AUGMENTATIONS = ("none", "crop", "crop-flip", "resized-crop-flip")
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """x = (pixel - mean) / std with pixels in 0..255; `mean` and `std` hold one number per channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """Returns `images` [..., C] of pixels in 0..255 as normalised float32 of the same shape."""
+        return (images.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Returns the numbers as plain lists, for JSON."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Sequence[float]]) -> Normalisation:
+        """Returns the normalisation that `to_dict` described."""
+        return cls(tuple(map(float, values["mean"])), tuple(map(float, values["std"])))
+
+    @classmethod
+    def measure(cls, images: Iterable[np.ndarray]) -> Normalisation:
+        """Returns what gives all the uint8 `images` [N,H,W,C], some at a time, mean 0 and deviation 1 per channel."""
+        counts = sum(np.stack([_histogram(some[..., c]) for c in range(some.shape[-1])]) for some in images)
+        levels = np.arange(256)
+        weights = counts / counts.sum(axis=1, keepdims=True)
+        mean = weights @ levels
+        std = np.sqrt((weights * (levels - mean[:, None]) ** 2).sum(axis=1))
+        std[std == 0] = 1.0  # a channel without contrast
+        return cls(tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def _histogram(pixels: np.ndarray) -> np.ndarray:
+    return np.bincount(pixels.ravel(), minlength=256)
+
+
+class Examples(Protocol):
+    """The images and labels of one split, in memory or streamed from disk, in an order that never changes."""
+
+    size: int
+
+    def batches(self, batch_size: int, normalisation: Normalisation) -> tf.data.Dataset:
+        """Returns (float32 [B,H,W,C] normalised, int32 [B]) in the fixed order; the last batch may be smaller."""
+
+    def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the first min(count, size) examples: uint8 [n,H,W,C] and int32 [n]."""
+
+    def shuffled_batches(
+        self,
+        batch_size: int,
+        normalisation: Normalisation,
+        *,
+        seed: int,
+        first_epoch: int,
+        epochs: int,
+        augmentation: str,
+    ) -> tf.data.Dataset:
+        """Returns what `train_batches` describes; its batch size is at most `size`."""
+
+    def clear_errors(self) -> AbstractContextManager[None]:
+        """Within it, a failure to read these examples, e.g. in `model.fit`, is a HybridTFError of one line."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, split for training.
+
+    Attributes:
+        name: what `load_dataset` needs to load it again.
+        class_names: the name of every label, in the order of the labels.
+        image_shape: height, width, channels.
+        normalisation: measured on the training images, or the constants the field agrees on.
+        augmentation: the standard one of this data set, one of AUGMENTATIONS.
+        train: what to train on.
+        validation: the held out part of the training images; None when nothing is held out.
+        test: the test images.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    normalisation: Normalisation
+    augmentation: str
+    train: Examples
+    validation: Examples | None
+    test: Examples
+
+
+def train_batches(
+    dataset: Dataset, *, batch_size: int, seed: int, first_epoch: int, epochs: int, augmentation: str
+) -> tuple[tf.data.Dataset, int]:
+    """Returns the shuffled, augmented training batches of epochs first_epoch..epochs-1 back to back.
+
+    The order and the augmentation of an epoch depend on `seed` and the epoch alone, so that a run resumed at an epoch
+    sees what the unbroken run would have seen.
+
+    Args:
+        dataset: where the images come from.
+        batch_size: images in a step. Images that do not fill a batch are left out of that epoch; a data set smaller
+            than one batch is one step.
+        seed: of order and augmentation.
+        first_epoch: the first epoch, counted from 0.
+        epochs: the number of epochs of the whole run.
+        augmentation: one of AUGMENTATIONS.
+
+    Returns:
+        (float32 [B,H,W,C] normalised, int32 [B]), and the number of steps in one epoch.
+
+    Raises:
+        HybridTFError: when there is no such augmentation.
+    """
+    if augmentation not in AUGMENTATIONS:
+        raise unknown("augmentation", augmentation, AUGMENTATIONS)
+    batch_size = min(batch_size, dataset.train.size)
+    batches = dataset.train.shuffled_batches(
+        batch_size,
+        dataset.normalisation,
+        seed=seed,
+        first_epoch=first_epoch,
+        epochs=epochs,
+        augmentation=augmentation,
+    )
+    return batches, dataset.train.size // batch_size

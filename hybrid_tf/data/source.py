@@ -1,0 +1,35 @@
+"""What a source of data gives before validation images are held out and small data sets are read into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hybrid_tf.data.dataset import Normalisation
+
+if TYPE_CHECKING:
+    from hybrid_tf.data.in_memory import InMemory
+    from hybrid_tf.data.streaming import Streaming
+
+
+@dataclass
+class Source:
+    """The original splits of a data set.
+
+    Attributes:
+        name: what `load_dataset` needs to load it again.
+        class_names: the name of every label, in the order of the labels.
+        image_shape: height, width, channels.
+        augmentation: the standard one, of `dataset.AUGMENTATIONS`.
+        train: all training examples.
+        test: all test examples; None when the data set has none of its own.
+        normalisation: None when it has to be measured.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    augmentation: str
+    train: InMemory | Streaming
+    test: InMemory | Streaming | None
+    normalisation: Normalisation | None = None

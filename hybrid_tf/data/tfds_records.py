@@ -1,0 +1,115 @@
+"""The undecoded examples of one split that TensorFlow Datasets has prepared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+_SHARDS_AT_ONCE = 16
+_SHUFFLED_TOGETHER = 4096  # undecoded examples: for ImageNet about 450 MB
+_EVALUATION_RESIZE = 256 / 224  # the shorter side before the centre crop, as customary for ImageNet
+
+
+@dataclass
+class TfdsRecords:
+    """Examples in the TFRecord shards of one split.
+
+    Attributes:
+        builder: of the prepared data set.
+        split: its name.
+        image_shape: height, width, channels wanted.
+        centre_crop: cut off the longer side's ends (for photographs of any size) instead of changing the ratio.
+        kept: bool [number of examples in the split]: which of them belong to these records.
+    """
+
+    builder: Any
+    split: str
+    image_shape: tuple[int, int, int]
+    centre_crop: bool
+    kept: np.ndarray
+    labels: None = None  # they are inside the records
+
+    @property
+    def size(self) -> int:
+        """The number of examples."""
+        return int(self.kept.sum())
+
+    @property
+    def damage(self) -> str:
+        """What to tell the user when a record cannot be read."""
+        return f"the prepared data set in {self.builder.data_dir} is damaged: delete that folder and run again"
+
+    def select(self, positions: np.ndarray) -> TfdsRecords:
+        """Returns the records at `positions`, in the order of the files, which TFDS has shuffled."""
+        kept = np.zeros_like(self.kept)
+        kept[np.flatnonzero(self.kept)[positions]] = True
+        return replace(self, kept=kept)
+
+    def first(self, count: int) -> TfdsRecords:
+        """Returns the first min(count, size) records: a sample of all, because TFDS has shuffled them."""
+        return replace(self, kept=self.kept & (np.cumsum(self.kept) <= count))
+
+    def read(self, seed: tf.Tensor | None) -> tf.data.Dataset:
+        """Returns tuples of one serialised example: in the order of the files, or shuffled as `seed` [2] says."""
+        lengths = np.array(self._info.shard_lengths)
+        starts = np.cumsum(lengths) - lengths
+        used = np.maximum.reduceat(self.kept, starts)
+        files = tf.constant(np.array([str(path) for path in self._info.filepaths])[used])
+        starts = tf.constant(starts[used], tf.int64)
+        kept = tf.constant(self.kept)
+
+        def records(file: tf.Tensor, start: tf.Tensor) -> tf.data.Dataset:
+            return tf.data.TFRecordDataset(file).enumerate(start).filter(lambda index, _: kept[index])
+
+        if seed is None:
+            shards = tf.data.Dataset.from_tensor_slices((files, starts))
+            return shards.flat_map(records).map(lambda _, record: (record,)).prefetch(tf.data.AUTOTUNE)
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(files)), seed)
+        shards = tf.data.Dataset.from_tensor_slices((tf.gather(files, order), tf.gather(starts, order)))
+        mixed = shards.interleave(
+            records, cycle_length=_SHARDS_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        # Dataset.shuffle depends on TensorFlow's global seed, too; this depends on `seed` alone.
+        windows = mixed.map(lambda _, record: record).batch(_SHUFFLED_TOGETHER).enumerate()
+        shuffled = windows.map(
+            lambda number, window: tf.random.experimental.stateless_shuffle(
+                window, tf.random.experimental.stateless_fold_in(seed, number)
+            )
+        )
+        return shuffled.prefetch(1).unbatch().map(lambda record: (record,))
+
+    def fitted(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the image in `image_shape`, uint8 [H,W,C], and its label, int32."""
+        image, label = self.whole(record)
+        height, width, _ = self.image_shape
+        if self.centre_crop:
+            sides = tf.cast(tf.shape(image)[:2], tf.float32)
+            scale = tf.reduce_max(_EVALUATION_RESIZE * tf.constant([height, width], tf.float32) / sides)
+            sides = tf.cast(tf.round(sides * scale), tf.int32)
+            image = tf.image.resize(image, sides, antialias=True)
+            image = tf.image.crop_to_bounding_box(
+                image, (sides[0] - height) // 2, (sides[1] - width) // 2, height, width
+            )
+        elif image.shape[:2] != (height, width):
+            image = tf.image.resize(image, (height, width), antialias=True)
+        if image.dtype != tf.uint8:
+            image = tf.cast(tf.round(image), tf.uint8)
+        return tf.ensure_shape(image, self.image_shape), label
+
+    def whole(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the image in its own size, uint8 [h,w,C], and its label, int32."""
+        features = self.builder.info.features
+        image_key, label_key = self.builder.info.supervised_keys
+        example = features.deserialize_example(record, decoders={image_key: tfds.decode.SkipDecoding()})
+        channels = self.image_shape[2]
+        image = tf.io.decode_image(example[image_key], channels=channels, expand_animations=False)
+        image = tf.ensure_shape(image, (*features[image_key].shape[:2], channels))
+        return image, tf.cast(example[label_key], tf.int32)
+
+    @property
+    def _info(self) -> Any:
+        return self.builder.info.splits[self.split]
