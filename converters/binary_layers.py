@@ -1,0 +1,81 @@
+"""The quantised Larq layers of a model: which they are, when they are called, and the bits of their kernels."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import larq
+import numpy as np
+import tensorflow as tf
+
+_QUANTIZERS = ("input_quantizer", "kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
+
+
+def layers_of(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    """Returns every layer inside `model`, nested ones included; those that Keras lists come first, in Keras's order."""
+    listed = []
+    for layer in model.layers:
+        listed += [layer, *(layers_of(layer) if isinstance(layer, tf.keras.Model) else ())]
+    others = [module for module in model.submodules if isinstance(module, tf.keras.layers.Layer)]
+    return list(dict.fromkeys(listed + others))
+
+
+def quantizers_of(layer: tf.keras.layers.Layer) -> dict[str, Any]:
+    """Returns the quantizers of `layer` by attribute name; empty for a full-precision layer."""
+    quantizers = {name: getattr(layer, name, None) for name in _QUANTIZERS}
+    return {name: quantizer for name, quantizer in quantizers.items() if quantizer is not None}
+
+
+def quantised_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    """Returns the layers inside `model` that have a quantizer, for their input or for their weights."""
+    return [layer for layer in layers_of(model) if quantizers_of(layer)]
+
+
+@contextlib.contextmanager
+def replaced_inputs(
+    layers: list[tf.keras.layers.Layer], replace: Callable[[tf.keras.layers.Layer, tf.Tensor], tf.Tensor]
+) -> Iterator[None]:
+    """While this lasts, a call of one of `layers` with a tensor gets `replace(layer, tensor)` instead.
+
+    This sees every use of a layer in every kind of model: nested, shared, functional or subclassed. It acts when a
+    model is traced, so what is traced inside keeps it, and nothing else does.
+    """
+
+    def wrap(layer: tf.keras.layers.Layer) -> None:
+        call = layer.call
+
+        def replaced(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
+            return call(replace(layer, inputs), *args, **kwargs)
+
+        layer.call = replaced
+
+    try:
+        for layer in layers:
+            wrap(layer)
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+
+
+def quantised_kernel(layer: tf.keras.layers.Layer) -> np.ndarray:
+    """Returns the kernel of a Larq convolution as the forward pass uses it, [height, width, channels in, out]."""
+    with larq.context.quantized_scope(True):
+        return tf.convert_to_tensor(layer.kernel).numpy()
+
+
+def packed_kernel(layer: tf.keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the signs of a binary convolution's kernel as LCE stores them, and those of the negated kernel.
+
+    Each is int32 [channels out, height, width, ceil(channels in / 32)]; bit c % 32 of word c // 32 is 1 where the
+    weight of input channel c is negative. The bits that fill up the last word are 0 in both.
+    """
+    negative = np.moveaxis(quantised_kernel(layer) < 0, -1, 0)
+    return _packed(negative), _packed(~negative)
+
+
+def _packed(bits: np.ndarray) -> np.ndarray:
+    filler = -bits.shape[-1] % 32
+    bits = np.pad(bits, [(0, 0)] * (bits.ndim - 1) + [(0, filler)])
+    # packbits keeps the order of the axes in memory, and view needs the last one contiguous.
+    return np.ascontiguousarray(np.packbits(bits, axis=-1, bitorder="little")).view("<i4")

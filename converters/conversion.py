@@ -1,0 +1,103 @@
+"""Keras model to Larq Compute Engine file: refuses what would silently stay in float, and proves that nothing did."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hybrid_tf.converters.flatbuffer import parse_tflite
+from hybrid_tf.converters.lce import convert_function
+from hybrid_tf.converters.matching import check_ops, match_layers
+from hybrid_tf.converters.metadata import METADATA_NAME, Metadata
+from hybrid_tf.converters.rewrite import add_metadata
+from hybrid_tf.converters.rules import check_layers, check_padding
+from hybrid_tf.converters.tracing import image_shape, trace_model
+from hybrid_tf.converters.verification import Verification, verify
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.files import write_bytes
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        binary_layers: binary convolutions in it; a layer that is used twice counts twice.
+        ops: how often each operator occurs, the most frequent first.
+    """
+
+    path: Path
+    bytes: int
+    binary_layers: int
+    ops: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def convert(model: tf.keras.Model, path: str | Path, metadata: Metadata | None = None) -> Conversion:
+    """Converts a Keras model into a Larq Compute Engine file, replacing an older one at `path`.
+
+    Every layer with binary weights and a binary input is in the file as a binary convolution, with every bit as in the
+    model, or there is no file. The numbers are not compared: that is what `convert_and_verify` adds.
+
+    Args:
+        model: functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
+        path: of the file.
+        metadata: stored in the file. Without it, or where its input shape is empty, what the model says is stored.
+
+    Raises:
+        HybridTFError: when a layer cannot be binary in the file, the converter fails, or the file cannot be written.
+    """
+    content, conversion = _converted(model, Path(path), metadata)
+    write_bytes(path, content)
+    return conversion
+
+
+def convert_and_verify(
+    model: tf.keras.Model,
+    path: str | Path,
+    metadata: Metadata | None,
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> tuple[Conversion, Verification]:
+    """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
+
+    Args:
+        model: as for `convert`.
+        path: as for `convert`.
+        metadata: as for `convert`.
+        images: as for `verify`.
+        labels: as for `verify`.
+
+    Raises:
+        HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an
+            older one stays as it was.
+    """
+    content, conversion = _converted(model, Path(path), metadata)
+    verification = verify(model, content, images, labels)
+    if not verification.passed:
+        raise HybridTFError(f"{path} was not written: {verification.failure}")
+    write_bytes(path, content)
+    return conversion, verification
+
+
+def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None) -> tuple[bytes, Conversion]:
+    shape = image_shape(model)
+    metadata = metadata or Metadata()
+    if metadata.input_shape and tuple(metadata.input_shape) != shape:
+        raise HybridTFError(f"the metadata gives images of {metadata.input_shape}, but the model takes {shape}")
+    check_layers(model)
+    traced = trace_model(model)
+    check_padding(traced.function.graph)
+    content = convert_function(traced.function, model.variables)
+    content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
+    file = parse_tflite(content, path)
+    match_layers(file, traced.calls)
+    check_ops(file, bool(traced.calls))
+    return content, Conversion(path, len(content), len(traced.calls), file.op_counts())

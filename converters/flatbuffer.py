@@ -1,0 +1,222 @@
+"""Reads a TensorFlow Lite file without TensorFlow. Every offset is checked: a damaged file is an error, not a crash.
+
+Field numbers are those of tensorflow/lite/schema/schema.fbs; the layout is that of https://flatbuffers.dev/internals/.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from hybrid_tf.converters.builtin_ops import CUSTOM, builtin_op_name
+from hybrid_tf.errors import HybridTFError
+
+_T = TypeVar("_T")
+_IDENTIFIER = b"TFL3"
+# enum TensorType, in order from 0.
+_TENSOR_TYPES = """
+    FLOAT32 FLOAT16 INT32 UINT8 INT64 STRING BOOL INT16 COMPLEX64 INT8 FLOAT64 COMPLEX128 UINT64 RESOURCE VARIANT UINT32
+    UINT16 INT4 BFLOAT16
+""".split()  # noqa: SIM905
+
+
+class _DamagedError(Exception):
+    """An offset or a value that cannot be."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a file: its name, its shape, its type as the schema spells it, and the number of its buffer."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    buffer: int
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of a file. Inputs and outputs are tensor numbers; -1 stands for an input that is absent."""
+
+    name: str
+    is_custom: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TFLiteFile:
+    """What a file holds.
+
+    Attributes:
+        tensors: of the network.
+        operators: in the order in which they run; a custom operator goes by its own name, e.g. `LceBconv2d`.
+        inputs, outputs: tensor numbers.
+        buffers: the bytes of every buffer; empty for tensors computed at run time.
+        metadata: name to content.
+    """
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    buffers: tuple[memoryview, ...]
+    metadata: dict[str, bytes]
+
+    def op_counts(self) -> dict[str, int]:
+        """Returns how often each operator occurs, the most frequent first."""
+        return dict(Counter(operator.name for operator in self.operators).most_common())
+
+    def constant(self, tensor: int, dtype: type) -> np.ndarray:
+        """Returns the content of constant tensor `tensor` as an array of its shape.
+
+        Raises:
+            HybridTFError: when the file holds more or less than that.
+        """
+        spec = self.tensors[tensor]
+        content = self.buffers[spec.buffer]
+        if len(content) != np.prod(spec.shape, dtype=np.int64) * np.dtype(dtype).itemsize:
+            raise HybridTFError(
+                f"tensor '{spec.name}' of shape {spec.shape} holds {len(content)} bytes: copy the file again"
+            )
+        return np.frombuffer(content, dtype).reshape(spec.shape)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Returns the content of the file `path`. Raises HybridTFError when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise HybridTFError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def parse_tflite(content: bytes, name: str | Path) -> TFLiteFile:
+    """Returns what a TensorFlow Lite file holds.
+
+    Args:
+        content: the whole file.
+        name: what to call it in an error.
+
+    Raises:
+        HybridTFError: when it is no TensorFlow Lite file, is cut off or damaged, or holds more than one subgraph.
+    """
+    if content[4:8] != _IDENTIFIER:
+        what = "is empty" if not content else "is not a TensorFlow Lite file"
+        raise HybridTFError(f"{name} {what}: make it with `hybrid-tf convert`")
+    try:
+        return _parse(content, name)
+    except (_DamagedError, struct.error, UnicodeDecodeError) as error:
+        raise HybridTFError(f"{name} is cut off or damaged ({error}): copy or convert it again") from error
+
+
+class _Table:
+    """A flatbuffer table at `position`; every read is bounds-checked."""
+
+    def __init__(self, data: memoryview, position: int) -> None:
+        self._data = data
+        self._position = position
+        self._vtable = position - _read(data, "<i", position)
+        self._vtable_bytes = _read(data, "<H", self._vtable)
+
+    def _field(self, number: int) -> int:
+        """Returns the position of a field, or 0 when the field is absent and has its default."""
+        entry = 4 + 2 * number
+        if entry + 2 > self._vtable_bytes:
+            return 0
+        offset = _read(self._data, "<H", self._vtable + entry)
+        return self._position + offset if offset else 0
+
+    def scalar(self, number: int, kind: str) -> int:
+        """Returns an integer field; its default is 0."""
+        position = self._field(number)
+        return _read(self._data, kind, position) if position else 0
+
+    def _vector(self, number: int, item_bytes: int) -> tuple[int, int]:
+        """Returns the position of a vector's first item, and the number of items."""
+        position = self._field(number)
+        if not position:
+            return 0, 0
+        position += _read(self._data, "<I", position)
+        length = _read(self._data, "<I", position)
+        if position + 4 + length * item_bytes > len(self._data):
+            raise _DamagedError("a vector reaches past the end of the file")
+        return position + 4, length
+
+    def bytes(self, number: int) -> memoryview:
+        """Returns a field of bytes, or a string."""
+        position, length = self._vector(number, 1)
+        return self._data[position : position + length]
+
+    def text(self, number: int) -> str:
+        """Returns a string field."""
+        return bytes(self.bytes(number)).decode()
+
+    def integers(self, number: int) -> tuple[int, ...]:
+        """Returns a field of int32."""
+        position, length = self._vector(number, 4)
+        return struct.unpack_from(f"<{length}i", self._data, position)
+
+    def tables(self, number: int, read: Callable[["_Table"], _T]) -> tuple[_T, ...]:
+        """Returns `read(table)` of every table in a field."""
+        position, length = self._vector(number, 4)
+        items = (position + 4 * index for index in range(length))
+        return tuple(read(_Table(self._data, item + _read(self._data, "<I", item))) for item in items)
+
+
+def _read(data: memoryview, kind: str, position: int) -> int:
+    if position < 0:
+        raise _DamagedError("an offset points before the file")
+    return struct.unpack_from(kind, data, position)[0]
+
+
+def _parse(content: bytes, name: str | Path) -> TFLiteFile:
+    data = memoryview(content)
+    model = _Table(data, _read(data, "<I", 0))
+    codes = model.tables(1, _read_code)
+    buffers = model.tables(4, lambda table: table.bytes(0))
+    graphs = model.tables(2, lambda table: table)
+    if len(graphs) != 1:
+        raise HybridTFError(f"{name} has {len(graphs)} subgraphs, so loops or branches: use a network without them")
+    graph = graphs[0]
+    tensors = graph.tables(0, _read_tensor)
+    _check_numbers("buffer", (tensor.buffer for tensor in tensors), len(buffers))
+    operators = graph.tables(3, lambda table: _read_operator(table, codes))
+    for operator in operators:
+        _check_numbers("tensor", (number for number in operator.inputs if number != -1), len(tensors))
+        _check_numbers("tensor", operator.outputs, len(tensors))
+    inputs, outputs = graph.integers(1), graph.integers(2)
+    _check_numbers("tensor", (*inputs, *outputs), len(tensors))
+    metadata = model.tables(6, lambda table: (table.text(0), table.scalar(1, "<I")))
+    _check_numbers("buffer", (number for _, number in metadata), len(buffers))
+    return TFLiteFile(
+        tensors, operators, inputs, outputs, buffers, {name: bytes(buffers[number]) for name, number in metadata}
+    )
+
+
+def _check_numbers(kind: str, numbers: Iterable[int], count: int) -> None:
+    for number in numbers:
+        if not 0 <= number < count:
+            raise _DamagedError(f"{kind} {number} does not exist")
+
+
+def _read_code(table: _Table) -> tuple[str, bool]:
+    # Codes above 127 did not fit the first version's byte; the schema says to take the larger of the two fields.
+    code = max(table.scalar(0, "<b"), table.scalar(3, "<i"))
+    return (table.text(1), True) if code == CUSTOM else (builtin_op_name(code), False)
+
+
+def _read_tensor(table: _Table) -> Tensor:
+    kind = table.scalar(1, "<b")
+    if not 0 <= kind < len(_TENSOR_TYPES):
+        raise _DamagedError(f"unknown tensor type {kind}")
+    return Tensor(table.text(3), table.integers(0), _TENSOR_TYPES[kind], table.scalar(2, "<I"))
+
+
+def _read_operator(table: _Table, codes: tuple[tuple[str, bool], ...]) -> Operator:
+    code = table.scalar(0, "<I")
+    _check_numbers("operator code", [code], len(codes))
+    return Operator(*codes[code], table.integers(1), table.integers(2))

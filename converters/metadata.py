@@ -1,0 +1,88 @@
+"""What a device needs besides the network: stored in the file itself, as JSON, under the name `hybrid_tf`."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hybrid_tf.converters.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.errors import HybridTFError
+
+METADATA_NAME = "hybrid_tf"
+_PACKAGES = ("hybrid-tf", "tensorflow", "larq", "larq-compute-engine")
+
+
+def current_versions() -> dict[str, str]:
+    """Returns the versions of hybrid-tf, TensorFlow, Larq and Larq Compute Engine that are installed."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "unknown"
+    return versions
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a device needs besides the network.
+
+    Attributes:
+        class_names: the name of each output, in order; empty when unknown.
+        mean, std: per channel: the network's input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
+        input_shape: height, width and channels of an image; empty when unknown.
+        network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
+        versions: of hybrid-tf, tensorflow, larq and larq-compute-engine, where the file was made.
+    """
+
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    network: str = ""
+    plan: str = ""
+    dataset: str = ""
+    versions: dict[str, str] = field(default_factory=current_versions)
+
+    def to_json(self) -> str:
+        """Returns the metadata as one JSON object."""
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Metadata":
+        """Returns the metadata `to_json` wrote. Keys of a later version are ignored, absent ones get their default.
+
+        Raises:
+            HybridTFError: when the text is no JSON object or a value has the wrong type.
+        """
+        try:
+            values = json.loads(text)
+            if not isinstance(values, dict):
+                raise TypeError("not an object")
+            return cls(
+                class_names=_tuple(values, "class_names", str),
+                mean=_tuple(values, "mean", float),
+                std=_tuple(values, "std", float),
+                input_shape=_tuple(values, "input_shape", int),
+                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
+                versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
+
+
+def _tuple(values: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
+    return tuple(kind(value) for value in values.get(key, ()))
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """Returns the metadata of a converted file. TensorFlow is not needed for this.
+
+    Raises:
+        HybridTFError: when the file cannot be read, is damaged, or holds no metadata of hybrid-tf.
+    """
+    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
+    if content is None:
+        raise HybridTFError(f"{path} holds no hybrid-tf metadata: make it with `hybrid-tf convert`")
+    return Metadata.from_json(content)

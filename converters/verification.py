@@ -1,0 +1,225 @@
+"""Compares a converted file with the Keras model it was made from, on real images.
+
+A binary network is a step function: where the input of a binary layer is zero but for rounding, Keras and LCE may take
+different signs, both rightly, and the scores then differ visibly. In a deep network that happens for most images, so
+comparing scores alone proves little. Hence the comparison is made in two parts, each of them exact:
+
+1. The signs. LCE is asked for the bits that enter each of its binary convolutions. Where they differ from the signs in
+   Keras, the number in Keras must be zero but for rounding.
+2. The scores, with the signs that LCE took put in place of those of Keras, so that both compute the same step.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hybrid_tf.converters.binary_layers import quantised_layers, replaced_inputs
+from hybrid_tf.converters.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.converters.interpreter import Interpreter
+from hybrid_tf.converters.matching import match_layers
+from hybrid_tf.converters.progress import with_progress
+from hybrid_tf.converters.rewrite import add_outputs
+from hybrid_tf.converters.tracing import check_images, image_shape, trace_model
+from hybrid_tf.errors import HybridTFError
+
+# Of the largest score. Networks of 20 to 110 layers, 32x32 to 224x224, with random weights, stayed below 3e-6.
+TOLERANCE = 1e-4
+# Of the root mean square of a layer's input for one image. The same networks stayed below 2e-6, whether their kernels
+# were magnitude-aware or plain signs.
+SIGN_TOLERANCE = 1e-5
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a file compares with its Keras model.
+
+    Attributes:
+        images: how many were compared.
+        max_abs_difference: largest difference between a score of the file and that of Keras with the same signs.
+        max_rel_difference: the same, divided by the largest score of Keras, in magnitude, over all images.
+        images_with_other_signs: on how many images LCE took a sign that Keras did not.
+        largest_other_sign: the largest magnitude in Keras of a number whose sign LCE took differently, divided by the
+            root mean square of all inputs of that layer for that image; 0 when there is none.
+        top1_agreement: share of images to which the file and Keras, each with its own signs, give the same class.
+        keras_accuracy, file_accuracy: top-1, each with its own signs; None without labels.
+        finite: whether every score of both was a finite number.
+    """
+
+    images: int
+    max_abs_difference: float
+    max_rel_difference: float
+    images_with_other_signs: int
+    largest_other_sign: float
+    top1_agreement: float
+    keras_accuracy: float | None
+    file_accuracy: float | None
+    finite: bool
+
+    @property
+    def failure(self) -> str | None:
+        """Why the file does not compute what the model does, as one sentence; None when it does."""
+        if not self.finite:
+            return f"scores on the {self.images} images are not all finite numbers: the weights have diverged"
+        if not self.largest_other_sign <= SIGN_TOLERANCE:  # so that NaN fails
+            return (
+                f"the file takes the wrong sign of a layer's input: in Keras it is {self.largest_other_sign:.1e} of "
+                f"the layer's root mean square away from zero, and rounding explains {SIGN_TOLERANCE:.0e}"
+            )
+        if self.max_rel_difference > TOLERANCE:
+            return (
+                f"the scores differ by {self.max_rel_difference:.1e} of the largest score, and rounding explains "
+                f"{TOLERANCE:.0e}"
+            )
+        return None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file computes what the model does."""
+        return self.failure is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields, `passed` and `failure` as JSON values."""
+        return {**asdict(self), "passed": self.passed, "failure": self.failure}
+
+
+def verify(
+    model: tf.keras.Model,
+    file: str | Path | bytes,
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    progress: str = "verifying",
+) -> Verification:
+    """Compares a converted file with the Keras model it was made from.
+
+    Args:
+        model: from images [N, H, W, C] to scores [N, classes].
+        file: path or content of the file.
+        images: float32 [N, H, W, C], normalised as the network was trained. Take real ones: random images use a network
+            in a way that training never did.
+        labels: class numbers [N].
+        progress: what to write beside the progress bar.
+
+    Raises:
+        HybridTFError: when the images do not fit the model, the file cannot be run, or it is of another model.
+    """
+    shape = image_shape(model)
+    check_images(images, shape, f"model '{model.name}'")
+    if labels is not None and np.shape(labels) != (len(images),):
+        raise HybridTFError(f"{len(images)} images need labels of shape ({len(images)},), got {np.shape(labels)}")
+    content = file if isinstance(file, bytes) else read_bytes(file)
+    interpreter = Interpreter(file)
+    traced = trace_model(model)
+    classes = traced.function.structured_outputs["scores"].shape[1]
+    if (interpreter.input_shape, interpreter.classes) != (shape, classes):
+        raise HybridTFError(
+            f"{interpreter.name} turns images of {interpreter.input_shape} into {interpreter.classes} scores, and "
+            f"model '{model.name}' {shape} into {classes}: it is of another model"
+        )
+    parsed = parse_tflite(content, interpreter.name)
+    bits = [op.inputs[0] for op in match_layers(parsed, traced.calls)]
+    packed = sorted(set(bits))
+    interpreter = Interpreter(add_outputs(content, packed))
+    keras = _keras(model, shape)
+    keras_with = _keras_with_signs(model, shape, [parsed.tensors[tensor].shape for tensor in bits])
+
+    rows = []
+    for start in with_progress(range(0, len(images), _BATCH), progress):
+        batch = images[start : start + _BATCH]
+        scores, *signs = interpreter.outputs(batch)
+        batch = tf.constant(batch)
+        same, *other_signs = keras_with(batch, [tf.constant(signs[packed.index(tensor)]) for tensor in bits])
+        rows.append([scores, *(tensor.numpy() for tensor in (keras(batch), same, *other_signs))])
+    return _summary(*map(np.concatenate, zip(*rows, strict=True)), labels)
+
+
+def _keras(model: tf.keras.Model, shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from images [N, H, W, C] to the scores [N, classes] of `model`."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape))])
+    def run(images: tf.Tensor) -> tf.Tensor:
+        return _scores(model, images)
+
+    return run.get_concrete_function()
+
+
+def _scores(model: tf.keras.Model, images: tf.Tensor) -> tf.Tensor:
+    # GPUs round the factors of float32 products to 10 bits (TensorFloat-32), far above the tolerances here.
+    with tf.device("/CPU:0"):
+        return tf.nest.flatten(model(images, training=False))[0]
+
+
+def _keras_with_signs(
+    model: tf.keras.Model, shape: tuple[int, ...], packed_shapes: list[tuple[int, ...]]
+) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """Returns a function that runs `model` with the signs it is given instead of those of its binary layers' inputs.
+
+    The function takes images [N, H, W, C] and, for each call of a binary layer, the packed signs of its input. It
+    returns the scores [N, classes] and, for each image, how many signs it changed, and the largest number that it
+    changed the sign of, over the root mean square of the layer's input.
+    """
+    specs = [tf.TensorSpec((None, *packed[1:]), tf.int32) for packed in packed_shapes]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape)), specs])
+    def run(images: tf.Tensor, packed: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        remaining = iter(packed)
+        none = tf.zeros(tf.shape(images)[:1])
+        counts, largest = [none], [none]
+
+        def replace(layer: tf.keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
+            signs = _unpacked(next(remaining), inputs.shape[-1])
+            for values, value in zip((counts, largest), _changed(inputs, signs), strict=True):
+                values.append(value)
+            return signs
+
+        with replaced_inputs(quantised_layers(model), replace):
+            scores = _scores(model, images)
+        return scores, tf.add_n(counts), tf.reduce_max(tf.stack(largest), axis=0)
+
+    return run.get_concrete_function()
+
+
+def _unpacked(packed: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns the signs +1 and -1, [N, H, W, channels], of int32 words [N, H, W, ceil(channels / 32)]; bit 1 is -1."""
+    bits = tf.bitwise.bitwise_and(tf.bitwise.right_shift(packed[..., tf.newaxis], tf.range(32)), 1)
+    shape = tf.shape(packed)
+    bits = tf.reshape(bits, tf.concat([shape[:3], [shape[3] * 32]], axis=0))[..., :channels]
+    return tf.ensure_shape(1.0 - 2.0 * tf.cast(bits, tf.float32), (None, *packed.shape[1:3], channels))
+
+
+def _changed(inputs: tf.Tensor, signs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns, per image, how many of `inputs` have another sign in `signs`, and the largest over their mean square."""
+    changed, axes = tf.not_equal(inputs < 0, signs < 0), (1, 2, 3)
+    largest = tf.reduce_max(tf.where(changed, tf.abs(inputs), 0.0), axes)
+    rms = tf.sqrt(tf.reduce_mean(tf.square(inputs), axes))
+    return tf.reduce_sum(tf.cast(changed, tf.float32), axes), tf.math.divide_no_nan(largest, rms)
+
+
+def _summary(
+    scores: np.ndarray,
+    keras: np.ndarray,
+    same: np.ndarray,
+    other_signs: np.ndarray,
+    largest_other: np.ndarray,
+    labels: np.ndarray | None,
+) -> Verification:
+    """Sums up scores [N, classes] of the file, of Keras and of Keras with the file's signs, and the signs [N]."""
+    finite = bool(np.isfinite(scores).all() and np.isfinite(keras).all() and np.isfinite(same).all())
+    difference = float(np.abs(scores - same).max()) if finite else 0.0
+    largest = float(np.abs(same).max()) if finite else 0.0
+    classes, keras_classes = scores.argmax(axis=1), keras.argmax(axis=1)
+    return Verification(
+        images=len(scores),
+        max_abs_difference=difference,
+        max_rel_difference=difference / largest if largest else difference,
+        images_with_other_signs=int(np.count_nonzero(other_signs)),
+        largest_other_sign=float(largest_other.max()) if finite else 0.0,
+        top1_agreement=float(np.mean(classes == keras_classes)),
+        keras_accuracy=None if labels is None else float(np.mean(keras_classes == labels)),
+        file_accuracy=None if labels is None else float(np.mean(classes == labels)),
+        finite=finite,
+    )
