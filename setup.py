@@ -1,5 +1,6 @@
 """Packaging of hybrid-tf: `pip install .` or, to work on it, `pip install -e .`."""
 
+import re
 from pathlib import Path
 
 from setuptools import setup
@@ -14,7 +15,7 @@ def requirements() -> list[str]:
 
 def version() -> str:
     text = (HERE / "hybrid_tf" / "version.py").read_text()
-    return text.split('"')[-2]
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
 
 
 setup(

@@ -9,8 +9,8 @@ import h5py
 import larq  # noqa: F401  its layers and quantizers register themselves with Keras
 import tensorflow as tf
 
-from hybrid_tf.converters.silence import silenced
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.quiet import silenced
 
 # A file names the Python modules its classes come from, and Keras imports them.
 _TRUSTED_MODULES = ("keras", "tf_keras", "larq", "hybrid_tf", "builtins")

@@ -4,8 +4,8 @@ import tempfile
 
 import tensorflow as tf
 
-from hybrid_tf.converters.silence import silenced
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.quiet import silenced
 
 with silenced():
     import larq_compute_engine

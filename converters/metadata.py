@@ -2,26 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from hybrid_tf.converters.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.version import versions
 
 METADATA_NAME = "hybrid_tf"
-_PACKAGES = ("hybrid-tf", "tensorflow", "larq", "larq-compute-engine")
-
-
-def current_versions() -> dict[str, str]:
-    """Returns the versions of hybrid-tf, TensorFlow, Larq and Larq Compute Engine that are installed."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "unknown"
-    return versions
 
 
 @dataclass(frozen=True)
@@ -33,7 +21,7 @@ class Metadata:
         mean, std: per channel: the network's input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
         input_shape: height, width and channels of an image; empty when unknown.
         network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
-        versions: of hybrid-tf, tensorflow, larq and larq-compute-engine, where the file was made.
+        versions: of hybrid-tf and the packages it was made with.
     """
 
     class_names: tuple[str, ...] = ()
@@ -43,7 +31,7 @@ class Metadata:
     network: str = ""
     plan: str = ""
     dataset: str = ""
-    versions: dict[str, str] = field(default_factory=current_versions)
+    versions: dict[str, str] = field(default_factory=versions)
 
     def to_json(self) -> str:
         """Returns the metadata as one JSON object."""

@@ -2,14 +2,18 @@
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hybrid_tf import __version__
 from hybrid_tf.config import Config
-from hybrid_tf.options import given, output_options, run_command, run_folder, setting_options
-from hybrid_tf.quiet import QuietCommand
+from hybrid_tf.options import QuietCommand, given, output_options, run_command, run_folder, setting_options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hybrid_tf.converters import Conversion, Verification
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 SAMPLES = click.option(
@@ -160,7 +164,7 @@ def convert(run_or_model: Path, output: Path | None, dataset: str | None, sample
     else:
         conversion, verification = convert_model(run_or_model, output, dataset, samples)
     result = {"conversion": conversion.to_dict(), "verification": verification.to_dict()}
-    show(as_json, result, conversion.table(), verification.table())
+    show(as_json, result, _conversion_table(conversion), _verification_table(verification))
 
 
 @cli.command()
@@ -182,7 +186,7 @@ def verify(
     from hybrid_tf.tables import show
 
     verification = verify_file(run_or_model, file, dataset, samples)
-    show(as_json, verification.to_dict(), verification.table())
+    show(as_json, verification.to_dict(), _verification_table(verification))
     if not verification.passed:
         click.echo(f"error: {verification.failure}", err=True)
         ctx.exit(1)
@@ -205,6 +209,30 @@ def predict(run_or_file: Path, images: tuple[Path, ...], top: int, as_json: bool
     found = predict_images(run_or_file, images, top)
     rows = [[item["image"], guess["class"], percent(guess["probability"])] for item in found for guess in item["top"]]
     show(as_json, found, table(str(run_or_file), ["image", "class", "probability"], rows))
+
+
+def _conversion_table(conversion: "Conversion") -> "Table":
+    from hybrid_tf.tables import table
+
+    ops = ", ".join(f"{count} {name}" for name, count in conversion.ops.items())
+    rows = [["size", f"{conversion.bytes:,} bytes"], ["binary layers", conversion.binary_layers], ["operators", ops]]
+    return table(str(conversion.path), ["file", ""], rows)
+
+
+def _verification_table(verification: "Verification") -> "Table":
+    from hybrid_tf.tables import percent, table
+
+    found = verification
+    rows = [
+        ["images compared", f"{found.images:,}"],
+        ["accuracy of Keras", percent(found.keras_accuracy)],
+        ["accuracy of the file", percent(found.file_accuracy)],
+        ["same class", percent(found.top1_agreement)],
+        ["largest difference of a score", f"{found.max_abs_difference:.1e}"],
+        ["... of the largest score", f"{found.max_rel_difference:.1e}"],
+        ["images with a sign of zero but for rounding", f"{found.images_with_other_signs:,}"],
+    ]
+    return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
 
 
 def main() -> None:

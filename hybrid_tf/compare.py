@@ -82,7 +82,7 @@ def row_of(run: Run, twin_bytes: int, samples: int) -> Row:
         run=str(run.folder),
         keras_accuracy=report["test_accuracy"],
         file_accuracy=verification.file_accuracy,
-        agreement=verification.agreement,
+        agreement=verification.top1_agreement,
         weight_bytes=report["weights"]["bytes"],
         compression=report["compression"],
         file_bytes=conversion.bytes,

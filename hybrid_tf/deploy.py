@@ -8,18 +8,18 @@ import tensorflow as tf
 
 from hybrid_tf.converters import (
     Conversion,
+    Interpreter,
     Metadata,
     Verification,
     convert_and_verify,
     load_keras_model,
-    predict,
     read_metadata,
     verify,
 )
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import evaluate
-from hybrid_tf.run import Run, load_run, versions
+from hybrid_tf.run import Run, load_run
 
 FILE = "model.tflite"
 CHUNK = 1024  # images held as float32 at a time
@@ -35,7 +35,6 @@ def metadata_of(run: Run) -> Metadata:
         network=run.config.network,
         plan=run.config.plan,
         dataset=run.config.dataset,
-        versions=versions(),
     )
 
 
@@ -99,9 +98,10 @@ def evaluate_file(path: Path, dataset: str | None = None) -> dict[str, Any]:
     _check_classes(data, len(metadata.class_names))
     normalisation = Normalisation(metadata.mean, metadata.std)
     images, labels = data.test.take(data.test.size)
-    right = 0
+    interpreter, right = Interpreter(path), 0
     for start in range(0, len(images), CHUNK):
-        outputs = predict(path, normalisation.apply(images[start : start + CHUNK]))
+        inputs = normalisation.apply(images[start : start + CHUNK])
+        outputs = interpreter.predict(inputs, progress=f"image {start:,} of {len(images):,}")
         right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
     return {"dataset": data.name, "engine": "LCE", "accuracy": right / len(images), "images": len(images)}
 
@@ -118,12 +118,13 @@ def predict_images(path: Path, images: tuple[Path, ...], top: int = 1) -> list[d
     source: Run | Metadata
     if path.is_dir():
         source = load_run(path)
-        shape, normalisation = source.image_shape, source.normalisation
+        shape, normalisation, scores = source.image_shape, source.normalisation, source.load_model()
     else:
         source = _required_metadata(path)
         shape, normalisation = source.input_shape, Normalisation(source.mean, source.std)
+        scores = Interpreter(path).predict
     inputs = normalisation.apply(np.stack([load_image(image, shape) for image in images]))
-    outputs = source.load_model().predict(inputs, verbose=0) if isinstance(source, Run) else predict(path, inputs)
+    outputs = np.asarray(scores(inputs))
     probabilities = tf.nn.softmax(outputs).numpy()
     return [
         {
@@ -147,21 +148,19 @@ def _test_images(examples: Examples, normalisation: Normalisation, samples: int)
 def _inputs(model: tf.keras.Model, dataset: str | None, samples: int) -> tuple[np.ndarray, np.ndarray | None, Metadata]:
     """Inputs, labels and metadata for a model that is not one of our runs."""
     shape = tuple(model.input_shape[1:])
-    empty = {"network": model.name, "plan": "", "input_shape": shape, "versions": versions()}
     if dataset is None:
         images = np.random.default_rng(0).standard_normal((samples, *shape), np.float32)
-        return images, None, Metadata(class_names=(), mean=(), std=(), dataset="", **empty)
+        return images, None, Metadata(network=model.name)
     data = load_for(dataset, shape)
     _check_classes(data, model.output_shape[-1])
     images, labels = _test_images(data.test, data.normalisation, samples)
     numbers = data.normalisation
-    metadata = Metadata(class_names=data.class_names, mean=numbers.mean, std=numbers.std, dataset=dataset, **empty)
-    return images, labels, metadata
+    return images, labels, Metadata(data.class_names, numbers.mean, numbers.std, network=model.name, dataset=dataset)
 
 
 def _required_metadata(path: Path) -> Metadata:
     metadata = read_metadata(path)
-    if metadata is None or not metadata.class_names:
+    if not metadata.class_names:
         raise HybridTFError(
             f"{path} does not say which classes and normalisation it has: convert it with `hybrid-tf convert`, "
             "from a run or with --dataset"

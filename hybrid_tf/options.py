@@ -11,8 +11,22 @@ import click
 from hybrid_tf.config import Config, option
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.plan import Plan
+from hybrid_tf.quiet import silenced
 
 RUNS = Path("runs")
+
+
+class QuietCommand(click.Command):
+    """A command that loads TensorFlow, without its start-up messages, once its options are read: `--help` is fast."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, with TensorFlow loaded."""
+        with silenced():  # no environment variable turns these messages off
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        tf.get_logger().setLevel("ERROR")
+        return super().invoke(ctx)
 
 
 def setting_options(defaults: Config) -> Callable[[Callable], Callable]:

@@ -1,42 +1,46 @@
-"""Loading TensorFlow without its start-up messages, which no environment variable turns off."""
+"""Keeps the chatter of TensorFlow and the converter off the terminal, and hands it over when something went wrong."""
 
+import contextlib
+import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import click
+import warnings
+from collections.abc import Callable, Iterator
 
 
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Holds back what is written to file descriptor 2, also by C++ code; an exception prints it after all."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+@contextlib.contextmanager
+def silenced() -> Iterator[Callable[[], str]]:
+    """Collects what C++ libraries write to stdout and stderr; drops Python's warnings and log lines.
+
+    It works on the process's file descriptors, so it also holds back what other threads print meanwhile.
+
+    Yields:
+        A function that returns what was written so far.
+    """
+    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
+        for descriptor in (1, 2):
+            stack.enter_context(_redirected(descriptor, sink.fileno()))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)
+        yield lambda: os.pread(sink.fileno(), os.fstat(sink.fileno()).st_size, 0).decode(errors="replace")
 
 
-class QuietCommand(click.Command):
-    """A command that loads TensorFlow quietly once its options are read, so that `--help` stays fast."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click does it, with TensorFlow loaded."""
-        with quiet_stderr():
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-            tf.get_logger().setLevel("ERROR")
-        return super().invoke(ctx)
+@contextlib.contextmanager
+def _redirected(descriptor: int, target: int) -> Iterator[None]:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.flush()  # what was printed before must not end up in the sink
+    try:
+        saved = os.dup(descriptor)
+    except OSError:  # closed, as in a daemon
+        yield
+        return
+    os.dup2(target, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)

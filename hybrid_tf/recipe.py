@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hybrid_tf.config import Config
-from hybrid_tf.options import given, output_options, run_command, run_folder, setting_options
-from hybrid_tf.quiet import QuietCommand
+from hybrid_tf.options import QuietCommand, given, output_options, run_command, run_folder, setting_options
 from hybrid_tf.tables import percent, show, table
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@
 """
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from hybrid_tf.data import Dataset, Normalisation, load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import read_json, write_json
 from hybrid_tf.models import build_model
+from hybrid_tf.version import versions
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -152,14 +152,3 @@ def load_run(folder: str | Path) -> Run:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise HybridTFError(f"{folder / CONFIG} is damaged ({error!r}): restore it or train again") from error
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of the packages that decide a run's numbers."""
-    found = {}
-    for name in ("hybrid-tf", "tensorflow", "tf-keras", "larq", "larq-compute-engine", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from hybrid_tf.config import Config
-from hybrid_tf.options import run_command
-from hybrid_tf.quiet import QuietCommand
+from hybrid_tf.options import QuietCommand, run_command
 
 RUN = Path("runs/demo")
 SETTINGS = Config(network="vgg19", plan="residual", dataset="digits", epochs=8)

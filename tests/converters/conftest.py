@@ -1,4 +1,3 @@
-import hybrid_tf  # noqa: F401 # isort: skip  (chooses legacy Keras, so before anything that uses Keras)
 import pytest
 from small_networks import residual_network
 
