@@ -8,7 +8,7 @@ Time and result: TIME.
 
 from hybrid_tf.recipe import run_recipe
 
-DEFAULTS = {"network": "vgg19", "plan": "residual", "epochs": 8}
+DEFAULTS = {"network": "vgg19", "plan": "residual", "epochs": 6, "learning_rate": 0.002}
 PAPER = {"dataset": "cifar100", "epochs": 200, "batch_size": 128, "augmentation": "crop-flip"}
 
 if __name__ == "__main__":

@@ -48,3 +48,10 @@ def test_the_file_computes_what_keras_does(name, plan, tmp_path):
     assert np.array_equal(scores[equal].argmax(axis=1), keras[equal].argmax(axis=1))
     if plan == "full_precision":
         assert np.all(equal)
+
+
+def test_a_hybrid_vgg19_is_a_twentieth_of_the_full_precision_file(tmp_path):
+    sizes = {}
+    for plan in ("full_precision", "residual"):
+        sizes[plan] = convert(build_model("vgg19", plan, classes=100), tmp_path / f"{plan}.tflite").bytes
+    assert sizes["full_precision"] / sizes["residual"] >= 21.4

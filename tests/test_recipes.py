@@ -1,0 +1,60 @@
+"""Each recipe is run as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+TRAINING = sorted(path.name for path in RECIPES.glob("*_hybrid.py"))
+
+
+def _recipe(name, *arguments, folder):
+    command = [sys.executable, str(RECIPES / name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_a_smoke_run(name, tmp_path):
+    done = _recipe(name, "--smoke", "--width", "0.125", "--seed", "2", "--out", "here", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["dataset"] == "digits"
+    assert result["seed"] == 2
+    assert result["weights"]["binary"] > 0
+    assert (tmp_path / "here" / "best.weights.h5").exists()
+
+
+@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "demo.py"])
+def test_help_shows_the_command(name, tmp_path):
+    text = _recipe(name, "--help", folder=tmp_path).stdout
+    assert f"python recipes/{name}" in text or "make demo" in text
+    assert "Error" not in text
+
+
+def test_the_papers_setting_needs_its_data_set(tmp_path):
+    done = _recipe("vgg19_hybrid.py", "--paper", "--epochs", "0", folder=tmp_path)
+    assert done.stderr == "error: --epochs 0 is out of range; see --help\n"
+    help_text = " ".join(_recipe("vgg19_hybrid.py", "--help", folder=tmp_path).stdout.split())
+    assert "--dataset cifar100 --epochs 200" in help_text
+
+
+def test_plans_are_compared(tmp_path):
+    plans = ["--plan", "full_precision", "--plan", "residual"]
+    arguments = ["--smoke", "--width", "0.5", *plans, "--out", "compared"]
+    done = _recipe("compare_plans.py", *arguments, "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["plan"] for row in rows] == ["full_precision", "residual"]
+    assert rows[0]["file_ratio"] == 1.0  # its own twin: the same file but for the metadata
+    assert rows[1]["file_ratio"] > 5
+    assert rows[1]["agreement"] > 0.95
+    assert json.loads((tmp_path / "compared" / "compare.json").read_text()) == rows
+    assert (tmp_path / "compared" / "compare.png").stat().st_size > 5000
+    again = _recipe("compare_plans.py", *arguments, "--resume", folder=tmp_path)
+    assert again.returncode == 0
+    assert "ratio" in again.stdout
+    refused = _recipe("compare_plans.py", *arguments, folder=tmp_path)
+    assert "already holds a run" in refused.stderr
