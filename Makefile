@@ -3,20 +3,33 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint clean
+# Debian packages that some tests need: real images that PyPI does not have.
+DEBIAN_PACKAGES := dataset-fashion-mnist
+
+.PHONY: setup system demo test lint clean
 
 setup: $(VENV)/installed
 
 $(VENV)/installed: requirements.txt requirements-dev.txt setup.py hybrid_tf/version.py
 	$(PYTHON) -c 'import sys; sys.exit("hybrid-tf needs Python 3.10 to 3.12: make PYTHON=python3.11 $(MAKECMDGOALS)" if not (3, 10) <= sys.version_info < (3, 13) else 0)'
+	@echo "installing into $(VENV): one to three minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	touch $@
 
+# As root on Debian this installs what is missing; elsewhere it says which tests will be skipped and how to enable them.
+system:
+	@missing=""; for package in $(DEBIAN_PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
+	else echo "tests that need$$missing are skipped; to enable them: sudo apt-get install$$missing"; fi
+
 demo: setup
 	$(BIN)/python recipes/demo.py
 
-test: setup
+test: setup system
 	$(BIN)/python -m pytest
 
 lint: setup

@@ -30,8 +30,9 @@ class Row:
         plan: its text.
         run: the run folder.
         keras_accuracy: top-1 of the Keras model on all test images, 0 to 1.
-        file_accuracy: top-1 of the `.tflite` on the images it was verified on.
+        file_accuracy: top-1 of the `.tflite` on the first test images.
         agreement: share of those images to which both give the same class.
+        compared: their number.
         weight_bytes: memory of the weights.
         compression: of the weights, against the full-precision twin.
         file_bytes: size of the `.tflite`.
@@ -44,6 +45,7 @@ class Row:
     keras_accuracy: float
     file_accuracy: float
     agreement: float
+    compared: int
     weight_bytes: int
     compression: float
     file_bytes: int
@@ -51,7 +53,7 @@ class Row:
     file_ratio: float
 
 
-def compare(config: Config, plans: list[str], folder: Path, *, resume: bool = False, samples: int = 256) -> list[Row]:
+def compare(config: Config, plans: list[str], folder: Path, *, resume: bool = False, samples: int = 1000) -> list[Row]:
     """Trains, converts and verifies a network under each of `plans`; writes `compare.json` and `compare.png`.
 
     Args:
@@ -86,6 +88,7 @@ def row_of(run: Run, twin_bytes: int, samples: int) -> Row:
         keras_accuracy=report["test_accuracy"],
         file_accuracy=verification.file_accuracy,
         agreement=verification.top1_agreement,
+        compared=verification.images,
         weight_bytes=report["weights"]["bytes"],
         compression=report["compression"],
         file_bytes=conversion.bytes,
@@ -107,6 +110,7 @@ def twin_file_bytes(run: Run) -> int:
 
 def rows_table(rows: list[Row], title: str) -> Table:
     """Returns the rows as a table: accuracies, share of images with the same class, file sizes in bytes."""
+    title = f"{title}; .tflite compared on {rows[0].compared:,} test images"
     columns = ["plan", "Keras", ".tflite", "same class", "weights", "compression", "file", "full precision", "ratio"]
     cells = [
         [
@@ -128,19 +132,13 @@ def rows_table(rows: list[Row], title: str) -> Table:
 def _plot(path: Path, rows: list[Row], title: str) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for row in rows:
-        axes.scatter(row.weight_bytes / 1000, 100 * row.keras_accuracy, s=50)
-        axes.annotate(
-            row.plan,
-            (row.weight_bytes / 1000, 100 * row.keras_accuracy),
-            textcoords="offset points",
-            xytext=(6, 4),
-            fontsize=9,
-        )
+        axes.scatter(row.weight_bytes / 1000, 100 * row.keras_accuracy, s=70, label=row.plan)
     axes.set(xscale="log", xlabel="memory of the weights (kB)", ylabel="test accuracy (%)", title=title)
-    axes.margins(x=0.3, y=0.15)
+    axes.margins(0.15)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     axes.grid(alpha=0.3)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -24,7 +24,7 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     result = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         numeric = all(str(row[index])[:1] in "0123456789-" for row in rows)
-        result.add_column(column, justify="right" if numeric else "left")
+        result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         result.add_row(*map(str, row))
     return result
