@@ -26,7 +26,7 @@ _WHERE = {
     "network_names": "models",
     "load_dataset": "data",
     "load_run": "run",
-    "train": "train",
+    "train": "training",
     "convert": "converters",
     "verify": "converters",
 }

@@ -97,7 +97,7 @@ def summary(
 
     if Path(network_or_run).is_dir():
         from hybrid_tf.run import load_run
-        from hybrid_tf.train import summarise_run
+        from hybrid_tf.training import summarise_run
 
         found = summarise_run(load_run(network_or_run))
     else:
@@ -118,7 +118,7 @@ def train(out: Path | None, resume: bool, as_json: bool, **options: Any) -> None
               hybrid-tf train ... --out runs/mine --resume
     """
     from hybrid_tf.recipe import show_run
-    from hybrid_tf.train import train as train_run
+    from hybrid_tf.training import train as train_run
 
     config = Config(**given(options))
     show_run(train_run(config, run_folder(config, out, resume), resume=resume), as_json)

@@ -16,7 +16,7 @@ from hybrid_tf.files import atomic_path, write_json
 from hybrid_tf.plan import FULL_PRECISION, Plan
 from hybrid_tf.run import Run
 from hybrid_tf.tables import percent, table
-from hybrid_tf.train import train
+from hybrid_tf.training import train
 
 TABLE = "compare.json"
 FIGURE = "compare.png"

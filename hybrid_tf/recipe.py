@@ -26,7 +26,7 @@ def run_recipe(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Non
 
     @_command(doc, defaults, paper)
     def command(use_paper: bool, out: Path | None, resume: bool, as_json: bool, **options: Any) -> None:
-        from hybrid_tf.train import train
+        from hybrid_tf.training import train
 
         config = Config.from_dict(defaults | (paper if use_paper else {}) | given(options))
         show_run(train(config, run_folder(config, out, resume), resume=resume), as_json)

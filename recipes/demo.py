@@ -20,7 +20,7 @@ def demo(out: Path) -> None:
     """Trains, converts, verifies and prints the table."""
     from hybrid_tf.compare import row_of, rows_table, twin_file_bytes
     from hybrid_tf.tables import show
-    from hybrid_tf.train import train
+    from hybrid_tf.training import train
 
     click.echo("training a hybrid VGG-19 on 1,437 handwritten digits", err=True)
     run = train(SETTINGS, out, resume=True)

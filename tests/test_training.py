@@ -12,7 +12,7 @@ from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import read_json
 from hybrid_tf.run import BEST, load_run
-from hybrid_tf.train import train
+from hybrid_tf.training import train
 
 SMALL = {"network": "resnet20", "width": 0.5, "epochs": 4, "batch_size": 32, "seed": 3}
 ARGUMENTS = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
