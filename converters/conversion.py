@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.converters.flatbuffer import parse_tflite
+from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.converters.lce import convert_function
 from hybrid_tf.converters.matching import check_ops, match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Metadata

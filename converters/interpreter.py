@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.converters.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.converters.lce import larq_compute_engine
 from hybrid_tf.converters.matching import LCE_OPS
 from hybrid_tf.converters.progress import with_progress

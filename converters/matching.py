@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import packed_kernel
-from hybrid_tf.converters.flatbuffer import Operator, TFLiteFile
+from hybrid_tf.flatbuffer import Operator, TFLiteFile
 from hybrid_tf.errors import HybridTFError
 
 BINARY_CONVOLUTION = "LceBconv2d"

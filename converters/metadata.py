@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_tf.converters.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.version import versions
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import quantised_layers, replaced_inputs
-from hybrid_tf.converters.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.converters.interpreter import Interpreter
 from hybrid_tf.converters.matching import match_layers
 from hybrid_tf.converters.progress import with_progress

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from hybrid_tf.converters.builtin_ops import CUSTOM, builtin_op_name
+from hybrid_tf.builtin_ops import CUSTOM, builtin_op_name
 from hybrid_tf.errors import HybridTFError
 
 _T = TypeVar("_T")

@@ -5,7 +5,7 @@
 
 Run bare, it trains on digits of 64x64 pixels, at half width. `--paper` needs ImageNet, which is downloaded by hand.
 
-Time and result: TIME.
+Time and result on two cores: 1 minute, 97.8 % of the test digits.
 """
 
 from hybrid_tf.recipe import run_recipe

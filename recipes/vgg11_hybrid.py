@@ -3,7 +3,7 @@
   python recipes/vgg11_hybrid.py
   python recipes/vgg11_hybrid.py --dataset path/to/images --input-size 64
 
-Time and result: TIME.
+Time and result on two cores: 1 minute, 99.2 % of the test digits.
 """
 
 from hybrid_tf.recipe import run_recipe

@@ -5,7 +5,7 @@ import pytest
 from small_networks import random_images, randomise
 
 from hybrid_tf.converters import Interpreter, convert, verify
-from hybrid_tf.converters.flatbuffer import parse_tflite
+from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.layers import is_binary
 from hybrid_tf.models import build_model, network_names
 
