@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.converters.lce import convert_function
 from hybrid_tf.converters.matching import check_ops, match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Metadata
@@ -17,6 +16,7 @@ from hybrid_tf.converters.tracing import image_shape, trace_model
 from hybrid_tf.converters.verification import Verification, verify
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_bytes
+from hybrid_tf.flatbuffer import parse_tflite
 
 
 @dataclass(frozen=True)

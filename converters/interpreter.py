@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.converters.lce import larq_compute_engine
 from hybrid_tf.converters.matching import LCE_OPS
 from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.converters.tracing import check_images
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.quiet import silenced
 
 

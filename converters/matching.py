@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import packed_kernel
-from hybrid_tf.flatbuffer import Operator, TFLiteFile
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.flatbuffer import Operator, TFLiteFile
 
 BINARY_CONVOLUTION = "LceBconv2d"
 LCE_OPS = (BINARY_CONVOLUTION, "LceQuantize", "LceDequantize", "LceBMaxPool2d")

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.version import versions
 
 METADATA_NAME = "hybrid_tf"

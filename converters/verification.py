@@ -18,13 +18,13 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import quantised_layers, replaced_inputs
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.converters.interpreter import Interpreter
 from hybrid_tf.converters.matching import match_layers
 from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.converters.rewrite import add_outputs
 from hybrid_tf.converters.tracing import check_images, image_shape, trace_model
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.flatbuffer import parse_tflite, read_bytes
 
 # Of the largest score. Networks of 20 to 110 layers, 32x32 to 224x224, with random weights, stayed below 3e-6.
 TOLERANCE = 1e-4

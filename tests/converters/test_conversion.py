@@ -9,9 +9,9 @@ from small_networks import BINARY, PADDED, SIZE, binary, layers, network, quant_
 
 from hybrid_tf.converters import conversion, convert, convert_and_verify, verify
 from hybrid_tf.converters.binary_layers import packed_kernel
-from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.converters.rewrite import schema
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.flatbuffer import parse_tflite
 
 
 def used_twice(x):

@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from hybrid_tf.converters import Interpreter, Metadata, read_metadata
 from hybrid_tf.builtin_ops import builtin_op_name
-from hybrid_tf.flatbuffer import _TENSOR_TYPES, parse_tflite
+from hybrid_tf.converters import Interpreter, Metadata, read_metadata
 from hybrid_tf.converters.metadata import METADATA_NAME
 from hybrid_tf.converters.rewrite import add_metadata, add_outputs
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.flatbuffer import _TENSOR_TYPES, parse_tflite
 
 
 def names(enum):
