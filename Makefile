@@ -14,6 +14,7 @@ $(VENV)/installed: requirements.txt requirements-dev.txt setup.py hybrid_tf/vers
 	$(PYTHON) -c 'import sys; sys.exit("hybrid-tf needs Python 3.10 to 3.12: make PYTHON=python3.11 $(MAKECMDGOALS)" if not (3, 10) <= sys.version_info < (3, 13) else 0)'
 	@echo "installing into $(VENV): one to three minutes"
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25'  # older ones search for an hour on Python 3.10
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	touch $@
 
