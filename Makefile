@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Debian packages that some tests need: real images that PyPI does not have.
-DEBIAN_PACKAGES := dataset-fashion-mnist
+# Debian packages that some tests need: real images that PyPI does not have, and a browser to look at reports with.
+DEBIAN_PACKAGES := dataset-fashion-mnist chromium
 
 .PHONY: setup system demo test lint clean
 

@@ -29,6 +29,7 @@ setup(
     python_requires=">=3.10,<3.13",
     install_requires=requirements(),
     packages=["hybrid_tf", "hybrid_tf.models", "hybrid_tf.data", "hybrid_tf.analysis", "hybrid_tf.converters"],
+    package_data={"hybrid_tf.analysis": ["report.html"]},
     # The converters stand at the top of the repository but install inside our package: a top-level
     # module called `converters` would collide with other distributions.
     package_dir={"hybrid_tf": "hybrid_tf", "hybrid_tf.converters": "converters"},

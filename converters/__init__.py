@@ -8,11 +8,15 @@ from typing import Any
 
 _WHERE = {
     "Conversion": "conversion",
+    "Finding": "findings",
     "Interpreter": "interpreter",
     "Metadata": "metadata",
+    "RULES": "findings",
     "Verification": "verification",
     "convert": "conversion",
     "convert_and_verify": "conversion",
+    "lint_file": "lint_tflite",
+    "lint_model": "lint",
     "load_keras_model": "keras_files",
     "read_metadata": "metadata",
     "verify": "verification",

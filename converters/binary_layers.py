@@ -41,13 +41,40 @@ def replaced_inputs(
     model is traced, so what is traced inside keeps it, and nothing else does.
     """
 
+    def around(layer: tf.keras.layers.Layer, call: Callable[..., tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
+        return call(replace(layer, inputs))
+
+    with _calls_through(layers, around):
+        yield
+
+
+@contextlib.contextmanager
+def recorded_calls(
+    layers: list[tf.keras.layers.Layer], record: Callable[[tf.keras.layers.Layer, tf.Tensor, tf.Tensor], None]
+) -> Iterator[None]:
+    """While this lasts, each call of one of `layers` is followed by `record(layer, input, output)`."""
+
+    def around(layer: tf.keras.layers.Layer, call: Callable[..., tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
+        output = call(inputs)
+        record(layer, inputs, output)
+        return output
+
+    with _calls_through(layers, around):
+        yield
+
+
+@contextlib.contextmanager
+def _calls_through(
+    layers: list[tf.keras.layers.Layer],
+    around: Callable[[tf.keras.layers.Layer, Callable[..., tf.Tensor], tf.Tensor], tf.Tensor],
+) -> Iterator[None]:
     def wrap(layer: tf.keras.layers.Layer) -> None:
         call = layer.call
 
-        def replaced(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-            return call(replace(layer, inputs), *args, **kwargs)
+        def wrapped(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
+            return around(layer, lambda tensor: call(tensor, *args, **kwargs), inputs)
 
-        layer.call = replaced
+        layer.call = wrapped
 
     try:
         for layer in layers:

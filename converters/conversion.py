@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hybrid_tf.converters.graph_rules import check_padding, check_relus
 from hybrid_tf.converters.lce import convert_function
 from hybrid_tf.converters.matching import check_ops, match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Metadata
 from hybrid_tf.converters.rewrite import add_metadata
-from hybrid_tf.converters.rules import check_layers, check_padding
+from hybrid_tf.converters.rules import check_layers
 from hybrid_tf.converters.tracing import image_shape, trace_model
 from hybrid_tf.converters.verification import Verification, verify
 from hybrid_tf.errors import HybridTFError
@@ -95,6 +96,7 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None) -> 
     check_layers(model)
     traced = trace_model(model)
     check_padding(traced.function.graph)
+    check_relus(traced.calls, traced.inputs)
     content = convert_function(traced.function, model.variables)
     content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
     file = parse_tflite(content, path)

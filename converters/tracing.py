@@ -17,10 +17,12 @@ class TracedModel:
     Attributes:
         function: `function(image=[1, H, W, C])` gives `{"scores": [1, classes]}`; both float32.
         calls: the quantised layers, one entry for each call, in order.
+        inputs: what each call is given, in the function's graph.
     """
 
     function: tf.types.experimental.ConcreteFunction
     calls: list[tf.keras.layers.Layer]
+    inputs: list[tf.Tensor]
 
 
 def image_shape(model: tf.keras.Model) -> tuple[int, int, int]:
@@ -52,14 +54,17 @@ def trace_model(model: tf.keras.Model) -> TracedModel:
     """
     shape = image_shape(model)
     calls: list[tf.keras.layers.Layer] = []
+    tensors: list[tf.Tensor] = []
 
     def record(layer: tf.keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
         calls.append(layer)
+        tensors.append(inputs)
         return inputs
 
     @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, name="image")])
     def infer(image: tf.Tensor) -> dict[str, tf.Tensor]:
         calls.clear()
+        tensors.clear()
         scores, *others = tf.nest.flatten(model(image, training=False))
         return {"scores": scores, **{f"output_{number}": output for number, output in enumerate(others, start=1)}}
 
@@ -67,15 +72,19 @@ def trace_model(model: tf.keras.Model) -> TracedModel:
         try:
             function = infer.get_concrete_function()
         except Exception as error:
-            raise HybridTFError(f"model '{model.name}' cannot be run on one image: {_reason(error)}") from error
-    outputs = list(function.structured_outputs.values())
+            raise HybridTFError(f"model '{model.name}' cannot be run on one image: {failure(error)}") from error
+    check_outputs(model.name, list(function.structured_outputs.values()))
+    return TracedModel(function, calls, tensors)
+
+
+def check_outputs(model: str, outputs: list[tf.Tensor]) -> None:
+    """Checks that the outputs of the model called `model` are one row of scores. Raises HybridTFError if not."""
     if len(outputs) != 1 or outputs[0].shape.rank != 2 or outputs[0].dtype != tf.float32:
         given = ", ".join(f"{output.dtype.name} {output.shape}" for output in outputs)
-        raise HybridTFError(f"model '{model.name}' gives {given}: only one float32 output (batch, classes) will do")
-    return TracedModel(function, calls)
+        raise HybridTFError(f"model '{model}' gives {given}: only one float32 output (batch, classes) will do")
 
 
-def _reason(error: Exception) -> str:
+def failure(error: Exception) -> str:
     """Returns the innermost error that Keras and AutoGraph wrapped into the message of `error`."""
     reasons = re.findall(r"^\s*(\w+Error: .+)$", str(error), re.MULTILINE)
     return reasons[-1] if reasons else f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hybrid_tf import __version__
+from hybrid_tf.cli_analysis import AS_JSON, COMMANDS
 from hybrid_tf.config import Config
 from hybrid_tf.options import QuietCommand, given, output_options, run_command, run_folder, setting_options
 
@@ -15,16 +16,30 @@ if TYPE_CHECKING:
 
     from hybrid_tf.converters import Conversion, Verification
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 SAMPLES = click.option(
     "--samples", type=click.IntRange(1), default=256, show_default=True, help="test images to compare Keras and LCE on"
 )
+
+
+def _unwrapped(text: str | None) -> str:
+    # Click looks for the character; docstrings with backslashes are raw, so they hold a backslash and a b.
+    return (text or "").replace("\\b\n", "\b\n")
 
 
 class Commands(click.Group):
     """A group that suggests the nearest command for one that does not exist."""
 
     command_class = QuietCommand
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does it, without wrapping the lines of examples."""
+        self.help = _unwrapped(self.help)
+        super().format_help(ctx, formatter)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """As click does it, without wrapping the lines of examples in its help."""
+        cmd.help = _unwrapped(cmd.help)
+        super().add_command(cmd, name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does it, with a suggestion."""
@@ -237,4 +252,6 @@ def _verification_table(verification: "Verification") -> "Table":
 
 def main() -> None:
     """Entry point of the `hybrid-tf` program."""
+    for command in COMMANDS:
+        cli.add_command(command)
     run_command(cli, "hybrid-tf")

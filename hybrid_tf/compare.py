@@ -1,17 +1,14 @@
 """One network under several plans, with the same data and the same budget: a table and a figure."""
 
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
-from hybrid_tf.analysis.summary import size
+from hybrid_tf.analysis.memory import size
 from hybrid_tf.config import Config
-from hybrid_tf.converters import convert
-from hybrid_tf.deploy import convert_run, metadata_of
+from hybrid_tf.deploy import convert_run, file_size, metadata_of
 from hybrid_tf.files import atomic_path, write_json
 from hybrid_tf.plan import FULL_PRECISION, Plan
 from hybrid_tf.run import Run
@@ -98,14 +95,9 @@ def row_of(run: Run, twin_bytes: int, samples: int) -> Row:
 
 
 def twin_file_bytes(run: Run) -> int:
-    """Returns the size of the `.tflite` of a run's full-precision twin, converted with random weights."""
+    """Returns the size of the `.tflite` of a run's full-precision twin."""
     plan = str(FULL_PRECISION)
-    twin = run.build(plan)
-    random = np.random.default_rng(0)
-    for weight in twin.weights:  # fresh biases are alike, and the converter would store them once
-        weight.assign(random.uniform(0.5, 1.5, weight.shape).astype(np.float32))
-    with tempfile.TemporaryDirectory() as folder:
-        return convert(twin, Path(folder) / "twin.tflite", replace(metadata_of(run), plan=plan)).bytes
+    return file_size(run.build(plan), replace(metadata_of(run), plan=plan))
 
 
 def rows_table(rows: list[Row], title: str) -> Table:

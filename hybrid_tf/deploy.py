@@ -1,5 +1,6 @@
 """From a run or a model to a verified file, and what can be done with either: the calls behind the command line."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hybrid_tf.converters import (
     Interpreter,
     Metadata,
     Verification,
+    convert,
     convert_and_verify,
     load_keras_model,
     read_metadata,
@@ -53,6 +55,16 @@ def convert_run(folder: Path, output: Path | None = None, samples: int = 256) ->
     run = load_run(folder)
     images, labels = _test_images(run.load_dataset().test, run.normalisation, samples)
     return convert_and_verify(run.load_model(), output or run.folder / FILE, metadata_of(run), images, labels)
+
+
+def file_size(model: tf.keras.Model, metadata: Metadata | None = None) -> int:
+    """Returns the bytes that the `.tflite` of a model takes once it is trained; changes the model's weights."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if weight.shape.rank == 1:  # fresh biases and statistics are alike, and the converter would store them once
+            weight.assign(random.uniform(0.5, 1.5, weight.shape).astype(np.float32))
+    with tempfile.TemporaryDirectory() as folder:
+        return convert(model, Path(folder) / FILE, metadata).bytes
 
 
 def convert_model(

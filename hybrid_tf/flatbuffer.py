@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from flatbuffers import flexbuffers
 
 from hybrid_tf.builtin_ops import CUSTOM, builtin_op_name
 from hybrid_tf.errors import HybridTFError
@@ -30,27 +31,56 @@ class _DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of a file: its name, its shape, its type as the schema spells it, and the number of its buffer."""
+    """One tensor of a file.
+
+    Attributes:
+        name: as the converter chose it; LCE's converter cuts names off at 50 characters.
+        shape: batch first.
+        type: as the schema spells it, e.g. `FLOAT32`.
+        buffer: number of its buffer.
+        scales, zero_points: real value = scale * (stored value - zero point); one pair, or one for each slice along
+            `axis`; empty where the tensor is not quantised.
+        axis: of the scales, when there are several.
+    """
 
     name: str
     shape: tuple[int, ...]
     type: str
     buffer: int
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    axis: int = 0
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator of a file. Inputs and outputs are tensor numbers; -1 stands for an input that is absent."""
+    """One operator of a file.
+
+    Attributes:
+        name: of the schema, or its own when it is custom.
+        is_custom: whether it is none of TensorFlow Lite's.
+        inputs, outputs: tensor numbers; -1 stands for an input that is absent.
+        custom_options: a FlexBuffer, see `options`.
+    """
 
     name: str
     is_custom: bool
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    custom_options: bytes = b""
+
+    def options(self) -> dict[str, Any]:
+        """Returns the options of a custom operator by name; empty when it has none, or no map of them."""
+        try:
+            found = flexbuffers.Loads(self.custom_options) if self.custom_options else {}
+        except Exception:  # the decoder checks nothing, so damage shows as whatever Python raises first
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True)
 class TFLiteFile:
-    """What a file holds.
+    """What a file holds: one subgraph of it, with the buffers and the metadata that all subgraphs share.
 
     Attributes:
         tensors: of the network.
@@ -58,6 +88,7 @@ class TFLiteFile:
         inputs, outputs: tensor numbers.
         buffers: the bytes of every buffer; empty for tensors computed at run time.
         metadata: name to content.
+        metadata_buffers: numbers of the buffers that hold metadata.
     """
 
     tensors: tuple[Tensor, ...]
@@ -66,6 +97,7 @@ class TFLiteFile:
     outputs: tuple[int, ...]
     buffers: tuple[memoryview, ...]
     metadata: dict[str, bytes]
+    metadata_buffers: tuple[int, ...] = ()
 
     def op_counts(self) -> dict[str, int]:
         """Returns how often each operator occurs, the most frequent first."""
@@ -95,7 +127,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def parse_tflite(content: bytes, name: str | Path) -> TFLiteFile:
-    """Returns what a TensorFlow Lite file holds.
+    """Returns what a TensorFlow Lite file with one subgraph holds.
 
     Args:
         content: the whole file.
@@ -104,11 +136,27 @@ def parse_tflite(content: bytes, name: str | Path) -> TFLiteFile:
     Raises:
         HybridTFError: when it is no TensorFlow Lite file, is cut off or damaged, or holds more than one subgraph.
     """
+    graphs = parse_subgraphs(content, name)
+    if len(graphs) != 1:
+        raise HybridTFError(f"{name} has {len(graphs)} subgraphs, so loops or branches: use a network without them")
+    return graphs[0]
+
+
+def parse_subgraphs(content: bytes, name: str | Path) -> tuple[TFLiteFile, ...]:
+    """Returns every subgraph of a TensorFlow Lite file, the one that runs first in front.
+
+    Args:
+        content: the whole file.
+        name: what to call it in an error.
+
+    Raises:
+        HybridTFError: when it is no TensorFlow Lite file, or is cut off or damaged.
+    """
     if content[4:8] != _IDENTIFIER:
         what = "is empty" if not content else "is not a TensorFlow Lite file"
         raise HybridTFError(f"{name} {what}: make it with `hybrid-tf convert`")
     try:
-        return _parse(content, name)
+        return _parse(content)
     except (_DamagedError, struct.error, UnicodeDecodeError) as error:
         raise HybridTFError(f"{name} is cut off or damaged ({error}): copy or convert it again") from error
 
@@ -155,10 +203,19 @@ class _Table:
         """Returns a string field."""
         return bytes(self.bytes(number)).decode()
 
+    def numbers(self, number: int, kind: str) -> tuple:
+        """Returns a field of numbers of a kind that `struct` knows by one letter."""
+        position, length = self._vector(number, struct.calcsize(f"<{kind}"))
+        return struct.unpack_from(f"<{length}{kind}", self._data, position)
+
     def integers(self, number: int) -> tuple[int, ...]:
         """Returns a field of int32."""
-        position, length = self._vector(number, 4)
-        return struct.unpack_from(f"<{length}i", self._data, position)
+        return self.numbers(number, "i")
+
+    def table(self, number: int, read: Callable[["_Table"], tuple]) -> tuple:
+        """Returns `read(table)` of the one table in a field, or an empty tuple when it is absent."""
+        position = self._field(number)
+        return read(_Table(self._data, position + _read(self._data, "<I", position))) if position else ()
 
     def tables(self, number: int, read: Callable[["_Table"], _T]) -> tuple[_T, ...]:
         """Returns `read(table)` of every table in a field."""
@@ -173,28 +230,41 @@ def _read(data: memoryview, kind: str, position: int) -> int:
     return struct.unpack_from(kind, data, position)[0]
 
 
-def _parse(content: bytes, name: str | Path) -> TFLiteFile:
+def _parse(content: bytes) -> tuple[TFLiteFile, ...]:
     data = memoryview(content)
     model = _Table(data, _read(data, "<I", 0))
     codes = model.tables(1, _read_code)
-    buffers = model.tables(4, lambda table: table.bytes(0))
-    graphs = model.tables(2, lambda table: table)
-    if len(graphs) != 1:
-        raise HybridTFError(f"{name} has {len(graphs)} subgraphs, so loops or branches: use a network without them")
-    graph = graphs[0]
+    buffers = model.tables(4, lambda table: _read_buffer(table, data))
+    metadata = model.tables(6, lambda table: (table.text(0), table.scalar(1, "<I")))
+    _check_numbers("buffer", (number for _, number in metadata), len(buffers))
+    shared = (
+        buffers,
+        {name: bytes(buffers[number]) for name, number in metadata},
+        tuple(number for _, number in metadata),
+    )
+    return model.tables(2, lambda graph: TFLiteFile(*_read_graph(graph, codes, len(buffers)), *shared))
+
+
+def _read_graph(graph: _Table, codes: tuple[tuple[str, bool], ...], buffers: int) -> tuple[tuple, ...]:
     tensors = graph.tables(0, _read_tensor)
-    _check_numbers("buffer", (tensor.buffer for tensor in tensors), len(buffers))
+    _check_numbers("buffer", (tensor.buffer for tensor in tensors), buffers)
     operators = graph.tables(3, lambda table: _read_operator(table, codes))
     for operator in operators:
         _check_numbers("tensor", (number for number in operator.inputs if number != -1), len(tensors))
         _check_numbers("tensor", operator.outputs, len(tensors))
     inputs, outputs = graph.integers(1), graph.integers(2)
     _check_numbers("tensor", (*inputs, *outputs), len(tensors))
-    metadata = model.tables(6, lambda table: (table.text(0), table.scalar(1, "<I")))
-    _check_numbers("buffer", (number for _, number in metadata), len(buffers))
-    return TFLiteFile(
-        tensors, operators, inputs, outputs, buffers, {name: bytes(buffers[number]) for name, number in metadata}
-    )
+    return tensors, operators, inputs, outputs
+
+
+def _read_buffer(table: _Table, data: memoryview) -> memoryview:
+    # Files above 2 GB keep their buffers behind the flatbuffer; offsets 0 and 1 both mean that this one does not.
+    offset, size = table.scalar(1, "<Q"), table.scalar(2, "<Q")
+    if offset <= 1:
+        return table.bytes(0)
+    if offset + size > len(data):
+        raise _DamagedError("a buffer reaches past the end of the file")
+    return data[offset : offset + size]
 
 
 def _check_numbers(kind: str, numbers: Iterable[int], count: int) -> None:
@@ -213,10 +283,11 @@ def _read_tensor(table: _Table) -> Tensor:
     kind = table.scalar(1, "<b")
     if not 0 <= kind < len(_TENSOR_TYPES):
         raise _DamagedError(f"unknown tensor type {kind}")
-    return Tensor(table.text(3), table.integers(0), _TENSOR_TYPES[kind], table.scalar(2, "<I"))
+    numbers = table.table(4, lambda found: (found.numbers(2, "f"), found.numbers(3, "q"), found.scalar(6, "<i")))
+    return Tensor(table.text(3), table.integers(0), _TENSOR_TYPES[kind], table.scalar(2, "<I"), *numbers)
 
 
 def _read_operator(table: _Table, codes: tuple[tuple[str, bool], ...]) -> Operator:
     code = table.scalar(0, "<I")
     _check_numbers("operator code", [code], len(codes))
-    return Operator(*codes[code], table.integers(1), table.integers(2))
+    return Operator(*codes[code], table.integers(1), table.integers(2), bytes(table.bytes(5)))

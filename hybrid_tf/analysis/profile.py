@@ -1,42 +1,13 @@
-"""A row for each layer that has weights: its stage, its precision and how many bits it stores."""
-
-import math
-from dataclasses import asdict, dataclass
-from typing import Any
+"""A row for each convolution and dense layer of a model: its stage, its precision, what it stores and computes."""
 
 import tensorflow as tf
 
-from hybrid_tf.layers import is_binary
+from hybrid_tf.analysis.graph import FULL_PRECISION_BITS, LayerProfile
+from hybrid_tf.analysis.keras_graph import keras_graph
 
-FULL_PRECISION_BITS = 32
+__all__ = ["FULL_PRECISION_BITS", "WEIGHT_LAYERS", "LayerProfile", "profile", "weight_layers"]
+
 WEIGHT_LAYERS = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
-
-
-@dataclass(frozen=True)
-class LayerProfile:
-    """A convolution or dense layer.
-
-    Attributes:
-        name: the Keras layer's name.
-        kind: `conv`, written with its kernel as `conv 3x3`, or `dense`.
-        precision: `binary` or `full_precision`.
-        weights: kernel elements; biases and batch norm are not weights here.
-        bits: bits a stored weight takes.
-        output_shape: height, width, channels, or features.
-        macs: multiply-accumulates for one image.
-    """
-
-    name: str
-    kind: str
-    precision: str
-    weights: int
-    bits: int
-    output_shape: tuple[int, ...]
-    macs: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the row as plain JSON values."""
-        return asdict(self)
 
 
 def weight_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
@@ -45,20 +16,12 @@ def weight_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
 
 
 def profile(model: tf.keras.Model) -> list[LayerProfile]:
-    """Returns a row for each convolution and dense layer of a Keras or Larq model."""
-    return [_row(layer) for layer in weight_layers(model)]
+    """Returns a row for each convolution and dense layer of a functional or sequential model, in execution order.
 
+    The rows are those of the file it is converted to: a layer that LCE leaves in float32, `QuantDense` for example, is
+    full precision here although its weights are signs; `larq.models.summary` counts such weights as 1 bit.
 
-def _row(layer: tf.keras.layers.Layer) -> LayerProfile:
-    kernel = tuple(layer.kernel.shape)
-    output = tuple(layer.output_shape[1:])
-    binary = is_binary(layer)
-    return LayerProfile(
-        name=layer.name,
-        kind=f"conv {kernel[0]}x{kernel[1]}" if len(kernel) == 4 else "dense",
-        precision="binary" if binary else "full_precision",
-        weights=math.prod(kernel),
-        bits=1 if binary else FULL_PRECISION_BITS,
-        output_shape=output,
-        macs=math.prod(kernel) * math.prod(output[:-1]),
-    )
+    Raises:
+        HybridTFError: as `keras_graph` does.
+    """
+    return keras_graph(model).layers()

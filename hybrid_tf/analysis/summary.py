@@ -10,6 +10,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from hybrid_tf.analysis.memory import size, weight_bits
 from hybrid_tf.analysis.profile import FULL_PRECISION_BITS, LayerProfile, profile
 from hybrid_tf.models import build_model
 from hybrid_tf.plan import Plan
@@ -46,7 +47,7 @@ class Summary:
     @property
     def bits(self) -> int:
         """Memory of the weights, in bits: 1 for a binary weight, 32 for any other (arXiv 1902.00460)."""
-        return sum(row.weights * row.bits for row in self.layers)
+        return weight_bits(self.layers)
 
     @property
     def compression(self) -> float:
@@ -99,15 +100,6 @@ class Summary:
             f"memory of the weights: {size(self.bits / 8)}, full-precision twin "
             f"{size(self.twin_weights * FULL_PRECISION_BITS / 8)}, compression {self.compression:.2f}x"
         )
-
-
-def size(count: float) -> str:
-    """Returns a number of bytes as text, in units of 1,000."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}" if unit != "bytes" else f"{count:.0f} bytes"
-        count /= 1000
-    return f"{count:,.2f} GB"
 
 
 def summarise(

@@ -119,6 +119,7 @@ MISCOMPILED = {
     "3x3": padded(1, layers.Conv2D(8, 3, strides=2, name="strided")),
     "7x7": padded(3, layers.Conv2D(8, 7, strides=2, name="strided")),
     "depthwise": padded(1, layers.DepthwiseConv2D(3, strides=2, name="strided")),
+    "grouped": padded(1, layers.Conv2D(8, 3, strides=2, groups=2, name="strided")),
     "binary": PadsBits(8, 3, strides=2, name="strided", **BINARY),
 }
 

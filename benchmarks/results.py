@@ -1,0 +1,108 @@
+"""Makes docs/results.md: what ResNet-20, ResNet-18 and VGG-19 cost under every plan.
+
+python benchmarks/results.py
+"""
+
+from pathlib import Path
+
+import click
+
+from hybrid_tf.options import QuietCommand, run_command
+
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+NETWORKS = (  # name, input, classes, the stages that hold most weights
+    ("resnet20", (32, 32, 3), 10, "2,3"),
+    ("resnet18", (224, 224, 3), 1000, "3,4"),
+    ("vgg19", (32, 32, 3), 100, "4,5,head"),
+)
+PROFILES = ("horowitz-45nm", "horowitz-45nm-dram")
+INTRODUCTION = """# What hybrid networks cost
+
+Made by `python benchmarks/results.py`; `hybrid-tf energy NETWORK` gives the same for other networks, sizes and plans.
+
+- *weights*: memory of the kernels, 1 bit for a binary weight and 32 for any other, as arXiv 1902.00460 counts it.
+- *larq*: all parameters as `larq.models.summary` counts them; *file*: the `.tflite`. Each *compression* is against the
+  same network in full precision.
+- *peak activations*: the most memory that the tensors between operators take at once, bit-packed where they are. Full-
+  precision shortcuts and the first layers keep much of it: a hybrid saves flash and traffic more than RAM.
+- *energy*: of one image, a model and not a measurement; efficiency is against full precision. The constants and their
+  sources are in `hybrid_tf/analysis/energy_profiles.py`.
+"""
+
+
+@click.command(cls=QuietCommand, help=__doc__)
+def results() -> None:
+    """Writes the page."""
+    from hybrid_tf.files import write_text
+
+    parts = [INTRODUCTION]
+    for name, shape, classes, stages in NETWORKS:
+        plans = ["full_precision", "xnor", "residual", f"sections={stages}", f"residual+sections={stages}"]
+        click.echo(f"{name}: {', '.join(plans)}", err=True)
+        parts.append(_section(name, shape, classes, plans))
+    write_text(PAGE, "\n".join(parts))
+    click.echo(f"wrote {PAGE}")
+
+
+def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[str]) -> str:
+    from hybrid_tf.analysis.energy import picojoules
+    from hybrid_tf.analysis.energy_profiles import energy_profile
+    from hybrid_tf.analysis.memory import size
+    from hybrid_tf.analysis.network_cost import network_costs
+    from hybrid_tf.deploy import file_size
+    from hybrid_tf.models import build_model
+
+    profiles = [energy_profile(profile) for profile in PROFILES]
+    options = {"input_shape": shape, "classes": classes}
+    file_bytes = {plan: file_size(build_model(name, plan, **options)) for plan in plans}
+    costs = network_costs(name, plans, profiles, file_bytes=file_bytes, **options)
+    memory = [
+        [
+            f"`{cost.name}`",
+            size(cost.weight_bits / 8),
+            _times(cost.compressions()["weights"]),
+            size(cost.larq_bits / 8),
+            _times(cost.compressions()["larq"]),
+            size(cost.file_bytes),
+            _times(cost.compressions()["file"]),
+            size(cost.peak.bytes),
+        ]
+        for cost in costs
+    ]
+    energy = [
+        [
+            f"`{cost.name}`",
+            f"{cost.macs('binary'):,}",
+            f"{cost.macs('float32'):,}",
+            *(
+                text
+                for spent in cost.energies
+                for text in (picojoules(spent.total), _times(cost.efficiencies()[spent.profile]))
+            ),
+        ]
+        for cost in costs
+    ]
+    columns = [text for profile in PROFILES for text in (f"energy, {profile}", "efficiency")]
+    return "\n".join(
+        [
+            f"## {name}, {'x'.join(map(str, shape))}, {classes} classes\n",
+            _markdown(
+                ["plan", "weights", "compression", "larq", "compression", "file", "compression", "peak activations"],
+                memory,
+            ),
+            _markdown(["plan", "binary MACs", "float32 MACs", *columns], energy),
+        ]
+    )
+
+
+def _times(ratio: float | None) -> str:
+    return "1" if ratio is None else f"{ratio:.2f}"  # full precision has no twin
+
+
+def _markdown(columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    run_command(results)

@@ -1,0 +1,184 @@
+"""One self-contained HTML page about runs: what each plan gives, and what it costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from rich.table import Table
+
+from hybrid_tf.analysis.cost import Cost
+from hybrid_tf.analysis.energy import picojoules
+from hybrid_tf.analysis.energy_profiles import EnergyProfile
+from hybrid_tf.analysis.figures import Series, lines, pareto_front, scatter
+from hybrid_tf.analysis.graph import LayerProfile
+from hybrid_tf.analysis.memory import size
+from hybrid_tf.analysis.network_cost import model_cost
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.files import write_text
+from hybrid_tf.history import read_history
+from hybrid_tf.run import Run, load_run
+from hybrid_tf.tables import percent, table
+from hybrid_tf.version import __version__
+
+FILE = "model.tflite"
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """A finished run with its cost, as the page shows it."""
+
+    name: str
+    report: dict[str, Any]
+    history: list[dict[str, float]]
+    cost: Cost
+    file_bytes: int | None
+
+    @property
+    def layers(self) -> list[LayerProfile]:
+        """The convolutions and dense layers."""
+        return [row for row in self.cost.rows if row.macs]
+
+    @property
+    def weight_bytes(self) -> float:
+        """Memory of the weights, as the paper counts it."""
+        return self.cost.weight_bits / 8
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """Memory of the weights of each stage, by precision, in bytes."""
+        found = []
+        for stage, rows in groupby(self.layers, key=lambda row: row.stage):
+            parts: dict[str, float] = {}
+            for row in rows:
+                parts[row.precision] = parts.get(row.precision, 0) + row.weights * row.bits / 8
+            found.append({"name": stage, "parts": sorted(parts.items()), "bytes": sum(parts.values())})
+        return found
+
+    @property
+    def efficiency(self) -> float:
+        """Energy of the full-precision twin over this one's."""
+        return self.cost.efficiencies()[self.cost.energies[0].profile]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report of the run and its cost as JSON values."""
+        return {"name": self.name, "report": self.report, "cost": self.cost.to_dict(), "file_bytes": self.file_bytes}
+
+    @property
+    def energy_parts(self) -> list[tuple[str, float]]:
+        """Energy of one image in pJ, by MAC kind, and of the memory traffic."""
+        spent = self.cost.energies[0]
+        return [*((kind, value) for kind, value in spent.compute.items() if value), ("traffic", _traffic(self.cost))]
+
+
+def _traffic(cost: Cost) -> float:
+    return cost.energies[0].weights + cost.energies[0].activations
+
+
+def run_costs(folders: Sequence[Path], profile: EnergyProfile) -> list[RunCost]:
+    """Returns finished runs with their costs.
+
+    Args:
+        folders: run folders.
+        profile: constants of the energy model.
+
+    Raises:
+        HybridTFError: when a run cannot be read or is not finished.
+    """
+    runs = [_run_cost(load_run(folder), profile) for folder in folders]
+    if len({run.name for run in runs}) < len(runs):  # the same plan twice: tell the runs apart by their folders
+        runs = [replace(run, name=f"{run.name} ({folder.name})") for run, folder in zip(runs, folders, strict=True)]
+    return runs
+
+
+def write_report(runs: Sequence[RunCost], path: Path, profile: EnergyProfile) -> None:
+    """Writes the page about `runs` to `path`; it needs no network and no other file.
+
+    Args:
+        runs: as `run_costs` gives them.
+        path: of the HTML file.
+        profile: constants of the energy model that `runs` were costed with.
+
+    Raises:
+        HybridTFError: when the file cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("hybrid_tf.analysis", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    write_text(path, environment.get_template("report.html").render(_values(runs, profile)))
+
+
+def comparison_table(runs: Sequence[RunCost]) -> Table:
+    """Returns a table with a row for each run."""
+    columns = ["plan", "test accuracy", "weights", "compression", "file", "peak activations", "energy", "efficiency"]
+    rows = [
+        [
+            run.name,
+            percent(run.report["test_accuracy"]),
+            size(run.weight_bytes),
+            f"{run.cost.compressions()['weights']:.2f}x",
+            "-" if run.file_bytes is None else size(run.file_bytes),
+            size(run.cost.peak.bytes),
+            picojoules(run.cost.energies[0].total),
+            f"{run.efficiency:.2f}x",
+        ]
+        for run in runs
+    ]
+    return table("runs; energy is a model, not a measurement", columns, rows)
+
+
+def _run_cost(run: Run, profile: EnergyProfile) -> RunCost:
+    report = run.report
+    twin = model_cost(run.build("full_precision"), "full_precision", [profile])
+    cost = model_cost(run.build(), run.config.plan, [profile], twin)
+    file = run.folder / FILE
+    history = read_history(run.folder)
+    if not history:
+        raise HybridTFError(f"run {run.folder} has no history: train it again")
+    return RunCost(run.config.plan, report, history, cost, file.stat().st_size if file.exists() else None)
+
+
+def _values(runs: Sequence[RunCost], profile: EnergyProfile) -> dict[str, Any]:
+    accuracies = [100 * run.report["test_accuracy"] for run in runs]
+    memories = [run.weight_bytes / 1000 for run in runs]
+    energies = [run.cost.energies[0].total / 1e6 for run in runs]
+    networks = sorted({f"{run.report['network']} on {run.report['dataset']}" for run in runs})
+    return {
+        "title": " and ".join(networks),
+        "version": __version__,
+        "runs": runs,
+        "profile": profile,
+        "largest_energy": max(run.cost.energies[0].total for run in runs),
+        "has_int8": any(row.precision == "int8" for run in runs for row in run.layers),
+        "memory_figure": _figure(runs, memories, accuracies, "memory of the weights (kB)"),
+        "energy_figure": _figure(runs, energies, accuracies, "energy of one image (uJ)"),
+        "loss_figure": _curves(runs, "loss", 1),
+        "accuracy_figure": _curves(runs, "accuracy", 100),
+        "size": size,
+        "percent": percent,
+        "energy": picojoules,
+        "count": lambda number: f"{number:,}",
+    }
+
+
+def _figure(runs: Sequence[RunCost], costs: list[float], accuracies: list[float], label: str) -> str:
+    points = [Series(run.name, [x], [y]) for run, x, y in zip(runs, costs, accuracies, strict=True)]
+    return scatter(points, label, "test accuracy (%)", pareto_front(costs, accuracies))
+
+
+def _curves(runs: Sequence[RunCost], name: str, factor: float) -> str:
+    groups = []
+    for run in runs:
+        epochs = [row["epoch"] for row in run.history]
+        keys = [key for key in (name, f"val_{name}") if key in run.history[0]]
+        # Only the first has a label: the legend names each colour once.
+        labels = (run.name, "_")
+        groups.append(
+            [
+                Series(label, epochs, [factor * row[key] for row in run.history])
+                for label, key in zip(labels, keys, strict=False)
+            ]
+        )
+    return lines(groups, "epoch", f"{name} (%)" if factor == 100 else name)
