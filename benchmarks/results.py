@@ -21,8 +21,9 @@ INTRODUCTION = """# What hybrid networks cost
 Made by `python benchmarks/results.py`; `hybrid-tf energy NETWORK` gives the same for other networks, sizes and plans.
 
 - *weights*: memory of the kernels, 1 bit for a binary weight and 32 for any other, as arXiv 1902.00460 counts it.
-- *larq*: all parameters as `larq.models.summary` counts them; *file*: the `.tflite`. Each *compression* is against the
-  same network in full precision.
+- *larq*: as `larq.models.summary` counts, with biases and the two numbers a channel that batch norm is folded into. (It
+  also counts a `QuantDense` as 1 bit a weight, which LCE stores in 32; these networks have none.)
+- *file*: the `.tflite`. Each *compression* is against the same network in full precision.
 - *peak activations*: the most memory that the tensors between operators take at once, bit-packed where they are. Full-
   precision shortcuts and the first layers keep much of it: a hybrid saves flash and traffic more than RAM.
 - *energy*: of one image, a model and not a measurement; efficiency is against full precision. The constants and their

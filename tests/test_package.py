@@ -52,5 +52,5 @@ def test_the_wheel_holds_every_package(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder, package in (("hybrid_tf", "hybrid_tf"), ("converters", "hybrid_tf/converters")):
-        for path in (source / folder).rglob("*.py"):
+        for path in (path for suffix in ("py", "html") for path in (source / folder).rglob(f"*.{suffix}")):
             assert f"{package}/{path.relative_to(source / folder)}" in names
