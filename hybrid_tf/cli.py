@@ -9,7 +9,16 @@ import click
 from hybrid_tf import __version__
 from hybrid_tf.cli_analysis import AS_JSON, COMMANDS
 from hybrid_tf.config import Config
-from hybrid_tf.options import QuietCommand, given, output_options, run_command, run_folder, setting_options
+from hybrid_tf.options import (
+    QuietCommand,
+    given,
+    network_arguments,
+    network_options,
+    output_options,
+    run_command,
+    run_folder,
+    setting_options,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,22 +94,9 @@ def models(as_json: bool) -> None:
 @cli.command()
 @click.argument("network_or_run", metavar="NETWORK|RUN")
 @click.option("--plan", default="residual", show_default=True, help="see `hybrid-tf train --help`")
-@click.option("--classes", type=int, default=10, show_default=True)
-@click.option("--input-size", type=int, default=32, show_default=True, help="height and width")
-@click.option("--channels", type=int, default=3, show_default=True)
-@click.option("--width", type=float, default=1.0, show_default=True, help="multiplies the channels")
-@click.option("--head", help="VGG only: paper or compact")
+@network_options
 @AS_JSON
-def summary(
-    network_or_run: str,
-    plan: str,
-    classes: int,
-    input_size: int,
-    channels: int,
-    width: float,
-    head: str | None,
-    as_json: bool,
-) -> None:
+def summary(network_or_run: str, plan: str, as_json: bool, **options: Any) -> None:
     r"""Show the layers of a network, or of a run, and the memory of its weights.
 
     \b
@@ -116,8 +112,7 @@ def summary(
 
         found = summarise_run(load_run(network_or_run))
     else:
-        shape = (input_size, input_size, channels)
-        found = summarise(network_or_run, plan, input_shape=shape, classes=classes, width=width, head=head)
+        found = summarise(network_or_run, plan, **network_arguments(options))
     show(as_json, found.to_dict(), found.table(), found.totals())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.options import QuietCommand
+from hybrid_tf.options import QuietCommand, network_arguments, network_options
 
 if TYPE_CHECKING:
     from hybrid_tf.analysis.cost import Cost
@@ -41,11 +41,7 @@ def inspect(file: Path, as_json: bool) -> None:
 @click.option("--plan", "plans", multiple=True, help="of a network, can be repeated  [default: the three main plans]")
 @click.option("--energy-profile", "names", multiple=True, help=PROFILES)
 @click.option("--twin", type=click.Path(path_type=Path), help="the full-precision .tflite to compare a FILE with")
-@click.option("--classes", type=int, default=10, show_default=True)
-@click.option("--input-size", type=int, default=32, show_default=True, help="height and width")
-@click.option("--channels", type=int, default=3, show_default=True)
-@click.option("--width", type=float, default=1.0, show_default=True, help="multiplies the channels")
-@click.option("--head", help="VGG only: paper or compact")
+@network_options
 @AS_JSON
 def energy(
     source: str, plans: tuple[str, ...], names: tuple[str, ...], twin: Path | None, as_json: bool, **options: Any
@@ -86,10 +82,8 @@ def _network_costs(
 ) -> list["Cost"]:
     from hybrid_tf.analysis.network_cost import PLANS, network_costs
 
-    size = options.pop("input_size")
-    options["input_shape"] = (size, size, options.pop("channels"))
     if not Path(source).is_dir():
-        return network_costs(source, plans or PLANS, profiles, **options)
+        return network_costs(source, plans or PLANS, profiles, **network_arguments(options))
     from hybrid_tf.run import load_run
 
     run = load_run(source)

@@ -60,6 +60,25 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     return found | ({"plan": plans[0]} if plans else {})
 
 
+def network_options(command: Callable) -> Callable:
+    """A decorator for the options that describe a network that need not be trained; see `network_arguments`."""
+    for decorate in (
+        click.option("--head", help="VGG only: paper or compact"),
+        click.option("--width", type=float, default=1.0, show_default=True, help="multiplies the channels"),
+        click.option("--channels", type=int, default=3, show_default=True),
+        click.option("--input-size", type=int, default=32, show_default=True, help="height and width"),
+        click.option("--classes", type=int, default=10, show_default=True),
+    ):
+        command = decorate(command)
+    return command
+
+
+def network_arguments(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the values of `network_options` as `hybrid_tf.build_model` takes them."""
+    size, channels = options["input_size"], options["channels"]
+    return {"input_shape": (size, size, channels), **{name: options[name] for name in ("classes", "width", "head")}}
+
+
 def output_options(command: Callable) -> Callable:
     """A decorator for the options that say where a run goes: `out`, `resume`, `as_json`."""
     for decorate in (

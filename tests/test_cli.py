@@ -9,23 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hybrid_tf.cli import main
-
 REPOSITORY = Path(__file__).parents[1]
 SMOKE = ["--network", "resnet20", "--width", "0.25", "--smoke"]
-
-
-@pytest.fixture
-def hybrid_tf(monkeypatch, capfd):
-    """Returns a function that runs a command: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hybrid-tf", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return stopped.value.code or 0, *capfd.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope="module")

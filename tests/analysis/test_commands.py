@@ -1,12 +1,10 @@
 """`hybrid-tf inspect` and `hybrid-tf energy`, as users meet them."""
 
 import json
-import sys
 
 import pytest
 from graphs import randomise, small_network
 
-from hybrid_tf.cli import main
 from hybrid_tf.converters import convert
 
 PLANS = ["full_precision", "xnor", "residual"]
@@ -18,19 +16,6 @@ def files(tmp_path_factory):
     for name, binary in (("small", True), ("twin", False)):
         convert(small_network(binary), folder / f"{name}.tflite")
     return folder
-
-
-@pytest.fixture
-def hybrid_tf(monkeypatch, capfd):
-    """Returns a function that runs a command: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hybrid-tf", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return stopped.value.code or 0, *capfd.readouterr()
-
-    return run
 
 
 def test_inspect(hybrid_tf, files):

@@ -14,7 +14,7 @@ from test_conversion_rules import MISCOMPILED, STAYS_FLOAT
 from test_lint_chain import FAULTS
 from unchecked import converted, names
 
-from hybrid_tf.converters import RULES, Interpreter, convert, lint_file, lint_model
+from hybrid_tf.converters import RULES, Interpreter, convert, lint_file, lint_model, verify
 from hybrid_tf.errors import HybridTFError
 
 RULE_OF = {
@@ -147,6 +147,9 @@ def test_a_relu_behind_a_max_pool_is_lost(tmp_path, monkeypatch):
     images = random_images()
     keras, scores = model.predict(images, verbose=0), Interpreter(tmp_path / "wrong.tflite").predict(images)
     assert np.abs(keras - scores).max() > 0.1 * np.abs(keras).max()
+    # A verification sees it too, although every number whose sign differs is exactly zero in Keras.
+    verification = verify(model, tmp_path / "wrong.tflite", images)
+    assert "zero in Keras" in verification.failure
 
 
 def test_that_relu_stays_where_something_else_reads_it(tmp_path):
