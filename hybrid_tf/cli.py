@@ -245,8 +245,10 @@ def _verification_table(verification: "Verification") -> "Table":
     return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
 
 
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
 def main() -> None:
     """Entry point of the `hybrid-tf` program."""
-    for command in COMMANDS:
-        cli.add_command(command)
     run_command(cli, "hybrid-tf")

@@ -23,10 +23,16 @@ def _start(folder, *more):
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+def _finish(folder, *more):
+    process = _start(folder, *more)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "unbroken"
-    train(Config(**SMALL), folder)
+    _finish(folder)
     return folder
 
 
@@ -66,9 +72,7 @@ def test_killed_and_resumed_equals_unbroken(unbroken, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert not (folder / "report.json").exists()
-    process = _start(folder, "--resume")
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors.decode()
+    _finish(folder, "--resume")
 
     rows = list(csv.DictReader((folder / "history.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
@@ -78,9 +82,9 @@ def test_killed_and_resumed_equals_unbroken(unbroken, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(unbroken, tmp_path):
-    train(Config(**SMALL), tmp_path / "same")
+    _finish(tmp_path / "same")
     assert (tmp_path / "same" / "history.csv").read_text() == (unbroken / "history.csv").read_text()
-    train(Config(**SMALL | {"seed": 4}), tmp_path / "other")
+    _finish(tmp_path / "other", "--seed=4")
     assert (tmp_path / "other" / "history.csv").read_text() != (unbroken / "history.csv").read_text()
 
 
