@@ -84,7 +84,7 @@ def _network_costs(
 
     if not Path(source).is_dir():
         return network_costs(source, plans or PLANS, profiles, **network_arguments(options))
-    from hybrid_tf.run import load_run
+    from hybrid_tf.run import FILE, load_run
 
     run = load_run(source)
     config = run.config
@@ -96,7 +96,7 @@ def _network_costs(
         classes=len(run.class_names),
         width=config.width,
         head=config.head,
-        file_bytes={config.plan: file.stat().st_size} if (file := run.folder / "model.tflite").exists() else None,
+        file_bytes={config.plan: file.stat().st_size} if (file := run.folder / FILE).exists() else None,
     )
 
 

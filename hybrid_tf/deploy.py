@@ -21,9 +21,8 @@ from hybrid_tf.converters import (
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import evaluate
-from hybrid_tf.run import Run, load_run
+from hybrid_tf.run import FILE, Run, load_run
 
-FILE = "model.tflite"
 CHUNK = 1024  # images held as float32 at a time
 
 

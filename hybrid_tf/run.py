@@ -6,6 +6,7 @@
 | `summary.txt` | the network by layers: `larq.models.summary` and ours |
 | `history.csv`, `curves.png` | loss and accuracy of each epoch |
 | `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
+| `model.tflite` | the converted network, once there is one |
 | `report.json` | the result, on the test images; it is there when the run is finished |
 | `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
 """
@@ -28,6 +29,7 @@ CONFIG = "config.json"
 REPORT = "report.json"
 BEST = "best.weights.h5"
 LAST = "last.weights.h5"
+FILE = "model.tflite"
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,9 @@ from hybrid_tf.analysis.network_cost import model_cost
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_text
 from hybrid_tf.history import read_history
-from hybrid_tf.run import Run, load_run
+from hybrid_tf.run import FILE, Run, load_run
 from hybrid_tf.tables import percent, table
 from hybrid_tf.version import __version__
-
-FILE = "model.tflite"
 
 
 @dataclass(frozen=True)
