@@ -76,6 +76,7 @@ def _calls_through(
 
         layer.call = wrapped
 
+    quantise = larq.context.should_quantize()
     try:
         for layer in layers:
             wrap(layer)
@@ -83,6 +84,9 @@ def _calls_through(
     finally:
         for layer in layers:
             vars(layer).pop("call", None)
+        # When a call fails, Larq stays as it was inside of it: kernels would read as signs, in training too.
+        # Entering sets the value; a scope that is left sets the one before.
+        larq.context.quantized_scope(quantise).__enter__()
 
 
 def quantised_kernel(layer: tf.keras.layers.Layer) -> np.ndarray:

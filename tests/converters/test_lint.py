@@ -105,6 +105,7 @@ def test_channels_first():
     model = network(lambda x: binary(x, 8, name="conv"))
     model.get_layer("conv").data_format = "channels_first"  # TensorFlow cannot run such a layer on a CPU
     assert ("channels-first", "conv") in [(item.rule, item.layer) for item in lint_model(model)]
+    assert not larq.context.should_quantize()  # or every model trained later would see signs where it has kernels
 
 
 def test_plain_sign(tmp_path):
