@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Debian packages that some tests need: real images that PyPI does not have, and a browser to look at reports with.
-DEBIAN_PACKAGES := dataset-fashion-mnist chromium
+# Debian packages that some tests need: real images that PyPI does not have, a browser to look at reports with, an
+# emulator and a compiler for ARM, and a compiler with fuzzer and sanitizers.
+DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev
 
-.PHONY: setup system demo test lint clean
+RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
 
-setup: $(VENV)/installed
+.PHONY: setup system demo test wheels lint clean
+
+setup: $(VENV)/installed $(VENV)/runtime-installed
 
 $(VENV)/installed: requirements.txt requirements-dev.txt setup.py hybrid_tf/version.py
 	$(PYTHON) -c 'import sys; sys.exit("hybrid-tf needs Python 3.10 to 3.12: make PYTHON=python3.11 $(MAKECMDGOALS)" if not (3, 10) <= sys.version_info < (3, 13) else 0)'
@@ -16,6 +19,12 @@ $(VENV)/installed: requirements.txt requirements-dev.txt setup.py hybrid_tf/vers
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25'  # older ones search for an hour on Python 3.10
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
+	touch $@
+
+# Editable: Python files need no new installation, C++ files are compiled again when one changed.
+$(VENV)/runtime-installed: $(VENV)/installed runtime/setup.py $(RUNTIME_SOURCES)
+	@echo "compiling the runtime: half a minute"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable 'runtime[images]'
 	touch $@
 
 # As root on Debian this installs what is missing; elsewhere it says which tests will be skipped and how to enable them.
@@ -33,9 +42,13 @@ demo: setup
 test: setup system
 	$(BIN)/python -m pytest
 
+# dist/hybrid_tf_runtime-*.whl for x86-64 and aarch64 Linux, old ones too.
+wheels: setup
+	$(BIN)/python runtime/wheels.py dist
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info runtime/build runtime/*.egg-info runtime/hybrid_tf_runtime/*.so

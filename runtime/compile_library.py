@@ -1,0 +1,99 @@
+"""Compiles src/*.cc into one shared library with whatever C++17 compiler there is: $CXX, c++, g++, clang++ or ziglang.
+
+python compile_library.py [LIBRARY.so]
+"""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LIBRARY = HERE / "hybrid_tf_runtime" / "libhybrid_tf_runtime.so"
+
+# Products and sums stay apart (-ffp-contract=off): results must not depend on the compiler.
+COMPILE_FLAGS = """
+    -std=c++17 -O3 -ffp-contract=off -fPIC -fvisibility=hidden -fvisibility-inlines-hidden -fno-exceptions -fno-rtti
+    -pthread -Wall -Wextra
+""".split()  # noqa: SIM905
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"]
+# Only these files may use more than the architecture's base; the processor is asked before they run. Those for ARM need
+# no flags. The same table stands in CMakeLists.txt.
+X86_64_FLAGS = {
+    "kernels_avx2.cc": ["-mavx2", "-mfma"],
+    "kernels_avx512.cc": AVX512,
+    "kernels_avx512vpopcnt.cc": [*AVX512, "-mavx512vpopcntdq"],
+}
+# A device may have an older C++ library than this machine, or none: ours is inside. -s strips.
+STATIC = ["-static-libstdc++", "-static-libgcc"]
+
+
+def version() -> str:
+    """Returns the version of the package and the library."""
+    return re.search(r'VERSION "(.+)"', (HERE / "src" / "version.h").read_text())[1]
+
+
+def compile_library(library: Path) -> None:
+    """Compiles every source and links them into `library`, as many at a time as there are processors.
+
+    Raises:
+        SystemExit: when there is no compiler or it fails, with what to do or what it said.
+    """
+    compiler = find_compiler()
+    flags_of = X86_64_FLAGS if _is_for_x86_64(compiler) else {}
+    sources = sorted((HERE / "src").glob("*.cc"))
+    with tempfile.TemporaryDirectory() as folder:
+        objects = [Path(folder) / f"{source.stem}.o" for source in sources]
+
+        def compile_one(source: Path, output: Path) -> None:
+            flags = [*COMPILE_FLAGS, *flags_of.get(source.name, [])]
+            _run([*compiler, *flags, "-c", str(source), "-o", str(output)])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(compile_one, sources, objects))
+        link = [*compiler, "-shared", "-s", "-pthread", f"-Wl,--version-script={HERE / 'exports.txt'}"]
+        link += [*map(str, objects), "-o", str(library)]
+        library.parent.mkdir(parents=True, exist_ok=True)
+        library.unlink(missing_ok=True)  # never write into a file that a running interpreter has mapped
+        if subprocess.run([*link, *STATIC], capture_output=True).returncode:
+            _run(link)  # some systems have no static C++ library; theirs is not older than itself
+
+
+def find_compiler() -> list[str]:
+    """Returns the command of the C++ compiler."""
+    if os.environ.get("CXX"):
+        return shlex.split(os.environ["CXX"])
+    for name in ("c++", "g++", "clang++"):
+        if shutil.which(name):
+            return [name]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "c++"]
+    sys.exit(
+        "hybrid-tf-runtime is compiled on this machine and needs a C++17 compiler; there is no c++, g++ or clang++. "
+        "On Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install g++. Elsewhere install one, or name it in CXX."
+    )
+
+
+def _is_for_x86_64(compiler: list[str]) -> bool:
+    """Returns what the compiler compiles for, which need not be what it runs on."""
+    return "__x86_64__" in _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        sys.exit(f"cannot run the C++ compiler {command[0]}: {error.strerror}; name another one in CXX")
+    if done.returncode:
+        sys.exit(f"the C++ compiler failed:\n{shlex.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    compile_library(Path(sys.argv[1]) if len(sys.argv) > 1 else LIBRARY)

@@ -1,0 +1,182 @@
+"""The `hybrid-tf-benchmark` command: how fast a network runs on this machine, step by step, and in how much memory."""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybrid_tf_runtime.command import positive, run_command
+from hybrid_tf_runtime.interpreter import Interpreter
+from hybrid_tf_runtime.library import kernels as supported_kernels
+from hybrid_tf_runtime.model_file import load_model
+
+_NS_PER_MS = 1e6
+
+
+def benchmark(
+    file: str | Path,
+    threads: int = 1,
+    runs: int = 100,
+    kernels: str | None = None,
+    fusion: bool = True,
+    per_op: bool = False,
+) -> dict[str, Any]:
+    """Measures how long a network takes for one sample, after a warm-up, on random inputs.
+
+    Args:
+        file: the .tflite file.
+        threads: that work on one sample.
+        runs: how often it is measured.
+        kernels: as in `load_delegate`.
+        fusion: as in `load_delegate`.
+        per_op: whether to measure each step too, in as many runs of their own.
+
+    Returns:
+        Times in milliseconds, sizes in bytes. `peak_memory` is of this process; `network_memory` is by how much it grew
+        since before the file was read. The `steps` hold the mean time of each, the last one what is outside of the
+        delegate.
+
+    Raises:
+        HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.
+    """
+    before = _peak_memory()
+    start = time.perf_counter_ns()
+    interpreter = Interpreter(file, threads, kernels=kernels, fusion=fusion)
+    load_ms = (time.perf_counter_ns() - start) / _NS_PER_MS
+    _warm_up(interpreter, runs)
+    times = _times(interpreter, runs)
+    after = _peak_memory()
+    result = {
+        "file": str(file),
+        "bytes": len(load_model(file)[0]),
+        "kernels": kernels or os.environ.get("HYBRID_TF_KERNELS") or supported_kernels()[0],
+        "fusion": fusion,
+        "threads": threads,
+        "runs": runs,
+        "load_ms": load_ms,
+        "median_ms": float(np.median(times)),
+        "p95_ms": float(np.percentile(times, 95)),
+        "min_ms": float(np.min(times)),
+        "peak_memory": after,
+        "network_memory": after - before,
+    }
+    if per_op:
+        del interpreter
+        result["steps"] = _steps(Interpreter(file, threads, kernels=kernels, fusion=fusion, profile=True), runs)
+    return result
+
+
+def _warm_up(interpreter: Interpreter, runs: int) -> None:
+    """Sets random inputs, and fills the caches."""
+    inner, random = interpreter.interpreter, np.random.default_rng(0)
+    for tensor in inner.get_input_details():
+        inner.set_tensor(tensor["index"], _random(random, tuple(tensor["shape"]), np.dtype(tensor["dtype"])))
+    _times(interpreter, max(3, runs // 10))
+
+
+def _times(interpreter: Interpreter, runs: int) -> np.ndarray:
+    """Returns the time of each run in milliseconds."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter_ns()
+        interpreter.interpreter.invoke()
+        times.append(time.perf_counter_ns() - start)
+    return np.array(times) / _NS_PER_MS
+
+
+def _random(random: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "f":
+        return random.standard_normal(shape).astype(dtype)
+    if dtype.kind == "b":
+        return random.random(shape) < 0.5
+    limits = np.iinfo(dtype)
+    return random.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+
+
+def _steps(interpreter: Interpreter, runs: int) -> list[dict[str, Any]]:
+    _warm_up(interpreter, runs)
+    interpreter.profile()  # only what comes after it is counted
+    total = float(np.mean(_times(interpreter, runs)))
+    steps = [
+        {
+            "operators": step["name"],
+            "output": step["output"],
+            "binary_macs": step["binary_macs"],
+            "float_macs": step["float_macs"],
+            "mean_ms": step["nanoseconds"] / max(step["calls"], 1) / _NS_PER_MS,
+        }
+        for step in interpreter.profile()
+    ]
+    outside = total - sum(step["mean_ms"] for step in steps)
+    other = {"operators": "other", "output": "outside of the delegate", "binary_macs": 0, "float_macs": 0}
+    return [*steps, other | {"mean_ms": outside}]
+
+
+def _peak_memory() -> int:
+    """Returns the largest resident size so far in bytes; `getrusage` would count that of the parent process too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return 1024 * int(line.split()[1])
+    return 0
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="hybrid-tf-benchmark",
+        description="Measure how long a network takes for one sample on this machine.",
+        epilog="example: hybrid-tf-benchmark model.tflite --threads 4 --per-op",
+    )
+    parser.add_argument("file", metavar="FILE.tflite")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="that work on one sample (1)")
+    parser.add_argument("--runs", type=positive, default=100, metavar="N", help="measured runs, after a warm-up (100)")
+    parser.add_argument("--kernels", metavar="NAME", help="instead of the fastest ones, e.g. portable")
+    parser.add_argument("--no-fusion", action="store_true", help="each binary operator alone, for comparison")
+    parser.add_argument("--per-op", action="store_true", help="the time of each step")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    run_command(parser, _show)
+
+
+def _show(options: argparse.Namespace) -> None:
+    result = benchmark(
+        options.file, options.threads, options.runs, options.kernels, not options.no_fusion, options.per_op
+    )
+    if options.json:
+        print(json.dumps(result, indent=2))
+        return
+    fusion = "" if result["fusion"] else ", no fusion"
+    print(
+        f"{result['file']}: {result['bytes']:,} bytes, kernels {result['kernels']}{fusion}, threads {result['threads']}"
+    )
+    print(f"median {result['median_ms']:.3f} ms, 95 % within {result['p95_ms']:.3f} ms, {result['runs']} runs")
+    print(
+        f"loaded in {result['load_ms']:.1f} ms; peak memory {result['peak_memory'] / 1e6:.1f} MB, "
+        f"of which the network {result['network_memory'] / 1e6:.1f} MB"
+    )
+    if options.per_op:
+        _show_steps(result["steps"])
+
+
+def _show_steps(steps: list[dict[str, Any]]) -> None:
+    total = sum(step["mean_ms"] for step in steps) or 1.0
+    rows = [("operators", "output", "binary MACs", "float MACs", "mean ms", "share")]
+    rows += [
+        (
+            step["operators"],
+            step["output"],
+            f"{step['binary_macs']:,}",
+            f"{step['float_macs']:,}",
+            f"{step['mean_ms']:.4f}",
+            f"{100 * step['mean_ms'] / total:.1f} %",
+        )
+        for step in steps
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        texts = [f"{text:<{width}}" for text, width in zip(row[:2], widths[:2], strict=True)]
+        numbers = [f"{text:>{width}}" for text, width in zip(row[2:], widths[2:], strict=True)]
+        print("  ".join(texts + numbers))

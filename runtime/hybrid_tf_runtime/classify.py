@@ -1,0 +1,90 @@
+"""The `hybrid-tf-classify` command: what is on images, by a network that hybrid-tf converted."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybrid_tf_runtime.command import positive, run_command
+from hybrid_tf_runtime.errors import HybridTFRuntimeError
+from hybrid_tf_runtime.file_metadata import SAYS_NOTHING, Metadata, metadata
+from hybrid_tf_runtime.images import load_image
+from hybrid_tf_runtime.interpreter import Interpreter
+
+
+def classify(file: str | Path, images: Sequence[str | Path], top: int = 1, threads: int = 1) -> list[dict[str, Any]]:
+    """Classifies image files with a converted network; class names and normalisation come from its file.
+
+    Args:
+        file: the .tflite file.
+        images: of any size; see `load_image`.
+        top: how many classes to return for each image.
+        threads: that may work on one image.
+
+    Returns:
+        For each image its path and the `top` most probable classes with their probabilities.
+
+    Raises:
+        HybridTFRuntimeError: when the file or an image cannot be read, or the file is not an image classifier.
+    """
+    found, interpreter = metadata(file), Interpreter(file, threads)
+    shape = _image_shape(interpreter, found)
+    mean, std = np.float32(found.mean), np.float32(found.std)
+    results = []
+    for image in images:  # one at a time: a device may not hold many
+        pixels = load_image(image, shape)
+        scores = interpreter.predict((pixels.astype(np.float32)[None] - mean) / std)[0]
+        exponentials = np.exp(scores - scores.max())
+        probabilities = exponentials / exponentials.sum()
+        best = [
+            {"class": found.class_names[i], "probability": float(probabilities[i])} for i in np.argsort(-scores)[:top]
+        ]
+        results.append({"image": str(image), "top": best})
+    return results
+
+
+def _image_shape(interpreter: Interpreter, found: Metadata) -> tuple[int, int, int]:
+    """Returns height, width and channels, after checking that the network and its metadata fit together."""
+    if not found.class_names:
+        raise HybridTFRuntimeError(f"{interpreter.name} {SAYS_NOTHING}")
+    tensors = [*interpreter.input_types, *interpreter.output_types]
+    shape, outputs = interpreter.input_shapes[0], interpreter.output_shapes[0]
+    channels = shape[-1] if len(shape) == 4 else 0
+    if tensors != [np.float32, np.float32] or channels not in (1, 3) or outputs != (1, len(found.class_names)):
+        raise HybridTFRuntimeError(
+            f"{interpreter.name} is no network from one float32 image of 1 or 3 channels to a score for each of its "
+            f"{len(found.class_names)} classes: run it with hybrid_tf_runtime.Interpreter"
+        )
+    if len(found.mean) != channels:
+        raise HybridTFRuntimeError(
+            f"{interpreter.name} has {channels} channels, but normalisation for {len(found.mean)}: convert it again"
+        )
+    return shape[1:]
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="hybrid-tf-classify",
+        description="Classify images with a network that hybrid-tf converted: its file says what the classes are.",
+        epilog="example: hybrid-tf-classify model.tflite photo.jpg --top 3",
+    )
+    parser.add_argument("file", metavar="FILE.tflite")
+    parser.add_argument("images", metavar="IMAGE", nargs="+")
+    parser.add_argument("--top", type=positive, default=1, metavar="K", help="classes to show for each image (1)")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="that work on one image (1)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    run_command(parser, _show)
+
+
+def _show(options: argparse.Namespace) -> None:
+    results = classify(options.file, options.images, options.top, options.threads)
+    if options.json:
+        print(json.dumps(results, indent=2, ensure_ascii=False))
+        return
+    for result in results:
+        best = ", ".join(f"{item['class']} {100 * item['probability']:.2f} %" for item in result["top"])
+        print(f"{result['image']}: {best}")

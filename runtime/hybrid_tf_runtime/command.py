@@ -1,0 +1,34 @@
+"""What the commands share: one line for a mistake, and no chatter from the interpreter below."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from hybrid_tf_runtime.errors import HybridTFRuntimeError
+from hybrid_tf_runtime.version import __version__
+
+
+def positive(text: str) -> int:
+    """Returns a whole number from 1; for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+positive.__name__ = "whole number from 1"  # what argparse calls it in its message
+
+
+def run_command(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], None]) -> None:
+    """Runs `command` on the parsed arguments; a HybridTFRuntimeError ends it with exit code 1 and one line."""
+    parser.add_argument("--version", action="version", version=f"hybrid-tf-runtime {__version__}")
+    options = parser.parse_args()
+    try:
+        command(options)
+    except HybridTFRuntimeError as error:
+        sys.exit(f"error: {error}")
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        sys.exit(130)

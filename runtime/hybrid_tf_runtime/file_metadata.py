@@ -1,0 +1,86 @@
+"""What hybrid-tf's converter stores in a file besides the network: class names, normalisation, where it came from."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hybrid_tf_runtime.errors import HybridTFRuntimeError
+from hybrid_tf_runtime.model_file import Model, load_model
+
+_NAME = "hybrid_tf"  # of the entry in the file's list of metadata; its content is a JSON object
+
+SAYS_NOTHING = "does not say which classes and normalisation it has: make it with `hybrid-tf convert`"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a device needs besides the network.
+
+    Attributes:
+        class_names: the name of each score, in order; empty when unknown.
+        mean, std: per channel: the network's input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
+        input_shape: height, width and channels of an image; empty when unknown.
+        network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
+        versions: of hybrid-tf and the packages the file was made with.
+    """
+
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    network: str = ""
+    plan: str = ""
+    dataset: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def metadata(model: Model) -> Metadata:
+    """Returns what hybrid-tf's converter stored in a file.
+
+    Args:
+        model: the content of a .tflite file, or its path.
+
+    Raises:
+        HybridTFRuntimeError: when the file cannot be read, is damaged, or holds no metadata of hybrid-tf.
+    """
+    content, name = load_model(model)
+    text = _entry(content)
+    if text is None:
+        raise HybridTFRuntimeError(f"{name} {SAYS_NOTHING}")
+    try:
+        return _from_json(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise HybridTFRuntimeError(f"the metadata of {name} cannot be read ({error}): convert it again") from error
+
+
+def _entry(content: bytes) -> bytes | None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAsModel(content, 0)
+    for entry in map(model.Metadata, range(model.MetadataLength())):
+        if entry.Name() == _NAME.encode():
+            buffer = model.Buffers(entry.Buffer())
+            return buffer.DataAsNumpy().tobytes() if buffer.DataLength() else b""
+    return None
+
+
+def _from_json(text: bytes) -> Metadata:
+    """Keys of a later version are ignored, absent ones get their default."""
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise TypeError("not an object")
+    result = Metadata(
+        class_names=_tuple(values, "class_names", str),
+        mean=_tuple(values, "mean", float),
+        std=_tuple(values, "std", float),
+        input_shape=_tuple(values, "input_shape", int),
+        **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
+        versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
+    )
+    if len(result.mean) != len(result.std) or 0 in result.std:
+        raise ValueError("mean and std do not fit together")
+    return result
+
+
+def _tuple(values: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
+    return tuple(kind(value) for value in values.get(key, ()))

@@ -1,0 +1,188 @@
+"""Runs a network with the interface of Larq Compute Engine's interpreter, inside the stock LiteRT interpreter."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from hybrid_tf_runtime.errors import HybridTFRuntimeError
+from hybrid_tf_runtime.library import load_delegate, reset_profile
+from hybrid_tf_runtime.library import profile as profile_of
+from hybrid_tf_runtime.model_file import Model, load_model
+
+Data = np.ndarray | list[np.ndarray]
+
+
+class Interpreter:
+    """A network, ready to run. One at a time may use it; two interpreters can run in two threads.
+
+    `interpreter` is the LiteRT interpreter that runs it, for everything that is not offered here.
+    """
+
+    def __init__(
+        self,
+        flatbuffer_model: Model,
+        num_threads: int = 1,
+        use_reference_bconv: bool = False,
+        use_indirect_bgemm: bool = False,
+        use_xnnpack: bool = False,
+        *,
+        kernels: str | None = None,
+        fusion: bool = True,
+        profile: bool = False,
+    ) -> None:
+        """Loads a network.
+
+        Args:
+            flatbuffer_model: the content of a .tflite file, or its path.
+            num_threads: that may work on one image.
+            use_reference_bconv: without effect, as the next two: they choose between kernels of Larq Compute Engine,
+                and programs that were written for it can go on passing them.
+            use_indirect_bgemm: see there.
+            use_xnnpack: see there.
+            kernels: as in `load_delegate`.
+            fusion: as in `load_delegate`.
+            profile: as in `load_delegate`.
+
+        Raises:
+            HybridTFRuntimeError: when the file cannot be read or run, is damaged, or there are no such kernels.
+        """
+        if not isinstance(num_threads, int) or num_threads < 1:
+            raise HybridTFRuntimeError(f"num_threads is a whole number from 1, not {num_threads!r}")
+        content, self.name = load_model(flatbuffer_model)
+        self._delegate = load_delegate(kernels, fusion, profile)
+        self.interpreter = _load(content, self.name, num_threads, self._delegate)
+        self._inputs = self.interpreter.get_input_details()
+        self._outputs = self.interpreter.get_output_details()
+
+    @property
+    def input_types(self) -> list[np.dtype]:
+        """Returns the type of each input."""
+        return [np.dtype(tensor["dtype"]) for tensor in self._inputs]
+
+    @property
+    def input_shapes(self) -> list[tuple[int, ...]]:
+        """Returns the shape of each input, batch first."""
+        return [tuple(map(int, tensor["shape"])) for tensor in self._inputs]
+
+    @property
+    def input_scales(self) -> list[float | list[float] | None]:
+        """Returns the scale of each input, one or one for each slice; None where it is not quantised."""
+        return [_one_or_all(tensor, "scales") for tensor in self._inputs]
+
+    @property
+    def input_zero_points(self) -> list[int | list[int] | None]:
+        """Returns the zero point of each input, like `input_scales`."""
+        return [_one_or_all(tensor, "zero_points") for tensor in self._inputs]
+
+    @property
+    def output_types(self) -> list[np.dtype]:
+        """Returns the type of each output."""
+        return [np.dtype(tensor["dtype"]) for tensor in self._outputs]
+
+    @property
+    def output_shapes(self) -> list[tuple[int, ...]]:
+        """Returns the shape of each output, batch first."""
+        return [tuple(map(int, tensor["shape"])) for tensor in self._outputs]
+
+    @property
+    def output_scales(self) -> list[float | list[float] | None]:
+        """Returns the scale of each output, like `input_scales`."""
+        return [_one_or_all(tensor, "scales") for tensor in self._outputs]
+
+    @property
+    def output_zero_points(self) -> list[int | list[int] | None]:
+        """Returns the zero point of each output, like `input_scales`."""
+        return [_one_or_all(tensor, "zero_points") for tensor in self._outputs]
+
+    def predict(self, x: Data | Iterator[Data], verbose: int = 0) -> Data:
+        """Runs the network on any number of samples.
+
+        Args:
+            x: the samples [N, ...], in a list of arrays when the network has several inputs; or an iterator over single
+                samples without the axis N, each an array or a list of arrays.
+            verbose: 1 shows a progress bar.
+
+        Returns:
+            The outputs [N, ...], in a list of arrays when the network has several.
+
+        Raises:
+            HybridTFRuntimeError: when the samples do not fit the network.
+        """
+        samples = _samples(x, len(self._inputs))
+        if verbose:
+            from tqdm import tqdm  # comes with ai-edge-litert
+
+            samples = tqdm(samples)
+        rows = [self._run(sample) for sample in samples]
+        if not rows:
+            raise HybridTFRuntimeError("there are no samples to run the network on")
+        outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def profile(self) -> list[dict[str, Any]]:
+        """Returns the steps, with their times since the last call; see `library.profile`. Needs `profile=True`."""
+        steps = profile_of(self._delegate)
+        reset_profile(self._delegate)
+        return steps
+
+    def _run(self, sample: list[np.ndarray]) -> list[np.ndarray]:
+        if len(sample) != len(self._inputs):
+            raise HybridTFRuntimeError(f"a sample has {len(sample)} arrays, but {self.name} takes {len(self._inputs)}")
+        for tensor, value in zip(self._inputs, sample, strict=True):
+            self._check(tensor, value)
+            self.interpreter.set_tensor(tensor["index"], value[None])
+        try:
+            self.interpreter.invoke()
+        except RuntimeError as error:
+            raise HybridTFRuntimeError(f"{self.name} failed: {_one_line(error)}") from error
+        return [self.interpreter.get_tensor(tensor["index"]) for tensor in self._outputs]
+
+    def _check(self, tensor: dict[str, Any], value: np.ndarray) -> None:
+        shape, dtype = tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"])
+        if (1, *value.shape) != shape:
+            raise HybridTFRuntimeError(
+                f"a sample has shape {value.shape}, but {self.name} takes {shape[1:]}: samples are stacked along a "
+                "first axis, also a single one (x[None])"
+            )
+        if value.dtype != dtype:
+            raise HybridTFRuntimeError(
+                f"the samples are {value.dtype}, but {self.name} takes {dtype}: x.astype('{dtype}')"
+            )
+
+
+def _load(content: bytes, name: str, num_threads: int, delegate: Any) -> Any:
+    from ai_edge_litert.interpreter import Interpreter as LiteRT
+
+    try:
+        interpreter = LiteRT(model_content=content, num_threads=num_threads, experimental_delegates=[delegate])
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise HybridTFRuntimeError(f"{name} cannot be run: {_one_line(error)}") from error
+    return interpreter
+
+
+def _samples(x: Data | Iterator[Data], inputs: int) -> Iterable[list[np.ndarray]]:
+    if isinstance(x, np.ndarray):
+        x = [x]
+    if isinstance(x, list):
+        if len(x) != inputs or len({len(values) for values in x}) != 1:
+            raise HybridTFRuntimeError(
+                f"the network has {inputs} inputs, so it takes a list of as many arrays, each with the same number of "
+                f"samples; given: {', '.join(str(np.shape(values)) for values in x) or 'nothing'}"
+            )
+        return list(map(list, zip(*x, strict=True)))
+    if hasattr(x, "__next__") and hasattr(x, "__iter__"):
+        return ([np.asarray(sample)] if isinstance(sample, np.ndarray) else list(sample) for sample in x)
+    raise HybridTFRuntimeError(
+        f"samples are an array, a list of arrays or an iterator over them, not {type(x).__name__}"
+    )
+
+
+def _one_or_all(tensor: dict[str, Any], key: str) -> Any:
+    values = tensor["quantization_parameters"][key].tolist()
+    return values if len(values) > 1 else next(iter(values), None)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,117 @@
+"""The shared library: a TensorFlow Lite external delegate with a few functions of its own, called through ctypes."""
+
+import ctypes
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hybrid_tf_runtime.errors import HybridTFRuntimeError, unknown
+from hybrid_tf_runtime.version import __version__
+
+_MESSAGE_BYTES = 1024
+
+
+def delegate_path() -> str:
+    """Returns the path of the library, for anything that loads TensorFlow Lite external delegates.
+
+    Raises:
+        HybridTFRuntimeError: when it is not there.
+    """
+    path = Path(__file__).with_name("libhybrid_tf_runtime.so")
+    if not path.exists():
+        raise HybridTFRuntimeError(f"{path} is missing: install hybrid-tf-runtime again, which compiles it")
+    return str(path)
+
+
+def kernels() -> list[str]:
+    """Returns the names of the kernels that this processor can run, the fastest first; `portable` is always there."""
+    return _library().hybrid_tf_runtime_kernels().decode().split(",")
+
+
+def load_delegate(kernels: str | None = None, fusion: bool = True, profile: bool = False) -> Any:
+    """Returns the delegate, for `experimental_delegates=[...]` of an `ai_edge_litert` or `tf.lite` interpreter.
+
+    Other interpreters load it from `delegate_path()`; there each option is a string: `{"fusion": "0"}`.
+
+    Args:
+        kernels: which of `kernels()` to use; `None` means the environment variable HYBRID_TF_KERNELS, or the fastest.
+        fusion: whether to run full-precision operators around binary ones too, several in one step; for comparison.
+        profile: whether to time each step, see `profile`.
+
+    Raises:
+        HybridTFRuntimeError: when there are no such kernels.
+    """
+    from ai_edge_litert.interpreter import load_delegate as load
+
+    options = {"fusion": int(fusion), "profile": int(profile)}
+    if kernels is not None:
+        check_kernels(kernels)
+        options["kernels"] = kernels
+    try:
+        return load(delegate_path(), options)
+    except ValueError as error:  # its first line only repeats the path
+        reason = str(error).partition("\n")[2].strip() or str(error)
+        raise HybridTFRuntimeError(f"the delegate cannot be made: {reason}") from error
+
+
+def check_kernels(name: str) -> None:
+    """Raises HybridTFRuntimeError, with the nearest name, when this processor cannot run the kernels `name`."""
+    if name not in kernels():
+        raise unknown("kernels", name, kernels())
+
+
+def check_model(content: bytes, name: str) -> None:
+    """Raises HybridTFRuntimeError when `content`, called `name`, is not a sound TensorFlow Lite file.
+
+    The stock interpreters believe every number in a file, and end the process where one is wrong.
+    """
+    message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+    if _library().hybrid_tf_runtime_check_model(content, len(content), message, len(message)):
+        raise HybridTFRuntimeError(f"{name} cannot be run: {message.value.decode(errors='replace')}")
+
+
+def profile(delegate: Any) -> list[dict[str, Any]]:
+    """Returns the steps of the network that `delegate` runs, in order.
+
+    Args:
+        delegate: from `load_delegate(profile=True)`, of a living interpreter.
+
+    Returns:
+        For each step its operators (`name`), the tensor it makes (`output`, and its number, `tensor`), its
+        `binary_macs` and `float_macs` for one run, and its `calls` and `nanoseconds` since `reset_profile`.
+    """
+    function, pointer = _library().hybrid_tf_runtime_profile, delegate._get_native_delegate_pointer()
+    size = function(pointer, None, 0) + 1
+    buffer = ctypes.create_string_buffer(size)
+    function(pointer, buffer, size)
+    return json.loads(buffer.value)
+
+
+def reset_profile(delegate: Any) -> None:
+    """Sets the calls and times of a delegate's steps to 0."""
+    _library().hybrid_tf_runtime_profile_reset(delegate._get_native_delegate_pointer())
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(delegate_path())
+    except OSError as error:
+        raise HybridTFRuntimeError(
+            f"the library cannot be loaded ({error}): install the wheel for this machine"
+        ) from error
+    signatures = {
+        "version": (ctypes.c_char_p,),
+        "kernels": (ctypes.c_char_p,),
+        "check_model": (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t),
+        "profile": (ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
+        "profile_reset": (None, ctypes.c_void_p),
+    }
+    for name, (result, *arguments) in signatures.items():
+        function = getattr(library, f"hybrid_tf_runtime_{name}")
+        function.restype, function.argtypes = result, arguments
+    compiled = library.hybrid_tf_runtime_version().decode()
+    if compiled != __version__:
+        raise HybridTFRuntimeError(f"the library is version {compiled}, the package {__version__}: install it again")
+    return library

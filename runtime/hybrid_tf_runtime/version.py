@@ -1,0 +1,5 @@
+"""The version of the installed package; its source is src/version.h."""
+
+from importlib.metadata import version
+
+__version__ = version("hybrid-tf-runtime")

@@ -1,0 +1,59 @@
+// The vector operations that both AVX-512 kernel sets share: all but the counting of bits.
+#pragma once
+
+// GCC 12 warns about its own header: an "undefined" vector there is never read.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+#include "kernel_set_impl.h"
+
+namespace hybrid_tf {
+namespace {
+
+struct Avx512Vectors {
+  static constexpr int kLanes = 16;
+  using Float = __m512;
+  using Int = __m512i;
+
+  static __mmask16 first(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+  static Float load(const float* from) { return _mm512_loadu_ps(from); }
+  static Float load_some(const float* from, int n) { return _mm512_maskz_loadu_ps(first(n), from); }
+  static void store(float* to, Float a) { _mm512_storeu_ps(to, a); }
+  static void store_some(float* to, Float a, int n) { _mm512_mask_storeu_ps(to, first(n), a); }
+  static Float set(float value) { return _mm512_set1_ps(value); }
+  static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
+  static Float multiply(Float a, Float b) { return _mm512_mul_ps(a, b); }
+  static Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
+  static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
+  static Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
+  static uint32_t negative(Float a) { return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_LT_OQ); }
+
+  static Int load_int(const int32_t* from) { return _mm512_loadu_si512(from); }
+  static Int set_int(int32_t value) { return _mm512_set1_epi32(value); }
+  static Int add_int(Int a, Int b) { return _mm512_add_epi32(a, b); }
+  static Int subtract_int(Int a, Int b) { return _mm512_sub_epi32(a, b); }
+  static Float to_float(Int a) { return _mm512_cvtepi32_ps(a); }
+  static uint32_t greater(Int a, Int b) { return _mm512_cmpgt_epi32_mask(a, b); }
+  // Adding the largest float below a half, with the number's sign, then dropping the fraction, rounds half away from
+  // zero without carrying 0.49999997 up to 1.
+  static void store_int8(int8_t* to, Float a, int n) {
+    const __m512i sign = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN));
+    const __m512i half = _mm512_or_si512(sign, _mm512_castps_si512(set(0.49999997f)));
+    const Int whole = _mm512_cvttps_epi32(_mm512_add_ps(a, _mm512_castsi512_ps(half)));
+    _mm512_mask_cvtepi32_storeu_epi8(to, first(n), whole);
+  }
+
+  static constexpr int kBconvBlock = 64;
+  static constexpr int kFconvBlock = 64;
+  static constexpr int kFconvPixels = 6;
+};
+
+}  // namespace
+}  // namespace hybrid_tf

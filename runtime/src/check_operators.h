@@ -1,0 +1,12 @@
+// What the stock interpreter takes on trust about an operator: its options, the types of its tensors, their shapes.
+#pragma once
+
+#include "model_file.h"
+
+namespace hybrid_tf {
+
+// Refuses an operator that the interpreter would not survive, or that is not known to be one that networks for LCE have.
+// The stored shapes of its outputs must be what it computes from those of its inputs.
+bool check_operator(const ModelFile& model, const FileOperator& op, Message* message);
+
+}  // namespace hybrid_tf

@@ -1,0 +1,99 @@
+// Full-precision convolution for any instruction set: see epilogue_impl.h for V, which also has kFconvBlock and
+// kFconvPixels. Every sum starts from the bias and follows the window, one fused step for each input channel.
+#pragma once
+
+#include "epilogue_impl.h"
+
+namespace hybrid_tf {
+namespace {
+
+// What becomes of the sums of `pixels` pixels x `vectors` vectors. One function for all sizes of tile, as it is long.
+template <class V>
+__attribute__((noinline)) void finish_fconv(const Fconv& conv, int32_t first, Pixel pixel, int32_t pixels,
+                                            int32_t vectors, const typename V::Float* sums) {
+  const typename V::Float least = V::set(conv.activation_min);
+  const typename V::Float most = V::set(conv.activation_max);
+  const int32_t channels = smaller(V::kFconvBlock, conv.channels - first);
+  for (; pixels > 0; --pixels, pixel.next(), sums += vectors) {
+    const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * conv.channels + first;
+    uint64_t bits = 0;
+    for (int32_t c = 0; c < vectors; ++c) {
+      const int32_t lane = c * V::kLanes;
+      const typename V::Float value = V::min(most, V::max(least, sums[c]));
+      const uint64_t signs = finish<V>(conv.epilogue, value, at + lane, channels - lane);
+      bits |= signs << lane;
+    }
+    if (conv.epilogue.signs.data) {
+      store_signs(pixel.of(conv.epilogue.signs), first, channels, bits, conv.channels);
+    }
+  }
+}
+
+template <class V, int P, int C>
+inline void fconv_tile(const Fconv& conv, int32_t block, Pixel& pixel) {
+  const Window& window = conv.window;
+  const Pixel first_pixel = pixel;
+  const int32_t first = block * V::kFconvBlock;
+  const float* inputs[P];
+  for (int p = 0; p < P; ++p, pixel.next()) inputs[p] = pixel.of(window, conv.input);
+
+  typename V::Float sums[P][C];
+#pragma GCC unroll 16
+  for (int c = 0; c < C; ++c) {
+    const typename V::Float bias = V::load(conv.biases + first + c * V::kLanes);
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) sums[p][c] = bias;
+  }
+  const float* weights = conv.weights + static_cast<ptrdiff_t>(first) * window.segments * window.segment_length;
+  for (int32_t s = 0; s < window.segments; ++s) {
+    const float* from[P];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) from[p] = inputs[p] + window.segment_offsets[s];
+    for (int32_t k = 0; k < window.segment_length; ++k, weights += V::kFconvBlock) {
+      typename V::Float column[C];
+#pragma GCC unroll 16
+      for (int c = 0; c < C; ++c) column[c] = V::load(weights + c * V::kLanes);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const typename V::Float value = V::set(from[p][k]);
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) sums[p][c] = V::fma(value, column[c], sums[p][c]);
+      }
+    }
+  }
+  finish_fconv<V>(conv, first, first_pixel, P, C, sums[0]);
+}
+
+// The last pixels, fewer than a tile.
+template <class V, int P, int C>
+inline void fconv_rest(const Fconv& conv, int32_t block, Pixel& pixel, int32_t count) {
+  if constexpr (P > 0) {
+    if (count == P) {
+      fconv_tile<V, P, C>(conv, block, pixel);
+    } else {
+      fconv_rest<V, P - 1, C>(conv, block, pixel, count);
+    }
+  }
+}
+
+// A block with channels in C vectors.
+template <class V, int C>
+inline void fconv_pixels(const Fconv& conv, int32_t block, int32_t begin, int32_t end) {
+  if constexpr (C > 1) {
+    const int32_t channels = conv.channels - block * V::kFconvBlock;
+    if (channels <= (C - 1) * V::kLanes) return fconv_pixels<V, C - 1>(conv, block, begin, end);
+  }
+  Pixel pixel(begin, conv.window.out_height, conv.window.out_width);
+  while (end - pixel.number >= V::kFconvPixels) fconv_tile<V, V::kFconvPixels, C>(conv, block, pixel);
+  fconv_rest<V, V::kFconvPixels - 1, C>(conv, block, pixel, end - pixel.number);
+}
+
+template <class V>
+void fconv(const Fconv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {
+  for (int32_t b = block_begin; b < block_end; ++b) {
+    fconv_pixels<V, V::kFconvBlock / V::kLanes>(conv, b, pixel_begin, pixel_end);
+  }
+}
+
+}  // namespace
+}  // namespace hybrid_tf

@@ -1,0 +1,135 @@
+#include "fusion.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hybrid_tf {
+namespace {
+
+class Fuser {
+ public:
+  Fuser(const Graph& graph, bool fusion)
+      : graph_(graph), fusion_(fusion), maker_(graph.tensors.size(), -1), unread_(graph.tensors.size()) {
+    for (size_t i = 0; i < unread_.size(); ++i) unread_[i] = graph.tensors[i].readers;
+  }
+
+  std::vector<StepPlan> run() {
+    for (const Operator& op : graph_.operators) {
+      if (!fusion_ || !join(op)) add(op);
+    }
+    // Steps that moved on left an empty place behind.
+    steps_.erase(std::remove_if(steps_.begin(), steps_.end(), [](const StepPlan& step) { return !step.op; }),
+                 steps_.end());
+    return std::move(steps_);
+  }
+
+ private:
+  bool is_float(int tensor) const { return graph_.tensors[tensor].type == kTfLiteFloat32; }
+
+  // The step that makes these floats and can still do something to them; null when there is none.
+  StepPlan* float_maker(int tensor) {
+    if (maker_[tensor] < 0 || !is_float(tensor)) return nullptr;
+    StepPlan& step = steps_[maker_[tensor]];
+    return step.op->kind == OperatorKind::kDequantize ? nullptr : &step;
+  }
+
+  // The same, where the floats themselves may change since nobody else reads them.
+  StepPlan* private_maker(int tensor) {
+    const Tensor& t = graph_.tensors[tensor];
+    StepPlan* step = float_maker(tensor);
+    if (!step || t.readers != 1 || t.is_output || step->min != -INFINITY || step->max != INFINITY) return nullptr;
+    return step;
+  }
+
+  bool join(const Operator& op) {
+    switch (op.kind) {
+      case OperatorKind::kAdd:
+        return join_add(op);
+      case OperatorKind::kClamp:
+        return join_clamp(op);
+      case OperatorKind::kQuantize:
+        return join_quantize(op);
+      default:
+        return false;
+    }
+  }
+
+  // A convolution adds the other operand to its results; it is executed at the sum's place, where both are known.
+  bool join_add(const Operator& op) {
+    if (op.input == op.residual) return false;
+    StepPlan* best = nullptr;
+    int other = -1;
+    for (const auto& [tensor, rest] : {std::pair(op.input, op.residual), std::pair(op.residual, op.input)}) {
+      StepPlan* step = private_maker(tensor);
+      if (!step || step->residual >= 0) continue;
+      const bool binary = step->op->kind == OperatorKind::kBconv;
+      const bool dense = step->op->kind == OperatorKind::kConv || step->op->kind == OperatorKind::kDense;
+      if (!binary && (!dense || best)) continue;
+      best = step;
+      other = rest;
+      if (binary) break;
+    }
+    if (!best) return false;
+    StepPlan step = *best;
+    best->op = nullptr;
+    step.residual = other;
+    step.min = op.activation_min;
+    step.max = op.activation_max;
+    finish(std::move(step), op);
+    return true;
+  }
+
+  bool join_clamp(const Operator& op) {
+    StepPlan* maker = private_maker(op.input);
+    if (!maker) return false;
+    maker->min = op.activation_min;
+    maker->max = op.activation_max;
+    maker->output = maker->named_after = op.output;
+    maker->names.push_back(op.name);
+    maker_[op.output] = maker_[op.input];
+    return true;
+  }
+
+  bool join_quantize(const Operator& op) {
+    StepPlan* maker = float_maker(op.input);
+    if (!maker || maker->signs >= 0) return false;
+    maker->signs = op.output;
+    maker->names.push_back(op.name);
+    if (--unread_[op.input] == 0 && !graph_.tensors[op.input].is_output) maker->output = -1;
+    return true;
+  }
+
+  void add(const Operator& op) {
+    StepPlan step = {};
+    step.op = &op;
+    step.input = op.input;
+    step.residual = op.residual;
+    if (op.kind == OperatorKind::kAdd || op.kind == OperatorKind::kClamp) {
+      step.min = op.activation_min;
+      step.max = op.activation_max;
+    }
+    finish(std::move(step), op);
+  }
+
+  // Puts a step at the end, as the maker of an operator's output.
+  void finish(StepPlan step, const Operator& op) {
+    const bool packed = graph_.tensors[op.output].type == kTfLiteInt32;
+    (packed ? step.signs : step.output) = op.output;
+    step.named_after = op.output;
+    step.names.push_back(op.name);
+    maker_[op.output] = static_cast<int>(steps_.size());
+    steps_.push_back(std::move(step));
+  }
+
+  const Graph& graph_;
+  const bool fusion_;
+  std::vector<StepPlan> steps_;
+  std::vector<int> maker_;   // of each tensor: the step, or -1
+  std::vector<int> unread_;  // of each tensor: readers that are not part of the step that makes it
+};
+
+}  // namespace
+
+std::vector<StepPlan> plan_steps(const Graph& graph, bool fusion) { return Fuser(graph, fusion).run(); }
+
+}  // namespace hybrid_tf

@@ -1,0 +1,63 @@
+// A part of a graph that the delegate runs: from the interpreter's nodes to results.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "graph.h"
+#include "layout.h"
+#include "profile.h"
+#include "steps.h"
+#include "thread_pool.h"
+#include "weights.h"
+
+namespace hybrid_tf {
+
+// What the user has chosen, and what all parts of a graph share.
+struct Settings {
+  const KernelSet* kernels = nullptr;
+  bool fusion = true;
+  bool profile = false;
+};
+
+class Partition {
+ public:
+  Partition(const Settings& settings, ThreadPool* pool) : settings_(settings), pool_(pool) {}
+
+  // Each returns false with a message; then the following ones repeat it.
+  bool init(TfLiteContext* context, const TfLiteDelegateParams& params);
+  bool prepare(TfLiteContext* context);  // again after each change of the inputs' shapes
+  bool invoke(TfLiteContext* context);   // allocates nothing
+
+  const char* message() const { return message_.text; }
+  std::vector<ProfileRow>& profile() { return profile_; }
+
+ private:
+  struct Task {
+    std::unique_ptr<Step> step;
+    int output, signs;  // values, -1 where there is none: their halos are cleared first
+    int parts;
+    bool by_blocks;
+  };
+
+  bool resize_outputs(TfLiteContext* context);
+  bool make_tasks(int threads);
+  bool bind(TfLiteContext* context);
+  void run(const Task& task);
+  static void run_part(void* task, int part);
+
+  const Settings settings_;
+  ThreadPool* const pool_;
+  Message message_;
+  bool sound_ = false;
+  Graph graph_;
+  std::vector<StepPlan> plan_;     // of the graph, whatever its shapes
+  std::vector<Weights> weights_;   // of each operator
+  Layout layout_;
+  Buffer arena_;
+  std::vector<Task> tasks_;
+  std::vector<void*> data_;  // pixel (0, 0) of each value
+  std::vector<ProfileRow> profile_;
+};
+
+}  // namespace hybrid_tf

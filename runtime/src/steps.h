@@ -1,0 +1,51 @@
+// What is executed: each step fills one map (or the two that a pass over one output makes).
+#pragma once
+
+#include <memory>
+
+#include "layout.h"
+#include "weights.h"
+
+namespace hybrid_tf {
+
+struct Range {
+  int32_t begin, end;
+};
+
+// How much a step does, and how it may be divided: into ranges of pixels, or of blocks of channels.
+struct Work {
+  int32_t pixels = 1;
+  int32_t blocks = 1;
+  int32_t block_unit = 1;       // ranges of blocks start at multiples of this; 0: blocks cannot be divided
+  int64_t binary_macs = 0, float_macs = 0;
+  int64_t input_bytes = 0, weight_bytes = 0, output_bytes = 0;
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  // Sets where the maps lie: `data` has pixel (0, 0) of image 0 of every value of the layout.
+  virtual void bind(const std::vector<void*>& data) = 0;
+  // Parts that do not overlap may run at once.
+  virtual void run(const Range& pixels, const Range& blocks) const = 0;
+
+  Work work;
+};
+
+// Null when there is no memory. `weights` are those of the step's operator; they, the plan and the layout must outlive
+// the step.
+std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
+                                const Weights& weights, const KernelSet& kernels);
+
+// The two kinds with weights, in conv_steps.cc.
+std::unique_ptr<Step> make_bconv_step(const StepPlan& plan, const Layout& layout, const Weights& weights,
+                                      const KernelSet& kernels, TfLiteType output_type);
+std::unique_ptr<Step> make_fconv_step(const StepPlan& plan, const Layout& layout, const Weights& weights,
+                                      const KernelSet& kernels);
+
+inline void* data_of(const std::vector<void*>& data, int value) { return value < 0 ? nullptr : data[value]; }
+
+// The epilogue of a step.
+Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data);
+
+}  // namespace hybrid_tf

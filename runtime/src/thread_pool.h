@@ -1,0 +1,49 @@
+// Threads that share the parts of one task after the other.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace hybrid_tf {
+
+// The threads start when they are first needed, wait busily for a short while after each task, since the next one
+// follows within microseconds, and then sleep.
+class ThreadPool {
+ public:
+  ThreadPool();
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Makes `threads` threads available, the caller of run() included; fewer if the system refuses more.
+  void reserve(int threads);
+
+  // Calls work(argument, 0) to work(argument, parts - 1), each once, in any order, and returns when all have returned.
+  // There may be up to 65535 parts. The caller works too. When the pool is busy with another caller's task, the caller does everything.
+  void run(void (*work)(void* argument, int part), void* argument, int parts);
+
+ private:
+  bool take_part();
+  void wait_for_work();
+  void work_until_stopped();
+  static void* start(void* pool);
+
+  std::vector<pthread_t> threads_;
+  pthread_mutex_t callers_, sleep_;  // of run(); of the threads that sleep
+  pthread_cond_t wake_;
+
+  // The task. Written only while nobody can hold a part of it.
+  void (*work_)(void*, int) = nullptr;
+  void* argument_ = nullptr;
+  // Which part is next: number of the task << 32 | number of its parts << 16 | parts taken. One word, so that a part is
+  // taken of the very task that was looked at.
+  std::atomic<uint64_t> ticket_{0};
+  std::atomic<int> unfinished_{0};  // parts
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace hybrid_tf

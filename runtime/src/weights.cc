@@ -1,0 +1,160 @@
+#include "weights.h"
+
+#include <algorithm>
+
+#include "operators.h"
+#include "packing.h"
+
+namespace hybrid_tf {
+namespace {
+
+// Lanes of all blocks of all groups.
+size_t lanes(const Operator& op, const Weights& weights) {
+  return static_cast<size_t>(op.groups) * weights.group_blocks(op) * weights.block;
+}
+
+template <typename T>
+bool pack_filter(const TfLiteContext* context, const Operator& op, Weights* weights) {
+  const int32_t taps = op.vertical.size * op.horizontal.size;
+  if (!weights->filter.allocate(lanes(op, *weights) * taps * op.filter_words * sizeof(T))) return false;
+  pack_weights(constant_data<T>(context, op.filter), op.groups, op.group_channels, taps, op.filter_words,
+               weights->block, weights->filter.as<T>());
+  return true;
+}
+
+template <typename T>
+bool pack_values(const Operator& op, const T* values, T unused, const Weights& weights, Buffer* packed) {
+  if (!packed->allocate(lanes(op, weights) * sizeof(T))) return false;
+  pack_channels(values, op.groups, op.group_channels, weights.block, unused, packed->as<T>());
+  return true;
+}
+
+// LCE computes (-2 * acc) * multiplier + (bias + depth * multiplier), the parentheses on the right in double precision.
+// The kernels get the same numbers (and a depth of 0), so that their results are equal to the last bit.
+bool pack_transform(const TfLiteContext* context, const Tensor& output, const Operator& op, Weights* weights) {
+  const float* multipliers = constant_data<float>(context, op.multipliers);
+  const float* biases = constant_data<float>(context, op.biases);
+  const double scale = output.type == kTfLiteInt8 ? output.scale : 1.0;
+  const double zero_point = output.type == kTfLiteInt8 ? output.zero_point : 0.0;
+  const double depth = static_cast<double>(op.vertical.size) * op.horizontal.size * op.filter_channels;
+  std::vector<float> scaled, shifted;
+  for (int32_t c = 0; c < op.channels_out(); ++c) {
+    const double multiplier = multipliers[c];
+    scaled.push_back(static_cast<float>(multiplier / scale));
+    shifted.push_back(static_cast<float>((biases[c] + depth * multiplier) / scale + zero_point));
+  }
+  return pack_values(op, scaled.data(), 0.0f, *weights, &weights->multipliers) &&
+         pack_values(op, shifted.data(), 0.0f, *weights, &weights->biases);
+}
+
+bool pack_float_bias(const TfLiteContext* context, const Operator& op, Weights* weights) {
+  const std::vector<float> zeros(op.biases < 0 ? op.group_channels : 0);
+  const float* biases = op.biases < 0 ? zeros.data() : constant_data<float>(context, op.biases);
+  return pack_values(op, biases, 0.0f, *weights, &weights->biases);
+}
+
+// The taps of one axis that lie within the image, for every output position.
+struct TapRange {
+  int32_t first, end;
+  bool operator==(const TapRange& other) const { return first == other.first && end == other.end; }
+};
+
+std::vector<TapRange> classify(const FilterAxis& filter, const WindowAxis& window, int32_t in,
+                               std::vector<uint16_t>* classes) {
+  std::vector<TapRange> ranges;
+  classes->clear();
+  for (int32_t o = 0; o < window.out; ++o) {
+    const int32_t start = o * filter.stride - window.pad_before;
+    TapRange range = {start < 0 ? ceil_div(-start, filter.dilation) : 0,
+                      std::min(filter.size, ceil_div(in - start, filter.dilation))};
+    range.first = std::min(range.first, range.end);
+    const auto found = std::find(ranges.begin(), ranges.end(), range);
+    classes->push_back(static_cast<uint16_t>(found - ranges.begin()));
+    if (found == ranges.end()) ranges.push_back(range);
+  }
+  return ranges;
+}
+
+bool any_tap_outside(const std::vector<TapRange>& ranges, const FilterAxis& filter) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const TapRange& range) { return range.first > 0 || range.end < filter.size; });
+}
+
+// What one output channel's taps add where the input is 0: sums over all taps above and to the left of each tap, so
+// that the sum over a rectangle of taps takes four of them.
+class TapSums {
+ public:
+  TapSums(const Operator& op, const uint32_t* filter)
+      : width_(op.horizontal.size + 1), sums_((op.vertical.size + 1) * width_, 0) {
+    for (int32_t y = 1; y <= op.vertical.size; ++y) {
+      for (int32_t x = 1; x < width_; ++x) {
+        int32_t tap = op.filter_channels;
+        for (int32_t word = 0; word < op.filter_words; ++word) tap -= 2 * __builtin_popcount(*filter++);
+        at(y, x) = tap + at(y - 1, x) + at(y, x - 1) - at(y - 1, x - 1);
+      }
+    }
+  }
+
+  int32_t outside(const TapRange& rows, const TapRange& columns) {
+    return sums_.back() - (at(rows.end, columns.end) - at(rows.first, columns.end) - at(rows.end, columns.first) +
+                           at(rows.first, columns.first));
+  }
+
+ private:
+  int32_t& at(int32_t y, int32_t x) { return sums_[y * width_ + x]; }
+
+  int32_t width_;
+  std::vector<int32_t> sums_;
+};
+
+}  // namespace
+
+bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
+                  Weights* weights) {
+  switch (op.kind) {
+    case OperatorKind::kBconv:
+      weights->block = kernels.bconv_block;
+      weights->file_filter = constant_data<uint32_t>(context, op.filter);
+      if (!pack_filter<uint32_t>(context, op, weights)) return false;
+      if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights);
+      return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights,
+                         &weights->thresholds);
+    case OperatorKind::kConv:
+    case OperatorKind::kDense:
+      weights->block = kernels.fconv_block;
+      return pack_filter<float>(context, op, weights) && pack_float_bias(context, op, weights);
+    default:
+      return true;
+  }
+}
+
+bool make_corrections(const Operator& op, const Weights& weights, const WindowAxis& vertical, int32_t in_height,
+                      const WindowAxis& horizontal, int32_t in_width, Corrections* corrections) {
+  const std::vector<TapRange> rows = classify(op.vertical, vertical, in_height, &corrections->row_class);
+  const std::vector<TapRange> columns = classify(op.horizontal, horizontal, in_width, &corrections->column_class);
+  if (!any_tap_outside(rows, op.vertical) && !any_tap_outside(columns, op.horizontal)) return true;
+  corrections->column_classes = static_cast<int32_t>(columns.size());
+  const size_t row_lanes = lanes(op, weights);
+  if (!corrections->values.allocate(rows.size() * columns.size() * row_lanes * sizeof(int32_t))) return false;
+
+  const int32_t filter_size = op.vertical.size * op.horizontal.size * op.filter_words;
+  std::vector<int32_t> values(rows.size() * columns.size() * op.channels_out());
+  for (int32_t c = 0; c < op.channels_out(); ++c) {
+    TapSums sums(op, weights.file_filter + static_cast<ptrdiff_t>(c) * filter_size);
+    int32_t* value = &values[c];
+    for (const TapRange& row : rows) {
+      for (const TapRange& column : columns) {
+        *value = sums.outside(row, column);
+        value += op.channels_out();
+      }
+    }
+  }
+  const int32_t* value = values.data();
+  int32_t* packed = corrections->values.as<int32_t>();
+  for (size_t i = 0; i < rows.size() * columns.size(); ++i, value += op.channels_out(), packed += row_lanes) {
+    pack_channels(value, op.groups, op.group_channels, weights.block, 0, packed);
+  }
+  return true;
+}
+
+}  // namespace hybrid_tf

@@ -1,0 +1,34 @@
+// The constants of an operator, packed once for the kernels that read them.
+#pragma once
+
+#include "graph.h"
+#include "kernels.h"
+#include "memory.h"
+
+namespace hybrid_tf {
+
+struct Weights {
+  int32_t block = 0;             // output channels in a block
+  Buffer filter;                 // words or floats
+  Buffer multipliers, biases;    // floats
+  Buffer thresholds;             // int32
+  const uint32_t* file_filter = nullptr;  // of binary convolutions: the filter as it lies in the file
+
+  int32_t group_blocks(const Operator& op) const { return (op.group_channels + block - 1) / block; }
+};
+
+// Does nothing for operators without weights. Returns false when there is no memory.
+bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
+                  Weights* weights);
+
+// What the taps outside of an image add to the sums of a zero-padded binary convolution, for every class of pixels that
+// lack the same taps: see Bconv in kernels.h.
+struct Corrections {
+  Buffer values;  // int32; empty when every tap of every pixel lies within the image
+  std::vector<uint16_t> row_class, column_class;
+  int32_t column_classes = 0;
+};
+bool make_corrections(const Operator& op, const Weights& weights, const WindowAxis& vertical, int32_t in_height,
+                      const WindowAxis& horizontal, int32_t in_width, Corrections* corrections);
+
+}  // namespace hybrid_tf

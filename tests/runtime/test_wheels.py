@@ -1,0 +1,142 @@
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hybrid_tf.run import FILE
+
+RUNTIME = Path(__file__).parents[2] / "runtime"
+MACHINES = ("x86_64", "aarch64")
+DEMO = Path(__file__).parents[2] / "runs" / "demo" / FILE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_wheel_holds_the_package_and_the_library(wheels, machine):
+    with zipfile.ZipFile(wheels[machine]) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+        (tags,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/WHEEL"))
+    package = {f"hybrid_tf_runtime/{path.name}" for path in (RUNTIME / "hybrid_tf_runtime").glob("*.py")}
+    files = {name for name in names if ".dist-info/" not in name}
+    assert files == package | {"hybrid_tf_runtime/libhybrid_tf_runtime.so"}
+    assert any(name.endswith("/LICENSE") for name in names)
+    headers = Parser().parsestr(metadata)
+    required = [text for text in headers.get_all("Requires-Dist") if "extra ==" not in text]
+    assert sorted(text.partition(">")[0] for text in required) == ["ai-edge-litert", "numpy"]
+    assert Parser().parsestr(tags).get_all("Tag") == [f"py3-none-manylinux_2_17_{machine}"]
+    assert Parser().parsestr(tags)["Root-Is-Purelib"] == "false"
+
+
+def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
+    from wheels import faults_of
+
+    for machine in MACHINES:
+        assert faults_of(wheels[machine], machine) == []
+
+
+def test_faults_are_found(wheels, tmp_path):
+    """A library that this machine's own compiler links as it likes has every fault that wheels must not have."""
+    from wheels import faults_of
+
+    source, library, wheel = (tmp_path / name for name in ("a.cc", "libhybrid_tf_runtime.so", "faulty.whl"))
+    source.write_text("#include <iostream>\nvoid greet() { std::cout << std::string(10, ' '); }\n")
+    compiler = shutil.which("g++") or pytest.skip("needs g++: sudo apt-get install g++")
+    subprocess.run([compiler, "-shared", "-fPIC", source, "-o", library], check=True)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(library, f"hybrid_tf_runtime/{library.name}")
+        archive.writestr("large", np.random.default_rng(0).bytes(1_000_000))
+    faults = "; ".join(faults_of(wheel, "aarch64"))
+    for fault in (
+        "not less than 1,000,000",
+        "EM_X86_64",
+        "not stripped",
+        "needs libstdc++.so.6",
+        "GLIBCXX_3.4",
+        "exports _Z5greetv",
+        "lacks hybrid_tf_runtime_version",
+    ):
+        assert fault in faults
+
+
+def run(programs, *command):
+    environment = {"PATH": str(programs), "PYTHONWARNINGS": "error::ImportWarning"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=programs)
+
+
+def test_it_works_where_tensorflow_is_not(fresh_environment, model_file, images, tmp_path):
+    code = "import importlib.util as u; print([bool(u.find_spec(name)) for name in ('tensorflow', 'hybrid_tf')])"
+    assert run(fresh_environment, fresh_environment / "python", "-c", code).stdout.strip() == "[False, False]"
+    image = tmp_path / "image.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)).save(image)
+    for model in (model_file, DEMO) if DEMO.exists() else (model_file,):
+        done = run(fresh_environment, fresh_environment / "hybrid-tf-classify", model, image, "--json")
+        assert done.returncode == 0, done.stderr
+        (row,) = json.loads(done.stdout)
+        assert row["image"] == str(image)
+        assert 0 < row["top"][0]["probability"] <= 1
+        done = run(
+            fresh_environment, fresh_environment / "hybrid-tf-benchmark", model, "--json", "--per-op", "--runs", "5"
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["median_ms"] > 0
+
+
+def test_the_readme_works_there(fresh_environment, model_file, images, tmp_path):
+    """Both programs of the README, run as they stand."""
+    text = (RUNTIME / "README.md").read_text()
+    programs = [block.partition("```")[0] for block in text.split("```python\n")[1:]]
+    assert len(programs) == 2
+    shutil.copy(model_file, tmp_path / "model.tflite")
+    np.save(tmp_path / "images.npy", images)
+    for program in programs:
+        code = f"import numpy\nimages = numpy.load('images.npy')\n{program}\nassert interpreter"
+        done = subprocess.run([fresh_environment / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_same_sources_compile_with_cmake(tmp_path):
+    cmake = shutil.which("cmake") or pytest.skip("needs CMake: sudo apt-get install cmake")
+    cross = "aarch64-linux-gnu-g++"
+    machines = {"x86_64": []}
+    if shutil.which(cross):
+        machines["aarch64"] = [
+            f"-DCMAKE_CXX_COMPILER={cross}",
+            "-DCMAKE_SYSTEM_NAME=Linux",
+            "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
+        ]
+    for machine, options in machines.items():
+        build = tmp_path / machine
+        subprocess.run([cmake, "-S", RUNTIME, "-B", build, *options], check=True, capture_output=True)
+        done = subprocess.run([cmake, "--build", build, "--parallel", "2"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert exported(build / "libhybrid_tf_runtime.so") == exported(
+            RUNTIME / "hybrid_tf_runtime" / "libhybrid_tf_runtime.so"
+        )
+
+
+def exported(library):
+    from elftools.elf.elffile import ELFFile
+
+    with library.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".dynsym").iter_symbols()
+        return {symbol.name for symbol in symbols if symbol["st_shndx"] != "SHN_UNDEF"}
+
+
+def test_without_a_compiler_the_message_says_what_to_install(tmp_path):
+    code = "from compile_library import compile_library; compile_library(__import__('pathlib').Path('x.so'))"
+    command = [sys.executable, "-c", f"import importlib.util; importlib.util.find_spec = lambda name: None; {code}"]
+    done = subprocess.run(command, cwd=RUNTIME, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "sudo apt-get install g++" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        command, cwd=RUNTIME, env={"PATH": "", "CXX": "no-such-compiler"}, capture_output=True, text=True
+    )
+    assert "cannot run the C++ compiler no-such-compiler: No such file or directory" in done.stderr
