@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 
 # Debian packages that some tests need: real images that PyPI does not have, a browser to look at reports with, an
 # emulator and a compiler for ARM, and a compiler with fuzzer and sanitizers.
-DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev
+DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake
 
 RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
 
-.PHONY: setup system demo test wheels lint clean
+.PHONY: setup system demo test wheels fuzz lint clean
 
 setup: $(VENV)/installed $(VENV)/runtime-installed
 
@@ -40,11 +40,16 @@ demo: setup
 	$(BIN)/python recipes/demo.py
 
 test: setup system
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # dist/hybrid_tf_runtime-*.whl for x86-64 and aarch64 Linux, old ones too.
 wheels: setup
 	$(BIN)/python runtime/wheels.py dist
+
+# 20,000 damaged models; those that crash or hang, if any, are kept in build/fuzz/failed.
+fuzz: setup
+	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
+	$(BIN)/python tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
 
 lint: setup
 	$(BIN)/ruff check .

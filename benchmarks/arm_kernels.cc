@@ -1,4 +1,5 @@
-// Runs binary convolutions once each, between marks for count_instructions.c: see arm_instructions.py.
+// Runs binary convolutions once each, between marks for count_instructions.c: see arm_instructions.py. The mark after
+// the first convolution is number 1, and so on; before each there is a mark 0.
 //
 //   arm_kernels KERNELS [SIZE INPUTS OUTPUTS KERNEL]...
 //
@@ -56,7 +57,7 @@ void count(const KernelSet& set, long tag, int32_t size, int32_t inputs, int32_t
   conv.multipliers = multipliers.data(), conv.biases = biases.data();
   conv.epilogue.min = -infinity, conv.epilogue.max = infinity;
   conv.epilogue.floats = floats.data();
-  syscall(kMark, -1);
+  syscall(kMark, 0L);
   set.bconv(conv, 0, size * size, 0, blocks);
   syscall(kMark, tag);
 }
@@ -70,7 +71,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (int i = 2; i < argc; i += 4) {
-    count(*set, i / 4, std::atoi(argv[i]), std::atoi(argv[i + 1]), std::atoi(argv[i + 2]), std::atoi(argv[i + 3]));
+    count(*set, i / 4 + 1, std::atoi(argv[i]), std::atoi(argv[i + 1]), std::atoi(argv[i + 2]), std::atoi(argv[i + 3]));
   }
   return 0;
 }

@@ -16,7 +16,7 @@ from engines import Engine, engines
 from machine import machine
 from measurement import Measurement, measure
 from performance_page import write_page
-from result_tables import goal_table, latency_table, warnings
+from result_tables import NOISY, goal_table, latency_table, warnings
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_json
@@ -65,6 +65,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.json:
         write_json(options.json, {"machine": about, "rounds": rounds, "networks": [asdict(one) for one in results]})
     if options.update_docs:
+        if max(one.busy_elsewhere for one in results) > NOISY:
+            raise HybridTFError("the page was not written: other programs were running, stop them and measure again")
         write_page(about, rounds, results)
 
 

@@ -1,6 +1,6 @@
 // Times the kernels on the convolutions of whole networks, next to what the instruction set could do at best.
 //
-//   kernels ROUNDS
+//   kernels [ROUNDS [KERNELS]]
 //
 // kernels.py compiles and runs this. A round goes through every kernel set: first its ceilings, then the layers of each
 // network in order, so that weights come from the caches they would come from in an inference. Prints one JSON object
@@ -20,8 +20,7 @@
 
 using namespace hybrid_tf;
 
-// The least work that counts binary products, and full-precision ones, with data in registers or the first cache: for
-// each instruction set, MACs done by one call. In ceilings.cc they would need flags of their own.
+// From ceilings.cc: how many products a call made.
 int64_t popcount_ceiling(const char* kernels, const uint32_t* words);
 int64_t fma_ceiling(const char* kernels, const float* values);
 
@@ -65,6 +64,8 @@ const Layer kLayers[] = {
     {"resnet18", "dense 512->1000", false, 1, 512, 1000, 1, 1, 1},
 };
 
+const char* const kNetworks[] = {"vgg19", "resnet18"};
+
 uint32_t random_word() {
   static uint64_t state = 88172645463325252u;
   state ^= state << 13;
@@ -92,38 +93,47 @@ struct Buffer {
   }
 };
 
+// The maps between layers, shared by all of them as in an inference: a layer finds its input where the last one left
+// it, in a cache or not.
+struct Maps {
+  static constexpr size_t kLargest = size_t{230} * 230 * 64;
+  Buffer<uint32_t> words, signs;
+  Buffer<float> floats[2];
+
+  Maps() : words(kLargest / 32), signs(kLargest / 32), floats{Buffer<float>(kLargest), Buffer<float>(kLargest)} {
+    for (size_t i = 0; i < kLargest / 32; ++i) words.data[i] = random_word();
+    for (size_t i = 0; i < kLargest; ++i) floats[0].data[i] = random_float(), floats[1].data[i] = random_float();
+  }
+};
+
 // A convolution that is ready to run: a residual is added, and floats and signs are written, as in a hybrid network.
 struct Conv {
   const KernelSet& set;
   const Layer& layer;
   int32_t pad, depth, block, blocks;  // depth: words or floats of an input pixel
   std::vector<ptrdiff_t> offsets;
-  Buffer<uint32_t> words, word_weights, signs;
-  Buffer<float> values, weights, biases, multipliers, residual, floats;
+  Buffer<uint32_t> word_weights;
+  Buffer<float> weights, biases, multipliers;
   Bconv bconv{};
   Fconv fconv{};
 
-  Conv(const KernelSet& set, const Layer& layer)
+  // `input` is the one of the maps of floats that the layer reads; it writes the other.
+  Conv(const KernelSet& set, const Layer& layer, const Maps& maps, int input)
       : set(set),
         layer(layer),
         pad(layer.kernel / 2),
         depth(layer.binary ? layer.inputs / 32 : layer.inputs),
         block(layer.binary ? set.bconv_block : set.fconv_block),
         blocks(ceil_div(layer.outputs, block)),
-        words(layer.binary ? input_size() : 0),
         word_weights(layer.binary ? weights_size() : 0),
-        signs(static_cast<size_t>(pixels()) * ceil_div(layer.outputs, 32)),
-        values(layer.binary ? 0 : input_size()),
         weights(layer.binary ? 0 : weights_size()),
         biases(static_cast<size_t>(blocks) * block),
-        multipliers(static_cast<size_t>(blocks) * block),
-        residual(static_cast<size_t>(pixels()) * layer.outputs),
-        floats(static_cast<size_t>(pixels()) * layer.outputs) {
+        multipliers(static_cast<size_t>(blocks) * block) {
+    const int32_t words = layer.kernel * layer.kernel * depth;
     if (layer.binary) {
-      for (size_t i = 0; i < input_size(); ++i) words.data[i] = random_word();
       for (size_t i = 0; i < weights_size(); ++i) word_weights.data[i] = random_word();
+      if (set.prepare_weights) set.prepare_weights(word_weights.data, blocks, words);
     } else {
-      for (size_t i = 0; i < input_size(); ++i) values.data[i] = random_float();
       for (size_t i = 0; i < weights_size(); ++i) weights.data[i] = random_float();
     }
     for (int32_t i = 0; i < blocks * block; ++i) biases.data[i] = random_float(), multipliers.data[i] = random_float();
@@ -135,13 +145,13 @@ struct Conv {
     const ptrdiff_t first = pad * row + pad * depth;
     const float infinity = std::numeric_limits<float>::infinity();
     const ptrdiff_t sign_words = ceil_div(layer.outputs, 32);
-    const Epilogue epilogue{residual.data, -infinity, infinity, floats.data,
-                            {signs.data, pixels() * sign_words, layer.size * sign_words, sign_words}};
+    const Epilogue epilogue{maps.floats[input].data, -infinity, infinity, maps.floats[1 - input].data,
+                            {maps.signs.data, pixels() * sign_words, layer.size * sign_words, sign_words}};
     bconv.window = fconv.window = window;
     bconv.epilogue = fconv.epilogue = epilogue;
     bconv.activation_min = fconv.activation_min = -infinity;
     bconv.activation_max = fconv.activation_max = infinity;
-    bconv.input = words.data + (layer.binary ? first : 0);
+    bconv.input = maps.words.data + first;
     bconv.groups = 1;
     bconv.group_words = depth;
     bconv.group_channels = layer.outputs;
@@ -151,14 +161,14 @@ struct Conv {
     bconv.output = BconvOutput::kFloat;
     bconv.multipliers = multipliers.data;
     bconv.biases = fconv.biases = biases.data;
-    fconv.input = values.data + (layer.binary ? 0 : first);
+    fconv.input = maps.floats[input].data + first;
+    fconv.epilogue.residual = nullptr;
     fconv.channels = layer.outputs;
     fconv.blocks = blocks;
     fconv.weights = weights.data;
   }
   int32_t width() const { return (layer.size - 1) * layer.stride + layer.kernel; }
   int32_t pixels() const { return layer.size * layer.size; }
-  size_t input_size() const { return static_cast<size_t>(width()) * width() * depth; }
   size_t weights_size() const { return static_cast<size_t>(blocks) * block * layer.kernel * layer.kernel * depth; }
   int64_t macs() const {
     return int64_t{1} * pixels() * layer.kernel * layer.kernel * layer.inputs * layer.outputs;
@@ -192,8 +202,9 @@ double time_ceiling(int64_t (*ceiling)(const char*, const T*), const char* kerne
 }
 
 void print(const Timing& timing) {
-  std::printf("{\"kernels\": \"%s\", \"network\": \"%s\", \"name\": \"%s\", \"kind\": \"%s\", \"macs\": %lld, \"ns\": %.1f}\n",
-              timing.kernels.c_str(), timing.network.c_str(), timing.name.c_str(), timing.kind.c_str(),
+  std::printf("{\"kernels\": \"%s\", \"network\": \"%s\", \"name\": \"%s\", ", timing.kernels.c_str(),
+              timing.network.c_str(), timing.name.c_str());
+  std::printf("\"kind\": \"%s\", \"macs\": %lld, \"ns\": %.1f}\n", timing.kind.c_str(),
               static_cast<long long>(timing.macs), median(timing.rounds));
 }
 
@@ -201,12 +212,13 @@ void print(const Timing& timing) {
 
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 20;
-  const char* only = argc > 2 ? argv[2] : nullptr;
+  const char* only = argc > 2 && *argv[2] ? argv[2] : nullptr;
   Buffer<uint32_t> words(4096);
   for (int i = 0; i < 4096; ++i) words.data[i] = random_word();
   Buffer<float> values(4096);
   for (int i = 0; i < 4096; ++i) values.data[i] = random_float();
   const int64_t ceiling_macs = 1 << 20;
+  const Maps maps;
 
   for (const KernelSet* const* entry = all_kernels(); *entry; ++entry) {
     const KernelSet& set = **entry;
@@ -215,7 +227,7 @@ int main(int argc, char** argv) {
     std::vector<Timing> timings = {{set.name, "", "popcount", "ceiling", ceiling_macs, {}},
                                    {set.name, "", "fma", "ceiling", ceiling_macs, {}}};
     for (const Layer& layer : kLayers) {
-      for (int i = 0; i < layer.times; ++i) convs.push_back(new Conv(set, layer));
+      for (int i = 0; i < layer.times; ++i) convs.push_back(new Conv(set, layer, maps, convs.size() % 2));
       const Conv& conv = *convs.back();
       timings.push_back({set.name, layer.network, layer.name, layer.binary ? "binary" : "float",
                          conv.macs() * layer.times, {}});
@@ -223,11 +235,19 @@ int main(int argc, char** argv) {
     for (int round = 0; round < rounds; ++round) {
       timings[0].rounds.push_back(time_ceiling(popcount_ceiling, set.name, words.data, ceiling_macs));
       timings[1].rounds.push_back(time_ceiling(fma_ceiling, set.name, values.data, ceiling_macs));
-      size_t next = 0, row = 2;
-      for (const Layer& layer : kLayers) {
-        const double begin = nanoseconds();
-        for (int i = 0; i < layer.times; ++i) convs[next++]->run();
-        timings[row++].rounds.push_back(nanoseconds() - begin);
+      for (const char* network : kNetworks) {
+        for (const bool measured : {false, true}) {  // the first run brings what fits into the caches
+          size_t next = 0, row = 2;
+          for (const Layer& layer : kLayers) {
+            const bool here = std::strcmp(network, layer.network) == 0;
+            const double begin = nanoseconds();
+            for (int i = 0; i < layer.times; ++i, ++next) {
+              if (here) convs[next]->run();
+            }
+            if (here && measured) timings[row].rounds.push_back(nanoseconds() - begin);
+            ++row;
+          }
+        }
       }
     }
     for (const Timing& timing : timings) print(timing);

@@ -34,9 +34,9 @@ happens on the machine hits all alike.
   `hybrid-tf-benchmark FILE --per-op` gives the same for any file.
 
 """
-_AMX = """XNNPACK has no option that chooses its instruction set. In int8 it uses the matrix unit (AMX) where a
-processor has one, as here; *without AMX*, the operating system refuses it that unit, so that it takes what it has for
-other processors with AVX-512 VNNI. In float32 it does not use AMX.
+_AMX = """XNNPACK has no option that chooses its instruction set. In int8 it uses the matrix unit (AMX) where there is
+one, as here; *without AMX*, the operating system refuses it that unit, so that it takes what it has for other
+processors with AVX-512 VNNI. In float32 it does not use AMX.
 
 """
 

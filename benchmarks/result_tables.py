@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from goals import goals
 from measurement import Measurement
 
-_NOISY = 0.1  # spread between rounds, or processors busy elsewhere
+NOISY = 0.1  # spread between rounds, or processors busy elsewhere
 
 
 class Table(NamedTuple):
@@ -79,14 +79,14 @@ def step_table(measured: Measurement) -> Table:
 def warnings(measured: Measurement) -> list[str]:
     """Returns what makes a measurement doubtful, one sentence each."""
     found = []
-    noisy = [row for row in measured.latencies if row.spread > _NOISY]
+    noisy = [row for row in measured.latencies if row.spread > NOISY]
     if noisy:
         worst = max(noisy, key=lambda row: row.spread)
         found.append(
-            f"{len(noisy)} of {len(measured.latencies)} latencies differ by more than {_NOISY:.0%} between rounds, "
+            f"{len(noisy)} of {len(measured.latencies)} latencies differ by more than {NOISY:.0%} between rounds, "
             f"'{worst.engine}' with {_threads(worst.threads)} by {worst.spread:.0%}: the machine is noisy"
         )
-    if measured.busy_elsewhere > _NOISY:
+    if measured.busy_elsewhere > NOISY:
         found.append(
             f"other programs kept {measured.busy_elsewhere:.2f} processors busy meanwhile: stop them and measure again"
         )

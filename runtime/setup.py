@@ -40,7 +40,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    install_requires=["numpy>=1.23.2", "ai-edge-litert>=2.1"],
+    install_requires=["numpy>=1.23.2", "ai-edge-litert>=1.4,<3"],
     extras_require={"images": ["pillow>=10.1"]},
     packages=["hybrid_tf_runtime"],
     ext_modules=[

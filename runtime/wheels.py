@@ -12,6 +12,10 @@ import tempfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 HERE = Path(__file__).resolve().parent
 GLIBC = (2, 17)  # of 2012
@@ -72,11 +76,16 @@ def faults_of(wheel: Path, machine: str) -> list[str]:
         if isinstance(section, GNUVerNeedSection):
             versions = {version.name for _, found in section.iter_versions() for version in found}
             faults += [f"it needs {name}" for name in sorted(versions) if not _is_old(name)]
-    symbols = [symbol for symbol in elf.get_section_by_name(".dynsym").iter_symbols() if symbol.name]
-    exported = {symbol.name for symbol in symbols if symbol["st_shndx"] != "SHN_UNDEF"}
-    faults += [f"it exports {name}" for name in sorted(exported - EXPORTS)]
-    faults += [f"it lacks {name}" for name in sorted(EXPORTS - exported)]
+    exports = exports_of(elf)
+    faults += [f"it exports {name}" for name in sorted(exports - EXPORTS)]
+    faults += [f"it lacks {name}" for name in sorted(EXPORTS - exports)]
     return faults
+
+
+def exports_of(elf: "ELFFile") -> set[str]:
+    """Returns the names of what a library offers to others."""
+    symbols = elf.get_section_by_name(".dynsym").iter_symbols()
+    return {symbol.name for symbol in symbols if symbol.name and symbol["st_shndx"] != "SHN_UNDEF"}
 
 
 def _is_old(version: str) -> bool:

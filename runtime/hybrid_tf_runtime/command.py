@@ -1,4 +1,4 @@
-"""What the commands share: one line for a mistake, and no chatter from the interpreter below."""
+"""What the commands share: numbers in arguments, and one line for a mistake."""
 
 import argparse
 import os

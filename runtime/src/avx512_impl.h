@@ -12,7 +12,7 @@
 #pragma GCC diagnostic pop
 #endif
 
-#include "kernel_set_impl.h"
+#include "parity_bconv_impl.h"
 
 namespace hybrid_tf {
 namespace {
@@ -49,6 +49,17 @@ struct Avx512Vectors {
     const Int whole = _mm512_cvttps_epi32(_mm512_add_ps(a, _mm512_castsi512_ps(half)));
     _mm512_mask_cvtepi32_storeu_epi8(to, first(n), whole);
   }
+
+  using Words = __m512i;
+  static Words zeros() { return _mm512_setzero_si512(); }
+  static Words load_words(const uint32_t* from) { return _mm512_loadu_si512(from); }
+  static Words differ(const uint32_t* input, Words words) {
+    return _mm512_xor_si512(_mm512_set1_epi32(static_cast<int32_t>(*input)), words);
+  }
+  // The tables of three bits have the results for 7 down to 0.
+  static constexpr int kFall = 0b01110100;  // of p, p', p''
+  static constexpr int kMajority = 0b11101000;
+  static constexpr int kOdd = 0b10010110;
 
   static constexpr int kBconvBlock = 64;
   static constexpr int kFconvBlock = 64;

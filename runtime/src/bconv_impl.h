@@ -85,54 +85,101 @@ inline BconvBlock bconv_block(const Bconv& conv, int32_t number) {
   return block;
 }
 
-// What becomes of the counts of `pixels` pixels x `vectors` vectors. One function for all sizes of tile, as it is long.
+// What the counts of a tile, [pixels][vectors], mean.
 template <class V>
-__attribute__((noinline)) void finish_bconv(const Bconv& conv, const BconvBlock& block, Pixel pixel, int32_t pixels,
-                                            int32_t vectors, const typename V::Int* counts) {
-  const int32_t channels = conv.groups * conv.group_channels;
-  for (; pixels > 0; --pixels, pixel.next(), counts += vectors) {
+struct BconvValues {
+  const Bconv& conv;
+  int32_t vectors;
+  const typename V::Int* counts;  // of the next pixel
+  const typename V::Int* row;     // of this one
+  const int32_t* correction;
+  ptrdiff_t packed;
+  const float* multipliers;
+  const float* biases;
+  typename V::Float depth;
+  Clamp<V> activation;
+
+  BconvValues(const Bconv& conv, const BconvBlock& block, int32_t vectors, const typename V::Int* counts)
+      : conv(conv),
+        vectors(vectors),
+        counts(counts),
+        row(nullptr),
+        correction(nullptr),
+        packed(block.packed),
+        multipliers(conv.multipliers + block.packed),
+        biases(conv.biases + block.packed),
+        depth(V::set(static_cast<float>(conv.depth))),
+        activation(conv.activation_min, conv.activation_max) {}
+
+  void move(const Pixel& pixel) {
+    row = counts;
+    counts += vectors;
+    if (!conv.corrections) return;
+    const ptrdiff_t lanes = static_cast<ptrdiff_t>(conv.groups) * conv.group_blocks * V::kBconvBlock;
+    const ptrdiff_t position = conv.row_class[pixel.y] * conv.column_classes + conv.column_class[pixel.x];
+    correction = conv.corrections + position * lanes + packed;
+  }
+
+  // All but the last two numbers are whole, and small enough for floats to hold them exactly.
+  typename V::Float operator()(int32_t c) const {
+    const int32_t lane = c * V::kLanes;
+    typename V::Float value = V::fma(V::to_float(row[c]), V::set(-2.0f), depth);
+    if (correction) value = V::fma(V::to_float(V::load_int(correction + lane)), V::set(-1.0f), value);
+    return V::add(V::multiply(activation(value), V::load(multipliers + lane)), V::load(biases + lane));
+  }
+};
+
+template <class V>
+inline void finish_bits(const Bconv& conv, const Tile& tile, const int32_t* thresholds, int32_t vectors,
+                        const typename V::Int* counts) {
+  Pixel pixel(tile.pixel, tile.height, tile.width);
+  for (int32_t p = 0; p < tile.pixels; ++p, pixel.next(), counts += vectors) {
     uint64_t bits = 0;
-    if (conv.output == BconvOutput::kBits) {
-      const int32_t* thresholds = conv.thresholds + block.packed;
-      for (int32_t c = 0; c < vectors; ++c) {
-        const uint64_t signs = V::greater(counts[c], V::load_int(thresholds + c * V::kLanes));
-        bits |= signs << (c * V::kLanes);
-      }
-      store_signs(pixel.of(conv.epilogue.signs), block.first, block.channels, bits, channels);
-      continue;
-    }
-    const int32_t* correction = nullptr;
-    if (conv.corrections) {
-      const ptrdiff_t row = conv.row_class[pixel.y] * conv.column_classes + conv.column_class[pixel.x];
-      correction = conv.corrections + row * conv.groups * conv.group_blocks * V::kBconvBlock + block.packed;
-    }
-    const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * channels + block.first;
     for (int32_t c = 0; c < vectors; ++c) {
-      const int32_t lane = c * V::kLanes;
-      const int32_t lanes = block.channels - lane;
-      typename V::Int sum = V::subtract_int(V::set_int(conv.depth), V::add_int(counts[c], counts[c]));
-      if (correction) sum = V::subtract_int(sum, V::load_int(correction + lane));
-      typename V::Float value = V::to_float(sum);
-      value = V::min(V::set(conv.activation_max), V::max(V::set(conv.activation_min), value));
-      value = V::add(V::multiply(value, V::load(conv.multipliers + block.packed + lane)),
-                     V::load(conv.biases + block.packed + lane));
-      if (conv.output == BconvOutput::kInt8) {
-        value = V::min(V::set(127.0f), V::max(V::set(-128.0f), value));
-        V::store_int8(conv.int8s + at + lane, value, smaller(lanes, V::kLanes));
-      } else {
-        const uint64_t signs = finish<V>(conv.epilogue, value, at + lane, lanes);
-        bits |= signs << lane;
-      }
+      const uint64_t signs = V::greater(counts[c], V::load_int(thresholds + c * V::kLanes));
+      bits |= signs << (c * V::kLanes);
     }
-    if (conv.output == BconvOutput::kFloat && conv.epilogue.signs.data) {
-      store_signs(pixel.of(conv.epilogue.signs), block.first, block.channels, bits, channels);
+    store_signs(pixel.of(conv.epilogue.signs), tile.first, tile.count, bits, tile.channels);
+  }
+}
+
+template <class V>
+inline void finish_int8(int8_t* int8s, const Tile& tile, BconvValues<V> values) {
+  ptrdiff_t at = tile.at();
+  Pixel pixel(tile.pixel, tile.height, tile.width);
+  for (int32_t p = 0; p < tile.pixels; ++p, pixel.next(), at += tile.channels) {
+    values.move(pixel);
+    for (int32_t c = 0, lane = 0; lane < tile.count; ++c, lane += V::kLanes) {
+      const typename V::Float value = V::min(V::set(127.0f), V::max(V::set(-128.0f), values(c)));
+      V::store_int8(int8s + at + lane, value, smaller(tile.count - lane, V::kLanes));
     }
   }
 }
 
+// What becomes of the counts of `pixels` pixels from number `pixel` on x `vectors` vectors. Not inlined, as it is long
+// and serves all sizes of tile.
+template <class V>
+__attribute__((noinline)) void finish_bconv(const Bconv& conv, const BconvBlock& block, int32_t pixel, int32_t pixels,
+                                            int32_t vectors, const typename V::Int* counts) {
+  const Tile tile{pixel, pixels, block.first, block.channels, conv.groups * conv.group_channels,
+                  conv.window.out_height, conv.window.out_width};
+  if (conv.output == BconvOutput::kBits) {
+    return finish_bits<V>(conv, tile, conv.thresholds + block.packed, vectors, counts);
+  }
+  const BconvValues<V> values(conv, block, vectors, counts);
+  if (conv.output == BconvOutput::kInt8) return finish_int8<V>(conv.int8s, tile, values);
+  finish_tile<V, V::kBconvBlock / V::kLanes>(conv.epilogue, tile, values);
+}
+
+template <class V>
+inline void finish_bconv(const Bconv& conv, const BconvBlock& block, const Pixel& pixel, int32_t pixels,
+                         int32_t vectors, const typename V::Int* counts) {
+  finish_bconv<V>(conv, block, pixel.number, pixels, vectors, counts);
+}
+
 template <class V, int P, int C>
 inline void bconv_tile(const Bconv& conv, const BconvBlock& block, Pixel& pixel) {
-  const Pixel first = pixel;
+  const int32_t first = pixel.number;
   const uint32_t* inputs[P];
   for (int p = 0; p < P; ++p, pixel.next()) inputs[p] = pixel.of(conv.window, block.input);
   typename V::Int counts[P][C];

@@ -18,7 +18,6 @@ namespace {
 constexpr char kName[] = "hybrid-tf-runtime";
 using Report = void (*)(const char*);
 
-// One part of the graph, and the delegate that lists it.
 struct Kernel;
 
 struct Delegate {
@@ -26,8 +25,12 @@ struct Delegate {
   Settings settings;
   ThreadPool pool;
   std::vector<Kernel*> kernels;
+  // The interpreter should go first, but Python's collector may end the delegate first when both are garbage of a cycle
+  // (an exception that holds its frames): then the last kernel ends the delegate.
+  bool destroyed = false;
 };
 
+// One part of a graph, and the delegate that lists it.
 struct Kernel {
   Kernel(Delegate* delegate) : delegate(delegate), partition(delegate->settings, &delegate->pool) {}
   Delegate* const delegate;
@@ -38,7 +41,7 @@ Delegate* of(void* delegate) { return static_cast<Delegate*>(static_cast<TfLiteD
 
 TfLiteStatus status(TfLiteContext* context, bool good, const char* message) {
   if (good) return kTfLiteOk;
-  context->ReportError(context, "%s: %s", kName, message);
+  context->ReportError(context, "%s: %s\n", kName, message);  // else what the interpreter adds would stick to it
   return kTfLiteError;
 }
 
@@ -54,9 +57,10 @@ void* init(TfLiteContext* context, const char* buffer, size_t) {
 
 void release(TfLiteContext*, void* user_data) {
   auto* kernel = static_cast<Kernel*>(user_data);
-  std::vector<Kernel*>& kernels = kernel->delegate->kernels;
-  kernels.erase(std::find(kernels.begin(), kernels.end(), kernel));
+  Delegate* delegate = kernel->delegate;
+  delegate->kernels.erase(std::find(delegate->kernels.begin(), delegate->kernels.end(), kernel));
   delete kernel;
+  if (delegate->destroyed && delegate->kernels.empty()) delete delegate;
 }
 
 TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
@@ -147,9 +151,11 @@ HYBRID_TF_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char
   return &delegate.release()->base;
 }
 
-// After the interpreters that use it.
-HYBRID_TF_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate) {
-  if (delegate) delete hybrid_tf::of(delegate);
+HYBRID_TF_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* base) {
+  if (!base) return;
+  hybrid_tf::Delegate* delegate = hybrid_tf::of(base);
+  delegate->destroyed = true;
+  if (delegate->kernels.empty()) delete delegate;
 }
 
 HYBRID_TF_EXPORT const char* hybrid_tf_runtime_version() { return HYBRID_TF_RUNTIME_VERSION; }

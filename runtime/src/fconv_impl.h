@@ -7,32 +7,36 @@
 namespace hybrid_tf {
 namespace {
 
-// What becomes of the sums of `pixels` pixels x `vectors` vectors. One function for all sizes of tile, as it is long.
+// What the sums of a tile, [pixels][vectors], become before the epilogue.
 template <class V>
-__attribute__((noinline)) void finish_fconv(const Fconv& conv, int32_t first, Pixel pixel, int32_t pixels,
-                                            int32_t vectors, const typename V::Float* sums) {
-  const typename V::Float least = V::set(conv.activation_min);
-  const typename V::Float most = V::set(conv.activation_max);
-  const int32_t channels = smaller(V::kFconvBlock, conv.channels - first);
-  for (; pixels > 0; --pixels, pixel.next(), sums += vectors) {
-    const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * conv.channels + first;
-    uint64_t bits = 0;
-    for (int32_t c = 0; c < vectors; ++c) {
-      const int32_t lane = c * V::kLanes;
-      const typename V::Float value = V::min(most, V::max(least, sums[c]));
-      const uint64_t signs = finish<V>(conv.epilogue, value, at + lane, channels - lane);
-      bits |= signs << lane;
-    }
-    if (conv.epilogue.signs.data) {
-      store_signs(pixel.of(conv.epilogue.signs), first, channels, bits, conv.channels);
-    }
+struct FconvValues {
+  Clamp<V> activation;
+  int32_t vectors;
+  const typename V::Float* sums;  // of the next pixel
+  const typename V::Float* row;   // of this one
+
+  void move(const Pixel&) {
+    row = sums;
+    sums += vectors;
   }
+  typename V::Float operator()(int32_t c) const { return activation(row[c]); }
+};
+
+// Not inlined, as it is long and serves all sizes of tile.
+template <class V>
+__attribute__((noinline)) void finish_fconv(const Fconv& conv, int32_t first, int32_t pixel, int32_t pixels,
+                                            int32_t vectors, const typename V::Float* sums) {
+  const Tile tile{pixel, pixels, first, smaller(V::kFconvBlock, conv.channels - first), conv.channels,
+                  conv.window.out_height, conv.window.out_width};
+  const FconvValues<V> values{{conv.activation_min, conv.activation_max}, vectors, sums, nullptr};
+  finish_tile<V, V::kFconvBlock / V::kLanes>(conv.epilogue, tile, values);
 }
 
 template <class V, int P, int C>
 inline void fconv_tile(const Fconv& conv, int32_t block, Pixel& pixel) {
+  constexpr int32_t kAhead = 8 * V::kFconvBlock;  // what is prefetched: few pixels take weights faster than they come
   const Window& window = conv.window;
-  const Pixel first_pixel = pixel;
+  const int32_t first_pixel = pixel.number;
   const int32_t first = block * V::kFconvBlock;
   const float* inputs[P];
   for (int p = 0; p < P; ++p, pixel.next()) inputs[p] = pixel.of(window, conv.input);
@@ -52,7 +56,10 @@ inline void fconv_tile(const Fconv& conv, int32_t block, Pixel& pixel) {
     for (int32_t k = 0; k < window.segment_length; ++k, weights += V::kFconvBlock) {
       typename V::Float column[C];
 #pragma GCC unroll 16
-      for (int c = 0; c < C; ++c) column[c] = V::load(weights + c * V::kLanes);
+      for (int c = 0; c < C; ++c) {
+        __builtin_prefetch(weights + kAhead + c * V::kLanes);
+        column[c] = V::load(weights + c * V::kLanes);
+      }
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
         const typename V::Float value = V::set(from[p][k]);

@@ -8,6 +8,7 @@ namespace {
 
 template <class V>
 void elementwise(const Elementwise& op, int32_t pixel_begin, int32_t pixel_end) {
+  const Finish<V> finish(op.epilogue);
   for (Pixel pixel(pixel_begin, op.out_height, op.out_width); pixel.number < pixel_end; pixel.next()) {
     const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * op.channels;
     uint32_t* words = op.epilogue.signs.data ? pixel.of(op.epilogue.signs) : nullptr;
@@ -19,7 +20,7 @@ void elementwise(const Elementwise& op, int32_t pixel_begin, int32_t pixel_end) 
       for (; c < end; c += V::kLanes) {
         const int32_t lanes = end - c;
         const typename V::Float value = load_lanes<V>(op.input + at + c, lanes);
-        bits |= finish<V>(op.epilogue, value, at + c, lanes) << (c - first);
+        bits |= finish(value, at + c, lanes) << (c - first);
       }
       c = end;
       if (words) words[first / 32] = bits;
@@ -128,8 +129,8 @@ struct MaxPooling {
 
 template <class V, class Pooling>
 inline void pool_pixels(const Pool& pool, int32_t pixel_begin, int32_t pixel_end) {
-  const typename V::Float least = V::set(pool.activation_min);
-  const typename V::Float most = V::set(pool.activation_max);
+  const Clamp<V> activation(pool.activation_min, pool.activation_max);
+  const Finish<V> finish(pool.epilogue);
   for (Pixel pixel(pixel_begin, pool.out_height, pool.out_width); pixel.number < pixel_end; pixel.next()) {
     Pooling pooling(pool, pixel);
     const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * pool.channels;
@@ -140,8 +141,8 @@ inline void pool_pixels(const Pool& pool, int32_t pixel_begin, int32_t pixel_end
       uint32_t bits = 0;
       for (; c < end; c += V::kLanes) {
         const int32_t lanes = end - c;
-        const typename V::Float value = V::min(most, V::max(least, pooling.template lanes_at<V>(c, lanes)));
-        bits |= finish<V>(pool.epilogue, value, at + c, lanes) << (c - first);
+        const typename V::Float value = activation(pooling.template lanes_at<V>(c, lanes));
+        bits |= finish(value, at + c, lanes) << (c - first);
       }
       c = end;
       if (words) words[first / 32] = bits;

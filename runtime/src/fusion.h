@@ -22,8 +22,8 @@ struct StepPlan {
   std::vector<const char*> names;  // of those operators
 };
 
-// The steps of a graph, in order. Without `fusion` each operator is a step of its own. With it, a sum, an activation and
-// LceQuantize join the step that makes their input, and floats that nobody reads any more are not written.
+// The steps of a graph, in order. Without `fusion` each operator is a step of its own. With it, a sum, an activation
+// and LceQuantize join the step that makes their input, and floats that nobody reads any more are not written.
 std::vector<StepPlan> plan_steps(const Graph& graph, bool fusion);
 
 }  // namespace hybrid_tf

@@ -12,7 +12,10 @@ class Numbering {
   Numbering(TfLiteContext* context, Graph* graph)
       : context_(context), graph_(graph), numbers_(context->tensors_size, -1) {}
 
-  int find(int index) const { return numbers_[index]; }
+  // -1 where there is none.
+  int find(int index) const {
+    return index >= 0 && static_cast<size_t>(index) < numbers_.size() ? numbers_[index] : -1;
+  }
 
   int add(int index) {
     const TfLiteTensor& t = context_->tensors[index];

@@ -38,7 +38,7 @@ struct Operator {
   bool same_padding = false;
   bool zero_padding = false;  // kBconv: taps outside of the image add nothing; else they count as +1
   FilterAxis vertical, horizontal;
-  // Convolutions and dense layers. Channels of one input are those of one group; for bits they count in words of 32 too.
+  // Convolutions and dense layers. A filter reads the channels of one group: as many words, of 32 bits or one float.
   int32_t groups = 1, group_channels = 0, filter_channels = 0, filter_words = 0;
   float activation_min, activation_max;
   bool keep_dims = false;       // kMean, kDense: the output keeps the rank of the input

@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "kernel_set_impl.h"
+#include "parity_bconv_impl.h"
 
 namespace hybrid_tf {
 namespace {
@@ -49,42 +49,71 @@ struct Avx2 {
     }
   }
 
-  // Bits are counted by looking up the set bits of every four bits in a register of 16 counts.
   static constexpr int kBconvBlock = 16;
-  static constexpr int kBconvPixels = 4;
-  static constexpr int kCountsLimit = 31;  // words: a byte of Counts grows by up to 8 with each
+  static constexpr int kTilePixels = 3;
+  static constexpr bool kCarries = true;
   using Words = __m256i;
-  using Input = __m256i;
-  using Counts = __m256i;
-  static Words load_words(const uint32_t* from) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  static Words zeros() { return _mm256_setzero_si256(); }
+  static Words load_words(const uint32_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+  static Words differ(const uint32_t* input, Words words) {
+    return _mm256_xor_si256(_mm256_set1_epi32(static_cast<int32_t>(*input)), words);
   }
-  static Input load_input(const uint32_t* from) { return _mm256_set1_epi32(static_cast<int32_t>(*from)); }
+  // Bits are counted by looking up the set bits of every four bits in a register of 16 counts.
+  static constexpr int kCountsLimit = 31;  // a byte of Counts grows by up to 8
+  using Counts = __m256i;
   static Counts no_counts() { return _mm256_setzero_si256(); }
-  static Counts count(Counts counts, Input input, Words words) {
+  static Counts count(Counts counts, Words words) {
     const __m256i table = _mm256_setr_epi32(0x02010100, 0x03020201, 0x03020201, 0x04030302,  //
                                             0x02010100, 0x03020201, 0x03020201, 0x04030302);
-    const __m256i mask = _mm256_set1_epi8(0x0f);
-    const __m256i differ = _mm256_xor_si256(input, words);
-    const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(differ, mask));
-    const __m256i high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi32(differ, 4), mask));
+    const __m256i nibble = _mm256_set1_epi8(0x0f);
+    const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(words, nibble));
+    const __m256i high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(words, 4), nibble));
     return _mm256_add_epi8(_mm256_add_epi8(counts, low), high);
   }
-  static Int total(Int sum, Counts counts) {
+  static Int total(Counts counts) {
     const __m256i pairs = _mm256_maddubs_epi16(counts, _mm256_set1_epi8(1));
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  }
+
+  static void add_one(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
+    const Words p1 = differ(input, load_words(weights));
+    carry(carried, counts, _mm256_andnot_si256(p1, parity));
+    parity = p1;
+  }
+  static void add_two(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
+    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + 1, load_words(weights + kBconvBlock));
+    carry(carried, counts, fall(parity, p1, p2));
+    parity = p2;
+  }
+  static void add_four(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
+    const Words p1 = differ(input, load_words(weights));
+    const Words p2 = differ(input + 1, load_words(weights + kBconvBlock));
+    const Words p3 = differ(input + 2, load_words(weights + 2 * kBconvBlock));
+    const Words p4 = differ(input + 3, load_words(weights + 3 * kBconvBlock));
+    const Words a = fall(parity, p1, p2), b = fall(p2, p3, p4);
+    parity = p4;
+    const Words odd = _mm256_xor_si256(carried, a);
+    counts = count(counts, _mm256_or_si256(_mm256_and_si256(carried, a), _mm256_and_si256(odd, b)));
+    carried = _mm256_xor_si256(odd, b);
   }
 
   static constexpr int kFconvBlock = 16;
   static constexpr int kFconvPixels = 6;
 
  private:
+  static Words fall(Words p, Words p1, Words p2) {
+    return _mm256_or_si256(_mm256_andnot_si256(p2, p1), _mm256_andnot_si256(p1, p));
+  }
+  static void carry(Words& carried, Counts& counts, Words fall) {
+    counts = count(counts, _mm256_and_si256(carried, fall));
+    carried = _mm256_xor_si256(carried, fall);
+  }
   static uint32_t bits(__m256 mask) { return static_cast<uint32_t>(_mm256_movemask_ps(mask)); }
 };
 
 }  // namespace
 
-extern const KernelSet kAvx2Kernels = make_kernel_set<Avx2>("avx2", "AVX2 with FMA", &cpu_has_avx2);
+extern const KernelSet kAvx2Kernels = make_parity_kernel_set<Avx2>("avx2", "AVX2 with FMA", &cpu_has_avx2);
 
 }  // namespace hybrid_tf
 

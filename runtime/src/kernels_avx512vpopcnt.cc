@@ -7,24 +7,50 @@ namespace hybrid_tf {
 namespace {
 
 struct Avx512Vpopcnt : Avx512Vectors {
-  static constexpr int kBconvPixels = 6;
+  static constexpr int kTilePixels = 3;
+  static constexpr bool kCarries = false;
   static constexpr int kCountsLimit = INT32_MAX;
-  using Words = __m512i;
-  using Input = __m512i;
   using Counts = __m512i;
-  static Words load_words(const uint32_t* from) { return _mm512_loadu_si512(from); }
-  static Input load_input(const uint32_t* from) { return _mm512_set1_epi32(static_cast<int32_t>(*from)); }
   static Counts no_counts() { return _mm512_setzero_si512(); }
-  static Counts count(Counts counts, Input input, Words words) {
-    return _mm512_add_epi32(counts, _mm512_popcnt_epi32(_mm512_xor_si512(input, words)));
+  static Counts count(Counts counts, Words words) { return _mm512_add_epi32(counts, _mm512_popcnt_epi32(words)); }
+  static Int total(Counts counts) { return counts; }
+
+  static void add_one(Words& parity, Words&, Counts& counts, const uint32_t* input, const uint32_t* weights) {
+    const Words p1 = differ(input, load_words(weights));
+    counts = count(counts, _mm512_andnot_si512(p1, parity));
+    parity = p1;
   }
-  static Int total(Int sum, Counts counts) { return _mm512_add_epi32(sum, counts); }
+  static void add_two(Words& parity, Words&, Counts& counts, const uint32_t* input, const uint32_t* weights) {
+    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + 1, load_words(weights + kBconvBlock));
+    counts = count(counts, _mm512_ternarylogic_epi32(parity, p1, p2, kFall));
+    parity = p2;
+  }
+  // In assembly because a tile needs 30 of the 32 registers, in just this order.
+  static void add_four(Words& parity, Words&, Counts& counts, const uint32_t* input, const uint32_t* weights) {
+    Words a, b;
+    __asm__(
+        "vpxord %[x1]%{1to16%}, %[w1], %[a]\n\t"
+        "vpxord %[x2]%{1to16%}, %[w2], %[b]\n\t"
+        "vpternlogd %[fall], %[b], %[a], %[parity]\n\t"
+        "vpopcntd %[parity], %[parity]\n\t"
+        "vpaddd %[parity], %[counts], %[counts]\n\t"
+        "vpxord %[x3]%{1to16%}, %[w3], %[a]\n\t"
+        "vpxord %[x4]%{1to16%}, %[w4], %[parity]\n\t"
+        "vpternlogd %[fall], %[parity], %[a], %[b]\n\t"
+        "vpopcntd %[b], %[b]\n\t"
+        "vpaddd %[b], %[counts], %[counts]"
+        : [parity] "+v"(parity), [counts] "+v"(counts), [a] "=&v"(a), [b] "=&v"(b)
+        : [x1] "m"(input[0]), [x2] "m"(input[1]), [x3] "m"(input[2]), [x4] "m"(input[3]),
+          [w1] "v"(load_words(weights)), [w2] "v"(load_words(weights + kBconvBlock)),
+          [w3] "v"(load_words(weights + 2 * kBconvBlock)), [w4] "v"(load_words(weights + 3 * kBconvBlock)),
+          [fall] "i"(kFall));
+  }
 };
 
 }  // namespace
 
 extern const KernelSet kAvx512VpopcntKernels =
-    make_kernel_set<Avx512Vpopcnt>("avx512vpopcnt", "AVX-512 with VPOPCNTDQ", &cpu_has_avx512_vpopcnt);
+    make_parity_kernel_set<Avx512Vpopcnt>("avx512vpopcnt", "AVX-512 with VPOPCNTDQ", &cpu_has_avx512_vpopcnt);
 
 }  // namespace hybrid_tf
 

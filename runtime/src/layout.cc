@@ -14,8 +14,8 @@ bool reads_halo(const StepPlan& step) {
   return step.op->kind == OperatorKind::kBconv || step.op->kind == OperatorKind::kConv;
 }
 
-// Bits that we make ourselves get the halo that convolutions want right away; all other maps are dense, as are bits that
-// LceDequantize reads, and are copied for them.
+// Bits that we make ourselves get the halo that convolutions want right away. All other maps are dense, as are bits
+// that LceDequantize reads, and are copied for convolutions.
 std::vector<bool> can_have_halo(const Graph& graph, const std::vector<Value>& values) {
   std::vector<bool> can(values.size());
   for (size_t i = 0; i < can.size(); ++i) can[i] = graph.tensors[i].type == kTfLiteInt32 && !values[i].external;
@@ -70,8 +70,8 @@ class Arena {
       for (int value : {step.input, step.residual}) {
         if (value >= 0 && block_of_[value] >= 0) blocks_[block_of_[value]].last = static_cast<int>(i);
       }
-      if (step.output >= 0) make(step.output, i, step);
-      if (step.signs >= 0) make(step.signs, i, step);
+      if (step.output >= 0) make(step.output, i);
+      if (step.signs >= 0) make(step.signs, i);
     }
     layout_.arena_bytes = place_blocks(&blocks_);
     for (size_t i = 0; i < block_of_.size(); ++i) {
@@ -80,29 +80,30 @@ class Arena {
   }
 
  private:
-  void make(int value, size_t step_index, const StepPlan& step) {
+  void make(int value, size_t index) {
     if (layout_.values[value].external) return;
-    const int index = static_cast<int>(step_index);
-    if (value == step.output && takes_place_of_residual(step, step_index)) {
-      block_of_[value] = block_of_[step.residual];
+    if (value == layout_.steps[index].output && takes_place_of_residual(index)) {
+      block_of_[value] = block_of_[layout_.steps[index].residual];
       return;
     }
     block_of_[value] = static_cast<int>(blocks_.size());
-    blocks_.push_back({static_cast<size_t>(layout_.values[value].bytes()), index, index, 0});
+    const int time = static_cast<int>(index);
+    blocks_.push_back({static_cast<size_t>(layout_.values[value].bytes()), time, time, 0});
   }
 
-  // Sums may be written over the operand that nobody reads any more: the same memory stays in the cache. (Each result is
-  // written after its own operand was read. The input of a convolution is read for more than one result.)
-  bool takes_place_of_residual(const StepPlan& step, size_t step_index) const {
+  // Sums may be written over the operand that nobody reads any more: the same memory stays in the cache. (Each result
+  // is written after its own operand was read. The input of a convolution is read for more than one result.)
+  bool takes_place_of_residual(size_t index) const {
+    const StepPlan& step = layout_.steps[index];
     if (step.residual < 0 || step.residual == step.input || block_of_[step.residual] < 0) return false;
-    for (size_t i = step_index + 1; i < layout_.steps.size(); ++i) {
+    for (size_t i = index + 1; i < layout_.steps.size(); ++i) {
       if (layout_.steps[i].input == step.residual || layout_.steps[i].residual == step.residual) return false;
     }
     return true;
   }
 
   Layout& layout_;
-  std::vector<int> block_of_;
+  std::vector<int> block_of_;  // of each value, -1 where it has none
   std::vector<Block> blocks_;
 };
 

@@ -37,8 +37,8 @@ int64_t bytes_of(FileType type) {
 bool is_utf8(const char* text) {
   const uint8_t* byte = reinterpret_cast<const uint8_t*>(text);
   while (*byte != 0) {
-    const int following = *byte < 0x80 ? 0 : *byte < 0xc2 ? -1 : *byte < 0xe0 ? 1 : *byte < 0xf0 ? 2 : *byte < 0xf5 ? 3 : -1;
-    if (following < 0) return false;
+    const int following = *byte < 0x80 ? 0 : *byte < 0xe0 ? 1 : *byte < 0xf0 ? 2 : 3;
+    if (*byte > 0xf4 || (*byte >= 0x80 && *byte < 0xc2)) return false;
     // Overlong forms, surrogates, and what is above the last code point.
     if ((byte[0] == 0xe0 && byte[1] < 0xa0) || (byte[0] == 0xed && byte[1] > 0x9f) ||
         (byte[0] == 0xf0 && byte[1] < 0x90) || (byte[0] == 0xf4 && byte[1] > 0x8f)) {
@@ -118,7 +118,8 @@ bool read_buffer(const FlatTable& table, const FlatVector& buffers, FileTensor* 
   return true;
 }
 
-bool read_tensor(FlatFile* file, const FlatTable& table, const FlatVector& buffers, FileTensor* tensor, Message* message) {
+bool read_tensor(FlatFile* file, const FlatTable& table, const FlatVector& buffers, FileTensor* tensor,
+                 Message* message) {
   tensor->name = read_name(file, table, 3);
   tensor->type = static_cast<FileType>(table.scalar<int8_t>(1, 0));
   if (bytes_of(tensor->type) == 0) return message->fail("has values of type %d", static_cast<int>(tensor->type));
@@ -129,7 +130,8 @@ bool read_tensor(FlatFile* file, const FlatTable& table, const FlatVector& buffe
          read_buffer(table, buffers, tensor, message);
 }
 
-bool read_tensors(FlatFile* file, const FlatVector& tables, const FlatVector& buffers, ModelFile* model, Message* message) {
+bool read_tensors(FlatFile* file, const FlatVector& tables, const FlatVector& buffers, ModelFile* model,
+                  Message* message) {
   int64_t computed = 0;
   size_t scales = 0;
   if (tables.size() > kMaxCount) return message->fail("it has %zu tensors", tables.size());
@@ -223,12 +225,14 @@ bool read_graph(FlatFile* file, const FlatTable& root, const FlatVector& buffers
   if (!read_tensors(file, graph.vector(0, 4), buffers, model, message)) return false;
 
   std::vector<int32_t> inputs, outputs;
-  if (!read_indices(graph.vector(1, 4), *model, 0, kMaxCount, &inputs) || !read_indices(graph.vector(2, 4), *model, 0, kMaxCount, &outputs)) {
+  if (!read_indices(graph.vector(1, 4), *model, 0, kMaxCount, &inputs) ||
+      !read_indices(graph.vector(2, 4), *model, 0, kMaxCount, &outputs)) {
     return message->fail("its graph has an input or output that the file lacks");
   }
   for (int32_t input : inputs) {
-    if (model->tensors[input].available) return message->fail("input '%.60s' is a constant, or given twice",
-                                                              model->tensors[input].name);
+    if (model->tensors[input].available) {
+      return message->fail("input '%.60s' is a constant, or given twice", model->tensors[input].name);
+    }
     model->tensors[input].available = true;
   }
   const FlatVector operators = graph.vector(3, 4);

@@ -53,7 +53,7 @@ struct NeonVectors {
   }
 
   static constexpr int kBconvBlock = 16;
-  static constexpr int kBconvPixels = 4;
+  static constexpr int kBconvPixels = 1;  // by bconv_impl.h: only for very long windows
   static constexpr int kCountsLimit = INT32_MAX;
   using Words = uint32x4_t;
   using Input = uint32x4_t;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "division.h"
 #include "graph.h"
 #include "layout.h"
 #include "profile.h"
@@ -33,29 +34,22 @@ class Partition {
   std::vector<ProfileRow>& profile() { return profile_; }
 
  private:
-  struct Task {
-    std::unique_ptr<Step> step;
-    int output, signs;  // values, -1 where there is none: their halos are cleared first
-    int parts;
-    bool by_blocks;
-  };
-
   bool resize_outputs(TfLiteContext* context);
-  bool make_tasks(int threads);
+  bool make_steps(int threads);
   bool bind(TfLiteContext* context);
-  void run(const Task& task);
-  static void run_part(void* task, int part);
+  void run(size_t step);
 
   const Settings settings_;
   ThreadPool* const pool_;
   Message message_;
-  bool sound_ = false;
+  bool read_ = false, prepared_ = false;
   Graph graph_;
   std::vector<StepPlan> plan_;     // of the graph, whatever its shapes
   std::vector<Weights> weights_;   // of each operator
   Layout layout_;
   Buffer arena_;
-  std::vector<Task> tasks_;
+  std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<Division> divisions_;  // of each step
   std::vector<void*> data_;  // pixel (0, 0) of each value
   std::vector<ProfileRow> profile_;
 };

@@ -8,9 +8,9 @@
 
 extern "C" {
 
-enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
+enum TfLiteStatus : int { kTfLiteOk = 0, kTfLiteError = 1 };
 
-enum TfLiteType {
+enum TfLiteType : int {
   kTfLiteNoType = 0,
   kTfLiteFloat32 = 1,
   kTfLiteInt32 = 2,
@@ -18,18 +18,18 @@ enum TfLiteType {
   kTfLiteInt8 = 9,
 };
 
-enum TfLiteAllocationType { kTfLiteMmapRo = 1 };  // in a tensor: its data are constant, part of the model's file
+enum TfLiteAllocationType : int { kTfLiteMmapRo = 1 };  // in a tensor: its data are constant, part of the model's file
 
-enum TfLitePadding { kTfLitePaddingSame = 1, kTfLitePaddingValid = 2 };
+enum TfLitePadding : int { kTfLitePaddingSame = 1, kTfLitePaddingValid = 2 };
 
-enum TfLiteFusedActivation {
+enum TfLiteFusedActivation : int {
   kTfLiteActNone = 0,
   kTfLiteActRelu = 1,
   kTfLiteActReluN1To1 = 2,
   kTfLiteActRelu6 = 3,
 };
 
-enum TfLiteBuiltinOperator {
+enum TfLiteBuiltinOperator : int {
   kTfLiteBuiltinAdd = 0,
   kTfLiteBuiltinAveragePool2d = 1,
   kTfLiteBuiltinConv2d = 3,
@@ -43,7 +43,7 @@ enum TfLiteBuiltinOperator {
   kTfLiteBuiltinDelegate = 51,
 };
 
-enum TfLiteDelegateFlags {
+enum TfLiteDelegateFlags : int {
   // Without it the interpreter would prepare the whole graph before it asks the delegate, and fail at the custom ops.
   kTfLiteDelegateFlagsAllowDynamicTensors = 1,
 };

@@ -22,7 +22,7 @@ class ThreadPool {
   void reserve(int threads);
 
   // Calls work(argument, 0) to work(argument, parts - 1), each once, in any order, and returns when all have returned.
-  // There may be up to 65535 parts. The caller works too. When the pool is busy with another caller's task, the caller does everything.
+  // There may be up to 65535 parts. The caller works too; it does everything when the pool is busy with another task.
   void run(void (*work)(void* argument, int part), void* argument, int parts);
 
  private:

@@ -1,6 +1,7 @@
 #include "weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "operators.h"
 #include "packing.h"
@@ -13,25 +14,32 @@ size_t lanes(const Operator& op, const Weights& weights) {
   return static_cast<size_t>(op.groups) * weights.group_blocks(op) * weights.block;
 }
 
+bool allocate(size_t bytes, Buffer* buffer, Message* message) {
+  return buffer->allocate(bytes) || message->fail("no memory for %zu bytes of weights", bytes);
+}
+
 template <typename T>
-bool pack_filter(const TfLiteContext* context, const Operator& op, Weights* weights) {
+bool pack_filter(const TfLiteContext* context, const Operator& op, Weights* weights, Message* message) {
   const int32_t taps = op.vertical.size * op.horizontal.size;
-  if (!weights->filter.allocate(lanes(op, *weights) * taps * op.filter_words * sizeof(T))) return false;
+  const size_t bytes = lanes(op, *weights) * taps * op.filter_words * sizeof(T);
+  if (!allocate(bytes, &weights->filter, message)) return false;
   pack_weights(constant_data<T>(context, op.filter), op.groups, op.group_channels, taps, op.filter_words,
                weights->block, weights->filter.as<T>());
   return true;
 }
 
 template <typename T>
-bool pack_values(const Operator& op, const T* values, T unused, const Weights& weights, Buffer* packed) {
-  if (!packed->allocate(lanes(op, weights) * sizeof(T))) return false;
+bool pack_values(const Operator& op, const T* values, T unused, const Weights& weights, Buffer* packed,
+                 Message* message) {
+  if (!allocate(lanes(op, weights) * sizeof(T), packed, message)) return false;
   pack_channels(values, op.groups, op.group_channels, weights.block, unused, packed->as<T>());
   return true;
 }
 
 // LCE computes (-2 * acc) * multiplier + (bias + depth * multiplier), the parentheses on the right in double precision.
 // The kernels get the same numbers (and a depth of 0), so that their results are equal to the last bit.
-bool pack_transform(const TfLiteContext* context, const Tensor& output, const Operator& op, Weights* weights) {
+bool pack_transform(const TfLiteContext* context, const Tensor& output, const Operator& op, Weights* weights,
+                    Message* message) {
   const float* multipliers = constant_data<float>(context, op.multipliers);
   const float* biases = constant_data<float>(context, op.biases);
   const double scale = output.type == kTfLiteInt8 ? output.scale : 1.0;
@@ -42,15 +50,19 @@ bool pack_transform(const TfLiteContext* context, const Tensor& output, const Op
     const double multiplier = multipliers[c];
     scaled.push_back(static_cast<float>(multiplier / scale));
     shifted.push_back(static_cast<float>((biases[c] + depth * multiplier) / scale + zero_point));
+    // With finite numbers no result is NaN, which no integer stands for: infinities are clamped.
+    if (output.type == kTfLiteInt8 && !(std::isfinite(scaled.back()) && std::isfinite(shifted.back()))) {
+      return message->fail("its multipliers or biases are not finite numbers");
+    }
   }
-  return pack_values(op, scaled.data(), 0.0f, *weights, &weights->multipliers) &&
-         pack_values(op, shifted.data(), 0.0f, *weights, &weights->biases);
+  return pack_values(op, scaled.data(), 0.0f, *weights, &weights->multipliers, message) &&
+         pack_values(op, shifted.data(), 0.0f, *weights, &weights->biases, message);
 }
 
-bool pack_float_bias(const TfLiteContext* context, const Operator& op, Weights* weights) {
+bool pack_float_bias(const TfLiteContext* context, const Operator& op, Weights* weights, Message* message) {
   const std::vector<float> zeros(op.biases < 0 ? op.group_channels : 0);
   const float* biases = op.biases < 0 ? zeros.data() : constant_data<float>(context, op.biases);
-  return pack_values(op, biases, 0.0f, *weights, &weights->biases);
+  return pack_values(op, biases, 0.0f, *weights, &weights->biases, message);
 }
 
 // The taps of one axis that lie within the image, for every output position.
@@ -110,19 +122,23 @@ class TapSums {
 }  // namespace
 
 bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
-                  Weights* weights) {
+                  Weights* weights, Message* message) {
   switch (op.kind) {
     case OperatorKind::kBconv:
       weights->block = kernels.bconv_block;
       weights->file_filter = constant_data<uint32_t>(context, op.filter);
-      if (!pack_filter<uint32_t>(context, op, weights)) return false;
-      if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights);
+      if (!pack_filter<uint32_t>(context, op, weights, message)) return false;
+      if (kernels.prepare_weights) {
+        kernels.prepare_weights(weights->filter.as<uint32_t>(), op.groups * weights->group_blocks(op),
+                                op.vertical.size * op.horizontal.size * op.filter_words);
+      }
+      if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights, message);
       return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights,
-                         &weights->thresholds);
+                         &weights->thresholds, message);
     case OperatorKind::kConv:
     case OperatorKind::kDense:
       weights->block = kernels.fconv_block;
-      return pack_filter<float>(context, op, weights) && pack_float_bias(context, op, weights);
+      return pack_filter<float>(context, op, weights, message) && pack_float_bias(context, op, weights, message);
     default:
       return true;
   }

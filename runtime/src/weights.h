@@ -9,17 +9,17 @@ namespace hybrid_tf {
 
 struct Weights {
   int32_t block = 0;             // output channels in a block
-  Buffer filter;                 // words or floats
-  Buffer multipliers, biases;    // floats
-  Buffer thresholds;             // int32
+  Buffer filter;               // words or floats
+  Buffer multipliers, biases;  // floats
+  Buffer thresholds;           // int32
   const uint32_t* file_filter = nullptr;  // of binary convolutions: the filter as it lies in the file
 
   int32_t group_blocks(const Operator& op) const { return (op.group_channels + block - 1) / block; }
 };
 
-// Does nothing for operators without weights. Returns false when there is no memory.
+// Does nothing for operators without weights. Refuses numbers that have no int8 result.
 bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
-                  Weights* weights);
+                  Weights* weights, Message* message);
 
 // What the taps outside of an image add to the sums of a zero-padded binary convolution, for every class of pixels that
 // lack the same taps: see Bconv in kernels.h.

@@ -1,4 +1,4 @@
-"""Runs the files that sweep_models.py wrote through hybrid_tf_runtime, and compares every output.
+"""Runs the files that sweep_files.py wrote through hybrid_tf_runtime, and compares every output.
 
     python tests/runtime/check_folder.py FOLDER [--kernels NAME ...] [--fusion 0 1] [--threads 1 2]
 
@@ -22,6 +22,7 @@ TOLERANCE = 1e-5
 def run(content, inputs, kernels, fusion, threads):
     """Returns the outputs of a file in the stock interpreter; it is resized to what the inputs are."""
     from ai_edge_litert.interpreter import Interpreter
+
     from hybrid_tf_runtime import load_delegate
 
     delegate = load_delegate(kernels=kernels, fusion=fusion)

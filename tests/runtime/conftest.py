@@ -1,3 +1,5 @@
+import fcntl
+import hashlib
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -34,15 +36,21 @@ def model_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory):
-    """The wheel for each machine, by name, as `make wheels` builds them."""
+def wheels():
+    """The wheel for each machine, by name, as `make wheels` builds them. Kept until the runtime's files change."""
     sys.path.insert(0, str(RUNTIME))
     from wheels import MACHINES, make_wheel
 
-    folder = tmp_path_factory.mktemp("wheels")
-    with ThreadPoolExecutor() as pool:
-        built = pool.map(lambda machine: make_wheel(machine, folder), MACHINES)
-        return dict(zip(MACHINES, built, strict=True))
+    files = [*RUNTIME.glob("src/*"), *RUNTIME.glob("hybrid_tf_runtime/*.py"), *filter(Path.is_file, RUNTIME.iterdir())]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
+    folder = RUNTIME.parent / "build" / "wheels" / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        missing = [machine for machine in MACHINES if not list(folder.glob(f"*{machine}.whl"))]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda machine: make_wheel(machine, folder), missing))
+    return {machine: next(folder.glob(f"*{machine}.whl")) for machine in MACHINES}
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +62,13 @@ def fresh_environment(wheels, tmp_path_factory):
     wheel = f"{wheels['x86_64']}[images]"
     subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
     return programs
+
+
+@pytest.fixture(scope="session")
+def fuzz_seeds(tmp_path_factory):
+    """A folder of small sound models."""
+    from fuzz_seeds import write_seeds
+
+    folder = tmp_path_factory.mktemp("seeds")
+    write_seeds(folder)
+    return folder

@@ -61,7 +61,16 @@ def fuzz(folder, first, count, keep):
     outcomes, failures = Counter(), {}
     number, last = first, first + count
     while number < last:
-        command = [sys.executable, __file__, str(folder), "--first", str(number), "--count", str(last - number), "--work"]
+        command = [
+            sys.executable,
+            __file__,
+            str(folder),
+            "--first",
+            str(number),
+            "--count",
+            str(last - number),
+            "--work",
+        ]
         with TemporaryFile() as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as child:
             said, hung = _read_outcomes(child, outcomes)
             if hung:

@@ -1,15 +1,12 @@
 """Writes sound models to start mutations from: small networks from LCE's converter, an int8 one, and single operators.
 
-    python tests/runtime/fuzz_seeds.py FOLDER
+PYTHONPATH=tests/converters python tests/runtime/fuzz_seeds.py FOLDER
 """
 
-import sys
 from pathlib import Path
 
-import numpy as np
-from hybrid_tf.converters import convert  # chooses legacy Keras, so before anything that uses Keras
+from hybrid_tf.converters import convert  # isort: skip - chooses legacy Keras, so before anything that uses Keras
 
-sys.path.append(str(Path(__file__).parents[1] / "converters"))
 import tensorflow as tf
 from graph_builder import build_file
 from small_networks import full_precision_network, network, random_images, residual_network
@@ -25,7 +22,7 @@ def write_seeds(folder):
     convert(residual_network(), folder / "residual.tflite")
     convert(full_precision_network(), folder / "full_precision.tflite")
     (folder / "int8.tflite").write_bytes(_int8_network())
-    cases = (Case(0, index) for index in range(1000))
+    cases = (Case(0, index, batch=1) for index in range(1000))
     for kind in OPERATORS:
         case = next(case for case in cases if f":{kind} " in case.name)
         (folder / f"{kind}.tflite").write_bytes(build_file([case.graph]))
@@ -48,4 +45,6 @@ def _int8_network():
 
 
 if __name__ == "__main__":
+    import sys
+
     write_seeds(sys.argv[1])

@@ -8,8 +8,9 @@ from pathlib import Path
 import check_folder
 import numpy as np
 import pytest
-import sweep_models
+import sweep_files
 from larq_compute_engine.tflite.python.interpreter import Interpreter
+from sweep_models import INTERPRETERS
 
 from hybrid_tf_runtime import kernels
 
@@ -19,20 +20,20 @@ RESIZED = 400
 
 @pytest.fixture(scope="module")
 def files():
-    return sweep_models.sweep_files(range(sweep_models.COUNT))
+    return sweep_files.sweep_files(range(sweep_files.COUNT))
 
 
 @pytest.fixture(scope="module")
 def folder(files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sweep")
-    sweep_models.write(files, folder)
+    sweep_files.write(files, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def resized_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resized")
-    sweep_models.write(sweep_models.resized_files(range(RESIZED), seed=1), folder)
+    sweep_files.write(sweep_files.resized_files(range(RESIZED), seed=1), folder)
     return folder
 
 
@@ -47,11 +48,11 @@ def check(folder, *arguments):
 
 
 def repro(failures):
-    return f"{failures}\nA configuration starts with its index: sweep_models.py FOLDER --only INDEX builds it alone"
+    return f"{failures}\nA configuration starts with its index: sweep_files.py FOLDER --only INDEX builds it alone"
 
 
 def test_lce_computes_what_numpy_says(files):
-    confirmed, identical, floats = dict.fromkeys(sweep_models.INTERPRETERS, 0), 0, 0
+    confirmed, identical, floats = dict.fromkeys(INTERPRETERS, 0), 0, 0
     for file in files:
         if file.interpreter is None:
             continue
@@ -72,7 +73,7 @@ def test_lce_computes_what_numpy_says(files):
 def test_every_instruction_set_computes_it(name, folder):
     counts, failures = check(folder, "--kernels", name)
     assert not counts["failures"], repro(failures)
-    assert counts["cases"] == sweep_models.COUNT
+    assert counts["cases"] == sweep_files.COUNT
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
 
 
@@ -85,11 +86,11 @@ def test_files_for_one_image_run_three(name, resized_folder):
 
 @pytest.mark.parametrize(("kind", "change"), [("f", 1e-3), ("i", 1)])
 def test_one_wrong_number_is_found(kind, change, tmp_path):
-    files = sweep_models.sweep_files(range(10))
+    files = sweep_files.sweep_files(range(10))
     file, number = next(
         (file, i) for file in files for i, output in enumerate(file.outputs) if output.array.dtype.kind == kind
     )
-    sweep_models.write([file], tmp_path)
+    sweep_files.write([file], tmp_path)
     [path] = tmp_path.glob("*.npz")
     arrays = dict(np.load(path))
     arrays[f"output{number}"].flat[-1] += np.abs(arrays[f"output{number}"]).max() * change + change

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def test_a_wheel_holds_the_package_and_the_library(wheels, machine):
     assert any(name.endswith("/LICENSE") for name in names)
     headers = Parser().parsestr(metadata)
     required = [text for text in headers.get_all("Requires-Dist") if "extra ==" not in text]
-    assert sorted(text.partition(">")[0] for text in required) == ["ai-edge-litert", "numpy"]
+    assert sorted(re.match(r"[\w-]+", text)[0] for text in required) == ["ai-edge-litert", "numpy"]
     assert Parser().parsestr(tags).get_all("Tag") == [f"py3-none-manylinux_2_17_{machine}"]
     assert Parser().parsestr(tags)["Root-Is-Purelib"] == "false"
 
@@ -101,7 +102,10 @@ def test_the_readme_works_there(fresh_environment, model_file, images, tmp_path)
         assert done.returncode == 0, done.stderr
 
 
-def test_the_same_sources_compile_with_cmake(tmp_path):
+def test_the_same_sources_compile_with_cmake(wheels, tmp_path):
+    from elftools.elf.elffile import ELFFile
+    from wheels import EXPORTS, exports_of
+
     cmake = shutil.which("cmake") or pytest.skip("needs CMake: sudo apt-get install cmake")
     cross = "aarch64-linux-gnu-g++"
     machines = {"x86_64": []}
@@ -116,17 +120,8 @@ def test_the_same_sources_compile_with_cmake(tmp_path):
         subprocess.run([cmake, "-S", RUNTIME, "-B", build, *options], check=True, capture_output=True)
         done = subprocess.run([cmake, "--build", build, "--parallel", "2"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert exported(build / "libhybrid_tf_runtime.so") == exported(
-            RUNTIME / "hybrid_tf_runtime" / "libhybrid_tf_runtime.so"
-        )
-
-
-def exported(library):
-    from elftools.elf.elffile import ELFFile
-
-    with library.open("rb") as file:
-        symbols = ELFFile(file).get_section_by_name(".dynsym").iter_symbols()
-        return {symbol.name for symbol in symbols if symbol["st_shndx"] != "SHN_UNDEF"}
+        with (build / "libhybrid_tf_runtime.so").open("rb") as file:
+            assert exports_of(ELFFile(file)) == EXPORTS
 
 
 def test_without_a_compiler_the_message_says_what_to_install(tmp_path):

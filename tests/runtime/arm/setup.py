@@ -66,7 +66,7 @@ class SetupError(Exception):
 
 
 def missing() -> str:
-    """Returns what to do so that emulated ARM works here, as the reason of a skipped test; empty if nothing is missing."""
+    """Returns what emulated ARM needs and is not here, as the reason of a skipped test; empty if it is all here."""
     packages = [package for program, package in HOST_PACKAGES.items() if not shutil.which(program)]
     if packages:
         return f"needs: sudo apt-get install {' '.join(packages)}"

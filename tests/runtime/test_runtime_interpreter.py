@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -81,6 +83,22 @@ def test_two_interpreters_run_in_two_threads(model_file, ours, images):
     assert [len(found) for found in results] == [50, 50]
     for found in (*results[0], *results[1]):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_the_garbage_collector_may_take_the_delegate_first(model_file):
+    """An interpreter in a reference cycle, which a traceback is enough for, is destroyed in any order."""
+    code = """
+import gc, sys
+from hybrid_tf_runtime import Interpreter
+
+for _ in range(20):
+    interpreter = Interpreter(sys.argv[1])
+    interpreter.cycle = interpreter
+    del interpreter
+    gc.collect()
+"""
+    done = subprocess.run([sys.executable, "-c", code, model_file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_steps_are_timed_when_asked_for(model_file, images):

@@ -1,0 +1,17 @@
+// The kernels of both NEON kernel sets. V is NeonVectors with kDot: whether there are dot products.
+#pragma once
+
+#include "neon_bconv_impl.h"
+#include "neon_fconv_impl.h"
+
+namespace hybrid_tf {
+namespace {
+
+template <class V>
+constexpr KernelSet make_neon_kernel_set(const char* name, const char* description, bool (*supported)()) {
+  return {name,           description,    supported, V::kBconvBlock,  V::kFconvBlock,
+          &neon_bconv<V>, &neon_fconv<V>, &pool<V>,  &elementwise<V>, &prepare_weights};
+}
+
+}  // namespace
+}  // namespace hybrid_tf
