@@ -9,6 +9,7 @@ import h5py
 import larq  # noqa: F401  its layers and quantizers register themselves with Keras
 import tensorflow as tf
 
+import hybrid_tf.layers  # noqa: F401  so does ours
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.quiet import silenced
 

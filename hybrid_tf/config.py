@@ -6,11 +6,12 @@ from typing import Any
 
 from hybrid_tf.errors import HybridTFError, unknown
 
-DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1}
+DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1, "bop": 0.004}
 OPTIMIZERS = tuple(DEFAULT_LEARNING_RATES)
 SCHEDULES = ("cosine", "step")
 AUGMENTATIONS = ("auto", "none", "crop", "crop-flip", "resized-crop-flip")
 HEADS = ("paper", "compact")
+GRADIENTS = ("ste", "approx", "swish")
 
 SMOKE_EPOCHS = 2
 SMOKE_IMAGES = 256
@@ -38,15 +39,38 @@ class Config:
         int, None, "height and width that images are resized to; default: the data set's own"
     )
     channels: int | None = _setting(int, None, "1 for grey, 3 for RGB images; default: the data set's own")
-    optimizer: str = _setting(str, "adam", "adam, or sgd with Nesterov momentum 0.9", OPTIMIZERS)
+    optimizer: str = _setting(
+        str,
+        "adam",
+        "adam, sgd with Nesterov momentum 0.9, or bop: Bop for binary kernels and adam for the rest",
+        OPTIMIZERS,
+    )
     learning_rate: float | None = _setting(
-        float, None, "learning rate at its highest; default: 0.004 for adam, 0.1 for sgd"
+        float, None, "learning rate at its highest; default: 0.004 for adam and bop, 0.1 for sgd"
     )
     schedule: str = _setting(str, "cosine", "cosine to 0; step: a tenth at 50 % and at 75 %", SCHEDULES)
     weight_decay: float = _setting(
         float, 0.0, "decoupled decay of full-precision kernels; binary ones have no scale to decay"
     )
     label_smoothing: float = _setting(float, 0.0, "share of the label spread over all classes")
+    gradient: str = _setting(
+        str, "ste", "what stands for the derivative of sign at the inputs of binary layers", GRADIENTS
+    )
+    shifts: bool = _setting(
+        bool, False, "a PReLU and a shift for each channel behind the additions of binary stages (ReActNet)"
+    )
+    two_stage: float = _setting(
+        float, 0.0, "share of the epochs in which binary layers keep full-precision weights; each stage has a schedule"
+    )
+    teacher: str | None = _setting(
+        str, None, "finished run folder whose network is imitated, e.g. the full-precision twin (distillation)"
+    )
+    distillation: float = _setting(float, 0.9, "with a teacher: weight of its softened outputs, the rest the labels'")
+    temperature: float = _setting(float, 4.0, "with a teacher: what logits are divided by to soften outputs")
+    attention: float = _setting(float, 0.0, "with a teacher: weight of its attention maps at the ends of the stages")
+    recalibrate: int = _setting(
+        int, 0, "batches of training images to measure batch norm's statistics on again when training is done"
+    )
     augmentation: str = _setting(
         str, "auto", "what training images go through; auto: the data set's usual", AUGMENTATIONS
     )
@@ -70,6 +94,11 @@ class Config:
             "learning_rate": 0 < self.peak_learning_rate < math.inf,
             "weight_decay": 0 <= self.weight_decay < 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
+            "two_stage": self.two_stage == 0 or (0 < self.two_stage < 1 and self.epochs > 1),
+            "distillation": 0 <= self.distillation <= 1,
+            "temperature": 0 < self.temperature < math.inf,
+            "attention": 0 <= self.attention < math.inf,
+            "recalibrate": self.recalibrate >= 0,
             "validation": 0 <= self.validation < 0.9,
             "seed": 0 <= self.seed < 2**31,
             "input_size": self.input_size is None or self.input_size >= 1,

@@ -49,43 +49,63 @@ class Recorder(tf.keras.callbacks.Callback):
     process is killed, the two agree.
     """
 
-    def __init__(self, model: tf.keras.Model, folder: Path) -> None:
+    def __init__(self, folder: Path, first_counted: int = 0) -> None:
+        """Takes the run folder, and how many epochs come before those of which the best counts."""
         super().__init__()
         self.folder = folder
         self.rows: list[dict[str, float]] = []
         self.monitor = "val_accuracy"
+        self._first_counted = first_counted
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=self._epoch)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(folder / CHECKPOINTS), max_to_keep=1)
-        model.optimizer.build(model.trainable_variables)  # else its state is restored late, at the first step
 
-    def restore(self) -> int:
-        """Restores weights, optimiser state and history. Returns the number of finished epochs, 0 without a checkpoint.
+    def follow(self, network: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer) -> None:
+        """From here on the checkpoints are those of `network` and of the optimizer of its trainable weights."""
+        self._network = network
+        checkpoint = tf.train.Checkpoint(model=network, optimizer=optimizer, epoch=self._epoch)
+        self._manager = tf.train.CheckpointManager(checkpoint, str(self.folder / CHECKPOINTS), max_to_keep=1)
+        optimizer.build(network.trainable_variables)  # else its state is restored late, at the first step
+
+    def finished_epochs(self) -> int:
+        """Returns the number of epochs behind the last checkpoint, 0 without one. Raises as `restore` does."""
+        path = tf.train.latest_checkpoint(str(self.folder / CHECKPOINTS))
+        if path is None:
+            return 0
+        try:
+            return int(tf.train.load_variable(path, "epoch/.ATTRIBUTES/VARIABLE_VALUE"))
+        except tf.errors.OpError as error:
+            raise self._damaged(path) from error
+
+    def restore(self) -> None:
+        """Restores weights, optimiser state and history of the last checkpoint.
 
         Raises:
             HybridTFError: when the checkpoint is damaged.
         """
         path = self._manager.latest_checkpoint
-        if path is None:
-            return 0
         try:
             self._manager.checkpoint.restore(path).assert_existing_objects_matched()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
-            raise HybridTFError(
-                f"checkpoint {path} is damaged: delete {self.folder / CHECKPOINTS} to train from the start"
-            ) from error
+            raise self._damaged(path) from error
         epochs = int(self._epoch.numpy())
         self.rows = read_history(self.folder)[:epochs]
         if len(self.rows) < epochs:
             raise HybridTFError(f"{self.folder / HISTORY} has fewer epochs than the checkpoint: restore it from a copy")
-        return epochs
+
+    def _damaged(self, path: str) -> HybridTFError:
+        return HybridTFError(
+            f"checkpoint {path} is damaged: delete {self.folder / CHECKPOINTS} to train from the start"
+        )
 
     @property
-    def best(self) -> dict[str, float]:
-        """The row of the best epoch on the validation images; without validation images, of the last."""
-        if self.monitor not in self.rows[-1]:
-            return self.rows[-1]
-        return max(self.rows, key=lambda row: row[self.monitor])
+    def best(self) -> dict[str, float] | None:
+        """The row of the best epoch on the validation images; without validation images, of the last.
+
+        None as long as there are no epochs but those that come before.
+        """
+        rows = self.rows[self._first_counted :]
+        if rows and self.monitor in rows[-1]:
+            return max(rows, key=lambda row: row[self.monitor])
+        return rows[-1] if rows else None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stops a run whose loss is no longer finite, before it overwrites good weights."""
@@ -103,7 +123,7 @@ class Recorder(tf.keras.callbacks.Callback):
         )
         if self.best is self.rows[-1]:
             with atomic_path(self.folder / BEST) as path:
-                self.model.save_weights(path)
+                self._network.save_weights(path)
         _write_history(self.folder, self.rows)
         self._epoch.assign(epoch + 1)
         try:

@@ -8,10 +8,13 @@ This is the only module that knows Larq and the fusion rules of Larq Compute Eng
 - Binary convolutions pad with +1: bits can then be passed on packed, and every LCE kernel supports it.
 - Binary dense layers are valid convolutions: LCE leaves `QuantDense` in float.
 - No explicit padding: the converter gets it wrong for strided convolutions.
+- A learned shift in front of a sign that follows batch norm is batch norm's own, so a unit adds none; see
+  `add_prelu_shift`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import larq
@@ -23,6 +26,28 @@ if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
     raise ImportError("Larq needs legacy Keras: import hybrid_tf before anything that uses tf.keras")
 
 Tensor = Any  # a symbolic Keras tensor; tf-keras has no public type for it
+
+
+@dataclass(frozen=True)
+class Signs:
+    """How the binary layers of a network are trained.
+
+    Attributes:
+        gradient: what takes the place of the derivative of sign at their inputs, one of GRADIENTS.
+        kernels: whether their kernels are signs; if not, only their inputs are: the first of two training stages.
+        shifts: whether a PReLU and a shift follow the additions of binary stages.
+    """
+
+    gradient: str = "ste"
+    kernels: bool = True
+    shifts: bool = False
+
+
+PLAIN = Signs()
+
+# "ste" passes the gradient where |x| <= 1 (arXiv 1602.02830), "approx" times 2 - 2|x| there (Bi-Real Net, 1808.00278),
+# "swish" is smooth and reaches beyond (1812.11800).
+GRADIENTS = {"ste": "ste_sign", "approx": "approx_sign", "swish": "swish_sign"}
 
 
 def batch_norm(x: Tensor, name: str, scale: bool = True, beta: float = 0.0) -> Tensor:
@@ -70,14 +95,16 @@ def full_precision_conv(
     return batch_norm(x, name, scale, beta)
 
 
-def _binary_conv2d(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, **options: Any) -> Tensor:
-    """sign(x) convolved with alpha * sign(w), alpha = mean |w| per filter (XNOR-Net, arXiv 1603.05279, section 3.2)."""
+def _binary_conv2d(
+    x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, signs: Signs, **options: Any
+) -> Tensor:
+    """sign(x) convolved with sign(w); the batch norm behind it takes the place of XNOR-Net's scale per filter."""
     return larq.layers.QuantConv2D(
         filters,
         kernel,
         use_bias=False,
-        input_quantizer="ste_sign",
-        kernel_quantizer="ste_sign",
+        input_quantizer=GRADIENTS[signs.gradient],
+        kernel_quantizer="ste_sign" if signs.kernels else None,
         kernel_constraint="weight_clip",
         name=name,
         **options,
@@ -85,10 +112,18 @@ def _binary_conv2d(x: Tensor, filters: int, kernel: int | tuple[int, int], name:
 
 
 def binary_conv(
-    x: Tensor, filters: int, kernel: int, strides: int = 1, *, name: str, scale: bool = True, beta: float = 0.0
+    x: Tensor,
+    filters: int,
+    kernel: int,
+    strides: int = 1,
+    *,
+    name: str,
+    scale: bool = True,
+    beta: float = 0.0,
+    signs: Signs = PLAIN,
 ) -> Tensor:
     """Binary convolution and batch norm. Shapes as `full_precision_conv`."""
-    x = _binary_conv2d(x, filters, kernel, name, strides=strides, padding="same", pad_values=1.0)
+    x = _binary_conv2d(x, filters, kernel, name, signs, strides=strides, padding="same", pad_values=1.0)
     return batch_norm(x, name, scale, beta)
 
 
@@ -98,11 +133,11 @@ def full_precision_dense(x: Tensor, units: int, *, name: str) -> Tensor:
     return batch_norm(x, name, scale=False)
 
 
-def binary_dense(x: Tensor, units: int, *, name: str) -> Tensor:
+def binary_dense(x: Tensor, units: int, *, name: str, signs: Signs = PLAIN) -> Tensor:
     """Binary dense layer and batch norm: a valid convolution over the whole map. Gives [N, 1, 1, units]."""
     if len(x.shape) == 2:
         x = tf.keras.layers.Reshape((1, 1, x.shape[-1]))(x)
-    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, padding="valid")
+    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, signs, padding="valid")
     return batch_norm(x, name, scale=False)
 
 
@@ -122,9 +157,9 @@ def full_precision_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: 
     return _shortcut(x, filters, strides, full_precision_conv, name)
 
 
-def binary_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str) -> Tensor:
+def binary_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str, signs: Signs = PLAIN) -> Tensor:
     """Identity where the shape stays, else a strided binary 1x1 convolution with batch norm."""
-    return _shortcut(x, filters, strides, binary_conv, name)
+    return _shortcut(x, filters, strides, partial(binary_conv, signs=signs), name)
 
 
 def pooled_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str) -> Tensor:
@@ -137,6 +172,40 @@ def pooled_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str) -> 
     return _shortcut(x, filters, 1, full_precision_conv, name)
 
 
+def add(x: Tensor, shortcut: Tensor, *, name: str) -> Tensor:
+    """The end of a block: the sum of its last convolution, called `name`, and its shortcut, of equal shapes."""
+    return tf.keras.layers.Add(name=f"{name}_add")([x, shortcut])
+
+
+def add_prelu_shift(x: Tensor, shortcut: Tensor, *, name: str) -> Tensor:
+    """`add`, then a PReLU and a shift with a number for each channel: what is left of ReActNet's activations.
+
+    ReActNet (arXiv 2003.03488) shifts, applies a PReLU and shifts again behind each addition, and shifts once more in
+    front of each sign. The first shift is beta of the batch norm in front of the addition. The second moves the sign
+    and the shortcut; the shortcut is shifted back by the next beta, so it can do for the third too. Together they
+    compute the same functions as the four of ReActNet, in two operators of the file instead of four.
+    """
+    x = add(x, shortcut, name=name)
+    x = tf.keras.layers.PReLU(
+        shared_axes=(1, 2), alpha_initializer=tf.keras.initializers.Constant(0.25), name=f"{name}_prelu"
+    )(x)
+    return Shift(name=f"{name}_shift")(x)
+
+
+@tf.keras.utils.register_keras_serializable("hybrid_tf")
+class Shift(tf.keras.layers.Layer):
+    """Adds a learned number to each channel; gives the shape of its input [N, ..., C]."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the numbers, zeros at first."""
+        self.shift = self.add_weight(name="shift", shape=(input_shape[-1],), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the inputs, shifted."""
+        return tf.nn.bias_add(inputs, self.shift)
+
+
 @dataclass(frozen=True)
 class Units:
     """What a stage is built from.
@@ -146,6 +215,7 @@ class Units:
         conv: `conv(x, filters, kernel, strides, name=, scale=, beta=)`.
         dense: `dense(x, units, name=)`.
         shortcut: `shortcut(x, filters, strides, name=)`.
+        add: `add(x, shortcut, name=)`, the end of a block.
         pool: `pool(x, size, name=)`, the pooling in front of the stage.
         pool_beta: initial shift of the batch norm in front of `pool`.
         convs_per_shortcut: how many convolutions of a ResNet block one shortcut goes around: 2, or 1 where every
@@ -157,6 +227,7 @@ class Units:
     dense: Callable[..., Tensor]
     shortcut: Callable[..., Tensor]
     convs_per_shortcut: int
+    add: Callable[..., Tensor] = add
     pool: Callable[..., Tensor] = max_pool
     pool_beta: float = 0.0
 
@@ -166,19 +237,21 @@ _FULL_PRECISION = Units(relu, full_precision_conv, full_precision_dense, full_pr
 # everywhere and a deep network does not train. A shift of -1 puts the median of the maximum at zero, at no cost on the
 # device. Between full-precision shortcuts values are float anyway, and the mean keeps them centred.
 _XNOR = Units(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=-1.0)
-_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1, average_pool)
+_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool=average_pool)
 
 
-def units_for(plan: Plan, stage: str) -> Units:
+def units_for(plan: Plan, stage: str, signs: Signs) -> Units:
     """Returns what `stage` is built from under `plan`."""
     if not plan.is_binary_stage(stage):
         return _FULL_PRECISION
     units = _RESIDUAL if plan.residual else _XNOR
+    shortcut = units.shortcut if plan.residual else partial(units.shortcut, signs=signs)
     return replace(
         units,
-        conv=_unless_kept(plan.keep, units.conv, full_precision_conv, relu),
-        dense=_unless_kept(plan.keep, units.dense, full_precision_dense, relu),
-        shortcut=_unless_kept(plan.keep, units.shortcut, full_precision_shortcut, identity),
+        conv=_unless_kept(plan.keep, partial(units.conv, signs=signs), full_precision_conv, relu),
+        dense=_unless_kept(plan.keep, partial(units.dense, signs=signs), full_precision_dense, relu),
+        shortcut=_unless_kept(plan.keep, shortcut, full_precision_shortcut, identity),
+        add=add_prelu_shift if signs.shifts else add,
     )
 
 

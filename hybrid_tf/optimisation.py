@@ -1,5 +1,7 @@
 """The optimiser, the learning rate and the loss of a run."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 from hybrid_tf.analysis.profile import weight_layers
@@ -7,8 +9,36 @@ from hybrid_tf.config import Config
 from hybrid_tf.layers import is_binary
 
 
-def _learning_rate(config: Config, steps_per_epoch: int) -> tf.keras.optimizers.schedules.LearningRateSchedule:
-    peak, steps = config.peak_learning_rate, config.run_epochs * steps_per_epoch
+class Bop(tf.keras.optimizers.Adam):
+    """Bop for binary kernels (Helwegen et al., arXiv 1906.02107), Adam for all else.
+
+    Such a kernel has no latent weights: a weight is flipped when the moving average of its gradient is above a
+    threshold and asks for the other sign. How fast the average moves follows the schedule of the learning rate. Larq's
+    Bop wants the optimisers of older Keras, which have no weight decay.
+    """
+
+    THRESHOLD = 1e-8
+    GAMMA = 1e-3  # at the peak of the schedule
+
+    def __init__(self, learning_rate: object, peak: float, binary: Iterable[tf.Variable], **options: object) -> None:
+        super().__init__(learning_rate, **options)
+        self._peak = peak
+        self._binary = {self._var_key(kernel) for kernel in binary}
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+        """Changes `variable`."""
+        key = self._var_key(variable)
+        if key not in self._binary:
+            super().update_step(gradient, variable)
+            return
+        average = self._momentums[self._index_dict[key]]
+        average.assign_add(self.GAMMA * (self.learning_rate / self._peak) * (gradient - average))
+        signs = tf.where(variable < 0, -1.0, 1.0)
+        variable.assign(tf.where(average * signs > self.THRESHOLD, -signs, signs))
+
+
+def _learning_rate(config: Config, steps: int) -> tf.keras.optimizers.schedules.LearningRateSchedule:
+    peak = config.peak_learning_rate
     if config.schedule == "cosine":
         return tf.keras.optimizers.schedules.CosineDecay(peak, steps)
     return tf.keras.optimizers.schedules.PiecewiseConstantDecay(
@@ -16,21 +46,23 @@ def _learning_rate(config: Config, steps_per_epoch: int) -> tf.keras.optimizers.
     )
 
 
-def _optimizer(config: Config, steps_per_epoch: int) -> tf.keras.optimizers.Optimizer:
-    rate = _learning_rate(config, steps_per_epoch)
+def _optimizer(config: Config, steps: int, binary: list[tf.Variable]) -> tf.keras.optimizers.Optimizer:
+    rate = _learning_rate(config, steps)
     decay = config.weight_decay or None
     if config.optimizer == "sgd":
         return tf.keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    if config.optimizer == "bop":
+        return Bop(rate, config.peak_learning_rate, binary, weight_decay=decay)
     return tf.keras.optimizers.Adam(rate, weight_decay=decay)
 
 
-def compile_model(model: tf.keras.Model, config: Config, steps_per_epoch: int) -> None:
-    """Gives `model` the optimiser, loss and metrics of `config`.
+def compile_model(model: tf.keras.Model, config: Config, steps: int) -> None:
+    """Gives `model` the optimiser, loss and metrics of `config`, for a schedule of that many steps.
 
     Weight decay acts on the kernels of full-precision layers alone: a binary kernel is a sign, so shrinking its latent
     weights only makes it flip more often.
     """
-    optimizer = _optimizer(config, steps_per_epoch)
+    optimizer = _optimizer(config, steps, [layer.kernel for layer in weight_layers(model) if is_binary(layer)])
     decayed = {id(layer.kernel) for layer in weight_layers(model) if not is_binary(layer)}
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if id(v) not in decayed])
     loss = tf.keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)

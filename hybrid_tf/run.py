@@ -21,6 +21,7 @@ from hybrid_tf.config import SMOKE_IMAGES, Config
 from hybrid_tf.data import Dataset, Normalisation, load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import read_json, write_json
+from hybrid_tf.layers import Signs
 from hybrid_tf.models import build_model
 from hybrid_tf.version import versions
 
@@ -42,6 +43,7 @@ class Run:
         class_names: a name for each output of the network.
         image_shape: height, width, channels.
         normalisation: what the network's inputs went through.
+        teacher_digest: SHA-256 of the teacher's weights; empty without a teacher.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Run:
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     normalisation: Normalisation
+    teacher_digest: str = ""
 
     @property
     def finished(self) -> bool:
@@ -73,11 +76,15 @@ class Run:
                 "class_names": list(self.class_names),
                 "image_shape": list(self.image_shape),
                 "normalisation": self.normalisation.to_dict(),
+                "teacher_digest": self.teacher_digest,
             },
         )
 
-    def build(self, plan: str | None = None) -> tf.keras.Model:
-        """Returns the run's network with fresh weights, under its own plan or another."""
+    def build(self, plan: str | None = None, *, binary_kernels: bool = True) -> tf.keras.Model:
+        """Returns the run's network with fresh weights, under its own plan or another.
+
+        Without `binary_kernels` binary layers are so at their inputs alone, as in the first of two training stages.
+        """
         config = self.config
         return build_model(
             config.network,
@@ -86,6 +93,7 @@ class Run:
             classes=len(self.class_names),
             width=config.width,
             head=config.head,
+            signs=Signs(config.gradient, binary_kernels, config.shifts),
         )
 
     def load_model(self, weights: str = BEST) -> tf.keras.Model:
@@ -151,6 +159,7 @@ def load_run(folder: str | Path) -> Run:
             class_names=tuple(stored["class_names"]),
             image_shape=tuple(stored["image_shape"]),
             normalisation=Normalisation.from_dict(stored["normalisation"]),
+            teacher_digest=stored.get("teacher_digest", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise HybridTFError(f"{folder / CONFIG} is damaged ({error!r}): restore it or train again") from error

@@ -4,18 +4,22 @@ import sys
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset, train_batches
+from hybrid_tf.distillation import Distillation, check_teacher, load_teacher
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import BATCH_SIZE, evaluate, one_hot
 from hybrid_tf.files import atomic_path, write_json, write_text
 from hybrid_tf.history import Recorder, plot_curves
+from hybrid_tf.layers import Signs
 from hybrid_tf.optimisation import compile_model
+from hybrid_tf.plan import FULL_PRECISION, Plan
+from hybrid_tf.recalibration import recalibrate
 from hybrid_tf.run import BEST, CONFIG, LAST, REPORT, Run, dataset_of, load_run, load_weights
 
 SUMMARY = "summary.txt"
@@ -39,20 +43,29 @@ def train(config: Config, folder: str | Path, *, resume: bool = False) -> Run:
             the loss is no longer finite, or the folder cannot be written.
     """
     folder = Path(folder)
-    if (folder / CONFIG).exists():
-        run = load_run(folder)
-        _check_resumable(run, config, resume)
-        if run.finished:
-            return run
+    stored = load_run(folder) if (folder / CONFIG).exists() else None
+    if stored:
+        _check_resumable(stored, config, resume)
+        if stored.finished:
+            return stored
     tf.keras.utils.set_random_seed(config.seed)
     dataset = dataset_of(config)
-    run = Run(folder, config, _class_names(config, dataset), dataset.image_shape, dataset.normalisation)
-    model = run.build()
+    teacher = load_teacher(config.teacher) if config.teacher else None
+    digest = teacher.digest if teacher else ""
+    run = Run(folder, config, _class_names(config, dataset), dataset.image_shape, dataset.normalisation, digest)
+    if stored and stored.teacher_digest != digest:
+        raise HybridTFError(
+            f"the weights of --teacher {config.teacher} are not those that {folder} was started with: restore them, or "
+            "choose another --out"
+        )
+    model = run.build(binary_kernels=_stages(config)[0].binary_kernels)
+    if teacher:
+        check_teacher(teacher.run, run)
     summary = summarise_run(run)
     run.save()
-    write_text(folder / SUMMARY, summary_text(model, summary))
+    write_text(folder / SUMMARY, summary_text(run.build(), summary))
     start = time.monotonic()
-    recorder = _fit(run, model, dataset)
+    model, recorder = _fit(run, model, dataset, teacher and teacher.run)
     _report(run, model, dataset, recorder, summary, time.monotonic() - start)
     return run
 
@@ -67,6 +80,7 @@ def summarise_run(run: Run) -> Summary:
         classes=len(run.class_names),
         width=config.width,
         head=config.head,
+        signs=Signs(config.gradient, shifts=config.shifts),
     )
 
 
@@ -91,30 +105,79 @@ def _class_names(config: Config, dataset: Dataset) -> tuple[str, ...]:
     return (*names, *(f"class_{number}" for number in range(len(names), classes)))
 
 
-def _fit(run: Run, model: tf.keras.Model, dataset: Dataset) -> Recorder:
+class _Stage(NamedTuple):
+    """Epochs `first` to `last` - 1 of a run, counted from 0, that share a network and a learning-rate schedule."""
+
+    first: int
+    last: int
+    binary_kernels: bool
+
+
+def _stages(config: Config) -> list[_Stage]:
+    epochs = config.run_epochs
+    if not config.two_stage or Plan.parse(config.plan) == FULL_PRECISION:
+        return [_Stage(0, epochs, True)]
+    first = min(max(round(config.two_stage * epochs), 1), epochs - 1)
+    return [_Stage(0, first, False), _Stage(first, epochs, True)]
+
+
+def _fit(run: Run, model: tf.keras.Model, dataset: Dataset, teacher: Run | None) -> tuple[tf.keras.Model, Recorder]:
+    """Trains what is left of a run, from the fresh network of its first stage to that of its last."""
+    stages = _stages(run.config)
+    recorder = Recorder(run.folder, first_counted=stages[-1].first)
+    done = recorder.finished_epochs()
+    for stage in stages:
+        if stage.first > 0:
+            model, before = run.build(binary_kernels=stage.binary_kernels), model
+            model.set_weights(before.get_weights())
+        if done <= stage.last:  # else the checkpoint is of a later stage
+            _fit_stage(run, stage, model, dataset, teacher, recorder, done)
+    return model, recorder
+
+
+def _fit_stage(
+    run: Run,
+    stage: _Stage,
+    model: tf.keras.Model,
+    dataset: Dataset,
+    teacher: Run | None,
+    recorder: Recorder,
+    done: int,
+) -> None:
+    """Trains `model` through a stage of the run, of which `done` epochs are behind the last checkpoint."""
     config = run.config
-    sizes = {"batch_size": config.batch_size, "epochs": config.run_epochs, "seed": config.seed}
-    augmentation = dataset.augmentation if config.augmentation == "auto" else config.augmentation
-    _, steps = train_batches(dataset, first_epoch=0, augmentation=augmentation, **sizes)
-    compile_model(model, config, steps)
-    recorder = Recorder(model, run.folder)
-    first_epoch = recorder.restore()
-    if first_epoch == config.run_epochs:
-        return recorder
-    batches, _ = train_batches(dataset, first_epoch=first_epoch, augmentation=augmentation, **sizes)
+    first_epoch = max(stage.first, done)
+    batches, steps = _train_batches(config, dataset, first_epoch, stage.last)
+    trained = Distillation(model, teacher, run) if teacher else model
+    compile_model(trained, config, steps * (stage.last - stage.first))
+    recorder.follow(model, trained.optimizer)
+    if done > stage.first:
+        recorder.restore()
+    if first_epoch == stage.last:
+        return
     classes = len(run.class_names)
     validation = dataset.validation and one_hot(dataset.validation.batches(BATCH_SIZE, run.normalisation), classes)
     with redirect_stdout(sys.stderr), dataset.train.clear_errors():  # standard output is for results
-        model.fit(
+        trained.fit(
             one_hot(batches, classes),
             steps_per_epoch=steps,
-            epochs=config.run_epochs,
+            epochs=stage.last,
             initial_epoch=first_epoch,
             validation_data=validation,
             callbacks=[recorder, tf.keras.callbacks.TensorBoard(run.folder / TENSORBOARD, write_graph=False)],
             verbose=1 if sys.stderr.isatty() else 2,
         )
-    return recorder
+
+
+def _train_batches(config: Config, dataset: Dataset, first_epoch: int, last_epoch: int) -> tuple[tf.data.Dataset, int]:
+    return train_batches(
+        dataset,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        first_epoch=first_epoch,
+        epochs=last_epoch,
+        augmentation=dataset.augmentation if config.augmentation == "auto" else config.augmentation,
+    )
 
 
 def _report(
@@ -124,7 +187,11 @@ def _report(
         model.save_weights(path)
     plot_curves(run.folder, recorder.rows)
     load_weights(model, run.folder / BEST)
-    best, result = recorder.best, evaluate(model, dataset.test, run.normalisation)
+    best = recorder.best
+    accuracy = best.get("val_accuracy")
+    if run.config.recalibrate:
+        accuracy = _recalibrate(run, model, dataset)
+    result = evaluate(model, dataset.test, run.normalisation)
     report: dict[str, Any] = {
         "network": run.config.network,
         "plan": run.config.plan,
@@ -132,7 +199,7 @@ def _report(
         "seed": run.config.seed,
         "epochs": run.config.run_epochs,
         "best_epoch": best["epoch"],
-        "validation_accuracy": best.get("val_accuracy"),
+        "validation_accuracy": accuracy,
         "test_accuracy": result["accuracy"],
         "test_loss": result["loss"],
         "test_images": result["images"],
@@ -140,3 +207,13 @@ def _report(
     }
     report |= {key: summary.to_dict()[key] for key in ("weights", "compression", "parameters", "larq_bytes")}
     write_json(run.folder / REPORT, report)
+
+
+def _recalibrate(run: Run, model: tf.keras.Model, dataset: Dataset) -> float | None:
+    """Recalibrates the best weights; returns their accuracy on the validation images, None without such images."""
+    epochs = run.config.run_epochs
+    batches, _ = _train_batches(run.config, dataset, epochs, epochs + run.config.recalibrate)  # images not seen so far
+    recalibrate(model, batches.take(run.config.recalibrate))
+    with atomic_path(run.folder / BEST) as path:
+        model.save_weights(path)
+    return evaluate(model, dataset.validation, run.normalisation)["accuracy"] if dataset.validation else None

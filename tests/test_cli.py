@@ -111,7 +111,7 @@ def test_a_file_of_other_weights_is_not_verified(hybrid_tf, run, tmp_path):
     ("arguments", "message"),
     [
         (["trian"], "unknown command 'trian': did you mean 'train'"),
-        (["train", "--epoch", "3"], "Did you mean '--epochs'"),
+        (["train", "--weight-decy", "3"], "Did you mean '--weight-decay'"),
         (["train", "--epochs", "many"], "'many' is not a valid integer"),
         (["train", "--network", "vgg91"], "unknown network 'vgg91': did you mean 'vgg19'"),
         (["train", "--plan", "residul"], "did you mean 'residual'"),

@@ -111,7 +111,7 @@ def test_weight_decay_acts_on_full_precision_kernels_alone():
     from hybrid_tf.optimisation import compile_model
 
     model = build_model("resnet20", "residual", width=0.5)
-    compile_model(model, Config(weight_decay=0.1, optimizer="sgd", learning_rate=1.0), steps_per_epoch=10)
+    compile_model(model, Config(weight_decay=0.1, optimizer="sgd", learning_rate=1.0), steps=10)
     before = [value.numpy() for value in model.trainable_variables]
     model.optimizer.apply_gradients((tf.zeros_like(value), value) for value in model.trainable_variables)
     changed = {

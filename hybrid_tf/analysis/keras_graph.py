@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.graph import FULL_PRECISION_BITS, WORD_BITS, Activation, Graph, Operation, packed
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.layers import is_binary
+from hybrid_tf.layers import Shift, is_binary
 
 _layers = tf.keras.layers
 _CONVOLUTIONS = {  # the first that fits: the transposed one is a Conv2D too
@@ -36,11 +36,13 @@ _OPERATORS = {
     _layers.ZeroPadding2D: "PAD",
     _layers.Softmax: "SOFTMAX",
     _layers.PReLU: "PRELU",
+    Shift: "ADD",
     _layers.ReLU: "RELU",
     _layers.Flatten: "RESHAPE",
     _layers.Reshape: "RESHAPE",
 }
 _FUNCTIONS = {"__operators__.add": "ADD", "math.add": "ADD", "math.multiply": "MUL", "nn.relu": "RELU"}
+_PARAMETERISED = (_layers.PReLU, Shift)
 _VIEWS = (_layers.Flatten, _layers.Reshape, _layers.Dropout, _layers.SpatialDropout2D, _layers.ActivityRegularization)
 _FUSE_RELU = (
     *("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
@@ -237,7 +239,8 @@ def _lower(call: _Call, state: _Lowering) -> None:
     elif isinstance(layer, _layers.Dense):
         _weight_layer(call, state, inputs, "FULLY_CONNECTED", "dense")
     elif not _fused(call, sources[0], state):
-        state.emit(call, _operator(layer), inputs)
+        parameters = layer.count_params() if isinstance(layer, _PARAMETERISED) else 0
+        state.emit(call, _operator(layer), inputs, parameter_bytes=4 * parameters)
 
 
 def _operator(layer: tf.keras.layers.Layer) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hybrid_tf.analysis.memory import size, weight_bits
 from hybrid_tf.analysis.profile import FULL_PRECISION_BITS, LayerProfile, profile
+from hybrid_tf.layers import PLAIN, Signs
 from hybrid_tf.models import build_model
 from hybrid_tf.plan import Plan
 
@@ -110,9 +111,10 @@ def summarise(
     classes: int = 10,
     width: float = 1.0,
     head: str | None = None,
+    signs: Signs = PLAIN,
 ) -> Summary:
     """Returns the summary of a registered network; arguments and errors as for `hybrid_tf.build_model`."""
-    options = {"input_shape": input_shape, "classes": classes, "width": width, "head": head}
+    options = {"input_shape": input_shape, "classes": classes, "width": width, "head": head, "signs": signs}
     twin = build_model(name, "full_precision", **options)
     twin_weights = sum(row.weights for row in profile(twin))
     model = twin if str(plan) == "full_precision" else build_model(name, plan, **options)

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError, unknown
+from hybrid_tf.layers import PLAIN, Signs
 from hybrid_tf.models import resnet, vgg
 from hybrid_tf.models.network import Network, Setting
 from hybrid_tf.plan import Plan
@@ -34,6 +35,7 @@ def build_model(
     classes: int = 10,
     width: float = 1.0,
     head: str | None = None,
+    signs: Signs = PLAIN,
 ) -> tf.keras.Model:
     """Builds a network under a plan.
 
@@ -44,6 +46,7 @@ def build_model(
         classes: number of outputs, at least 2.
         width: multiplies the channels of every hidden layer.
         head: `paper` (4096-4096-classes) or `compact` (one dense layer) for VGG; `None` takes the first.
+        signs: how its binary layers are trained.
 
     Returns:
         A Keras model from normalised images [N, H, W, C] to logits [N, classes].
@@ -69,4 +72,4 @@ def build_model(
         raise HybridTFError(f"the width multiplier must be above 0 and at most 16, got {width}")
     plan = Plan.parse(plan) if isinstance(plan, str) else plan
     plan.check(chosen.layers(head))
-    return chosen.build(Setting(plan, tuple(input_shape), classes, width, head))
+    return chosen.build(Setting(plan, tuple(input_shape), classes, width, head, signs))

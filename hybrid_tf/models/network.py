@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from hybrid_tf.layers import Signs, Units, units_for
 from hybrid_tf.plan import Plan
 
 
@@ -18,6 +19,7 @@ class Setting:
         classes: outputs of the last layer (logits).
         width: multiplies the channels of every hidden layer.
         head: one of the network's heads.
+        signs: how its binary layers are trained.
     """
 
     plan: Plan
@@ -25,10 +27,15 @@ class Setting:
     classes: int
     width: float
     head: str
+    signs: Signs
 
     def channels(self, count: int) -> int:
         """Returns `count` times the width, rounded to a multiple of 8 (what binary kernels work best with)."""
         return max(8, round(count * self.width / 8) * 8)
+
+    def units(self, stage: str) -> Units:
+        """Returns what `stage` is built from."""
+        return units_for(self.plan, stage, self.signs)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, full_precision_conv, units_for
+from hybrid_tf.layers import Tensor, Units, full_precision_conv
 from hybrid_tf.models.network import Network, Setting
 
 
@@ -57,7 +57,7 @@ def _residual(x: Tensor, channels: int, strides: int, units: Units, convs: list[
     y = units.conv(x, channels, 3, strides, name=convs[0])
     for conv in convs[1:]:
         y = units.conv(units.activate(y), channels, 3, name=conv)
-    return tf.keras.layers.Add(name=f"{convs[-1]}_add")([y, units.shortcut(x, channels, strides, name=shortcut)])
+    return units.add(y, units.shortcut(x, channels, strides, name=shortcut), name=convs[-1])
 
 
 def _block(x: Tensor, channels: int, strides: int, units: Units, name: str) -> Tensor:
@@ -71,9 +71,9 @@ def _block(x: Tensor, channels: int, strides: int, units: Units, name: str) -> T
 
 def _build(name: str, spec: Spec, setting: Setting) -> tf.keras.Model:
     inputs = tf.keras.Input(setting.input_shape, name="image")
-    x = _stem(inputs, setting.channels(spec.channels[0]), spec.input_size, units_for(setting.plan, "1"))
+    x = _stem(inputs, setting.channels(spec.channels[0]), spec.input_size, setting.units("1"))
     for stage, (blocks, channels) in enumerate(zip(spec.blocks, spec.channels, strict=True), 1):
-        units = units_for(setting.plan, str(stage))
+        units = setting.units(str(stage))
         for block in range(1, blocks + 1):
             strides = 2 if block == 1 and stage > 1 else 1
             x = _block(x, setting.channels(channels), strides, units, f"stage{stage}_block{block}")

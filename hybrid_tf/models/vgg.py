@@ -8,7 +8,7 @@ from functools import partial
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, flatten, full_precision_conv, units_for
+from hybrid_tf.layers import Tensor, Units, flatten, full_precision_conv
 from hybrid_tf.models.network import Network, Setting
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -37,12 +37,12 @@ def _conv(x: Tensor, channels: int, units: Units, name: str, beta: float) -> Ten
     if units.convs_per_shortcut > 1:
         return units.conv(x, channels, 3, name=name, scale=False, beta=beta)
     y = units.conv(x, channels, 3, name=name, beta=beta)
-    return tf.keras.layers.Add(name=f"{name}_add")([y, units.shortcut(x, channels, name=f"{name}_shortcut")])
+    return units.add(y, units.shortcut(x, channels, name=f"{name}_shortcut"), name=name)
 
 
 def _build(name: str, convs: tuple[int, ...], setting: Setting) -> tf.keras.Model:
-    stages = [units_for(setting.plan, str(stage)) for stage in range(1, len(convs) + 1)]
-    head = units_for(setting.plan, "head") if setting.head == "paper" else stages[-1]
+    stages = [setting.units(str(stage)) for stage in range(1, len(convs) + 1)]
+    head = setting.units("head") if setting.head == "paper" else stages[-1]
     x = inputs = tf.keras.Input(setting.input_shape, name="image")
     for stage, (count, channels) in enumerate(zip(convs, CHANNELS, strict=True), 1):
         units, following = stages[stage - 1], [*stages, head][stage]

@@ -1,0 +1,103 @@
+"""The runtime under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import sweep_files
+from sanitized_build import FLAGS, RUNTIME, SanitizedPackage, run
+
+HERE = Path(__file__).parent
+MODELS = 2000
+pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="needs: sudo apt-get install g++")
+
+# Mistakes that the sanitizers must find, or the other tests here prove nothing.
+BEYOND_THE_END = """
+#include <cstdlib>
+__attribute__((noinline)) static int at(const int* values, int n) { return values[n]; }
+extern "C" int mistake(int n) { return at((int*)calloc(2, sizeof(int)), n); }
+"""
+OVERFLOW = 'extern "C" int mistake(int n) { return n + 0x7fffffff; }'
+RACE = """
+#include <pthread.h>
+static int count = 0;
+static void* add(void*) { for (int i = 0; i < 1000; ++i) ++count; return nullptr; }
+extern "C" int mistake(int) {
+  pthread_t threads[2];
+  for (pthread_t& thread : threads) pthread_create(&thread, nullptr, add, nullptr);
+  for (pthread_t& thread : threads) pthread_join(thread, nullptr);
+  return count;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def memory_checked(tmp_path_factory):
+    return SanitizedPackage(tmp_path_factory.mktemp("asan"), "address,undefined", "libasan.so")
+
+
+@pytest.fixture(scope="module")
+def thread_checked(tmp_path_factory):
+    return SanitizedPackage(tmp_path_factory.mktemp("tsan"), "thread", "libtsan.so")
+
+
+@pytest.fixture(scope="module")
+def sweep_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    sweep_files.write(sweep_files.sweep_files(range(600), seed=2), folder)
+    return folder
+
+
+def succeeded(done):
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("fixture", "source", "report"),
+    [
+        ("memory_checked", BEYOND_THE_END, "heap-buffer-overflow"),
+        ("memory_checked", OVERFLOW, "signed integer overflow"),
+        ("thread_checked", RACE, "data race"),
+    ],
+)
+def test_a_mistake_is_found(fixture, source, report, request, tmp_path):
+    package = request.getfixturevalue(fixture)
+    (tmp_path / "mistake.cc").write_text(source)
+    library = tmp_path / "mistake.so"
+    package.compile_library(tmp_path / "mistake.cc", library)
+    done = package.python("-c", f"import ctypes; ctypes.CDLL('{library}').mistake(2)")
+    assert done.returncode != 0
+    assert report in done.stderr
+
+
+def test_operators_touch_their_own_memory_only(memory_checked, sweep_folder):
+    counts = json.loads(succeeded(memory_checked.python(HERE / "check_folder.py", sweep_folder)).splitlines()[0])
+    assert counts["cases"] == 600
+
+
+def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):
+    arguments = (HERE / "fuzz_models.py", fuzz_seeds, "--first", 10**6, "--count", MODELS)
+    result = json.loads(succeeded(memory_checked.python(*arguments)))
+    assert result["ran"] + result["refused"] == MODELS
+    assert result["ran"] > MODELS / 20
+
+
+def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
+    sources = "kernels_", "dispatch", "packing", "bits"
+    objects = [path for path in memory_checked.objects if path.name.startswith(sources)]
+    program = tmp_path / "kernels_test"
+    checked = f"-fsanitize={memory_checked.sanitizers}"
+    run(["g++", *FLAGS, checked, "-I", RUNTIME / "src", HERE / "kernels_test.cc", *objects, "-o", program])
+    run([program, "30"])
+
+
+def test_two_interpreters_in_two_threads(thread_checked, fuzz_seeds):
+    done = thread_checked.python(HERE / "two_interpreters.py", fuzz_seeds)
+    assert succeeded(done).count("agrees") == len(list(fuzz_seeds.glob("*.tflite")))
+
+
+def test_threads_of_one_interpreter(thread_checked, sweep_folder):
+    arguments = (HERE / "check_folder.py", sweep_folder, "--threads", 2, 3, "--fusion", 1)
+    assert json.loads(succeeded(thread_checked.python(*arguments)).splitlines()[0])["cases"] == 600
