@@ -137,18 +137,25 @@ def train(out: Path | None, resume: bool, as_json: bool, **options: Any) -> None
 @cli.command()
 @click.argument("run_or_file", metavar="RUN|FILE.tflite", type=click.Path(path_type=Path))
 @click.option("--dataset", help="another data set than the run's")
+@click.option("--engine", type=click.Choice(["lce", "runtime"]), help="what runs a file  [default: lce]")
 @AS_JSON
-def evaluate(run_or_file: Path, dataset: str | None, as_json: bool) -> None:
-    r"""Accuracy of a run (Keras) or of a converted file (LCE interpreter) on test images.
+def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json: bool) -> None:
+    r"""Accuracy of a run (in Keras) or of a converted file (in LCE's interpreter, or hybrid-tf-runtime) on test images.
 
     \b
     Examples: hybrid-tf evaluate runs/first
-              hybrid-tf evaluate model.tflite --dataset fashion_mnist
+              hybrid-tf evaluate model.tflite --dataset fashion_mnist --engine runtime
     """
     from hybrid_tf.deploy import evaluate_file, evaluate_run
     from hybrid_tf.tables import percent, show
 
-    found = (evaluate_run if run_or_file.is_dir() else evaluate_file)(run_or_file, dataset)
+    if run_or_file.is_dir() and engine:
+        raise click.UsageError(f"--engine is for a file: {run_or_file} is a run, which Keras evaluates")
+    found = (
+        evaluate_run(run_or_file, dataset)
+        if run_or_file.is_dir()
+        else evaluate_file(run_or_file, dataset, engine or "lce")
+    )
     text = f"{found['dataset']}: {percent(found['accuracy'])} of {found['images']:,} test images right"
     show(as_json, found, f"{run_or_file}: {text} ({found['engine']})")
 

@@ -1,12 +1,18 @@
-"""One network under several plans, with the same data and the same budget: a table and a figure."""
+"""Plans and ways of training side by side, on the same data with the same budget: a table and two figures."""
 
+import re
+import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from matplotlib.axes import Axes
 from rich.table import Table
 
+from hybrid_tf.analysis.energy_profiles import DEFAULT, energy_profile
+from hybrid_tf.analysis.figures import SERIES, pareto_front
 from hybrid_tf.analysis.memory import size
+from hybrid_tf.analysis.network_cost import model_cost
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run, file_size, metadata_of
 from hybrid_tf.files import atomic_path, write_json
@@ -17,16 +23,48 @@ from hybrid_tf.training import train
 
 TABLE = "compare.json"
 FIGURE = "compare.png"
+_MARKERS = "osD^vPX*"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is compared: settings under a name, trained once for each seed.
+
+    Attributes:
+        name: for tables and, without signs, for run folders.
+        config: the settings; their seed and teacher are not used.
+        seeds: how many runs there are, with the seeds 0, 1, ...
+        teacher: name of the entry whose first run this one imitates.
+    """
+
+    name: str
+    config: Config
+    seeds: int = 1
+    teacher: str | None = None
+
+    def runs(self, folder: Path) -> list[tuple[Config, Path]]:
+        """Returns the settings and the folder of each run; the folders are in `folder`."""
+        teacher = str(run_path(folder, self.teacher, 0)) if self.teacher else None
+        return [
+            (self.config.with_changes(seed=seed, teacher=teacher), run_path(folder, self.name, seed))
+            for seed in range(self.seeds)
+        ]
+
+
+def run_path(folder: Path, name: str, seed: int) -> Path:
+    """Returns where the run of an entry with a seed is."""
+    return folder / f"{re.sub('[^a-zA-Z0-9_]+', '-', name)}-{seed}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one plan gave.
+    """What one entry gave.
 
     Attributes:
+        name: of the entry.
         plan: its text.
-        run: the run folder.
-        keras_accuracy: top-1 of the Keras model on all test images, 0 to 1.
+        run: the folder of the first run, from which the file is.
+        accuracies: top-1 of the Keras model on all test images, 0 to 1, of each run.
         file_accuracy: top-1 of the `.tflite` on the first test images.
         agreement: share of those images to which both give the same class.
         compared: their number.
@@ -35,11 +73,13 @@ class Row:
         file_bytes: size of the `.tflite`.
         twin_bytes: size of the `.tflite` of the same network in full precision.
         file_ratio: `twin_bytes` over `file_bytes`.
+        energy: modelled, of one image, in pJ.
     """
 
+    name: str
     plan: str
     run: str
-    keras_accuracy: float
+    accuracies: tuple[float, ...]
     file_accuracy: float
     agreement: float
     compared: int
@@ -48,41 +88,53 @@ class Row:
     file_bytes: int
     twin_bytes: int
     file_ratio: float
+    energy: float
+
+    @property
+    def accuracy(self) -> float:
+        """Mean of `accuracies`."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of `accuracies`, 0 for a single run."""
+        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
 
 
-def compare(config: Config, plans: list[str], folder: Path, *, resume: bool = False, samples: int = 1000) -> list[Row]:
-    """Trains, converts and verifies a network under each of `plans`; writes `compare.json` and `compare.png`.
+def compare(entries: Sequence[Entry], folder: Path, *, resume: bool = False, samples: int = 1000) -> list[Row]:
+    """Trains, converts and verifies every entry; writes `compare.json` and `compare.png`.
 
     Args:
-        config: the settings that all share; its plan is not used.
-        plans: texts of plans.
+        entries: a teacher comes before those who imitate it.
         folder: where the runs go, one folder each.
         resume: continue what is unfinished in `folder`, and keep what is finished.
         samples: test images to verify each file on.
 
     Returns:
-        A row for each plan, in the order given.
+        A row for each entry, in the order given.
 
     Raises:
         HybridTFError: as training and conversion do.
     """
-    configs = [config.with_changes(plan=str(Plan.parse(plan))) for plan in plans]
-    runs = [train(item, folder / Plan.parse(item.plan).file_name, resume=resume) for item in configs]
-    twin = twin_file_bytes(runs[0])
-    rows = [row_of(run, twin, samples) for run in runs]
+    runs = {entry.name: [train(*run, resume=resume) for run in entry.runs(folder)] for entry in entries}
+    rows = [row_of(found, name, samples) for name, found in runs.items()]
     write_json(folder / TABLE, [asdict(row) for row in rows])
-    _plot(folder / FIGURE, rows, f"{config.network}, {config.dataset}, {runs[0].report['epochs']} epochs")
+    config = entries[0].config
+    plot(folder / FIGURE, rows, f"{config.dataset}, {config.run_epochs} epochs")
     return rows
 
 
-def row_of(run: Run, twin_bytes: int, samples: int) -> Row:
-    """Converts and verifies a finished run; returns its row."""
+def row_of(runs: Sequence[Run], name: str, samples: int) -> Row:
+    """Converts and verifies the first of an entry's finished runs; returns the entry's row."""
+    run = runs[0]
     conversion, verification = convert_run(run.folder, samples=samples)
-    report: dict[str, Any] = run.report
+    twin_bytes = _twin_file_bytes(run)
+    report = run.report
     return Row(
+        name=name,
         plan=run.config.plan,
         run=str(run.folder),
-        keras_accuracy=report["test_accuracy"],
+        accuracies=tuple(run.report["test_accuracy"] for run in runs),
         file_accuracy=verification.file_accuracy,
         agreement=verification.top1_agreement,
         compared=verification.images,
@@ -91,23 +143,24 @@ def row_of(run: Run, twin_bytes: int, samples: int) -> Row:
         file_bytes=conversion.bytes,
         twin_bytes=twin_bytes,
         file_ratio=twin_bytes / conversion.bytes,
+        energy=model_cost(run.build(), name, [energy_profile(DEFAULT)]).energies[0].total,
     )
 
 
-def twin_file_bytes(run: Run) -> int:
+def _twin_file_bytes(run: Run) -> int:
     """Returns the size of the `.tflite` of a run's full-precision twin."""
-    plan = str(FULL_PRECISION)
-    return file_size(run.build(plan), replace(metadata_of(run), plan=plan))
+    twin = replace(run, config=run.config.with_changes(plan=str(FULL_PRECISION)))
+    return file_size(twin.build(), metadata_of(twin))
 
 
-def rows_table(rows: list[Row], title: str) -> Table:
+def rows_table(rows: Sequence[Row], title: str) -> Table:
     """Returns the rows as a table: accuracies, share of images with the same class, file sizes in bytes."""
     title = f"{title}; .tflite compared on {rows[0].compared:,} test images"
-    columns = ["plan", "Keras", ".tflite", "same class", "weights", "compression", "file", "full precision", "ratio"]
+    columns = ["", "Keras", ".tflite", "same class", "weights", "compression", "file", "full precision", "ratio"]
     cells = [
         [
-            row.plan,
-            percent(row.keras_accuracy),
+            row.name,
+            accuracy_text(row),
             percent(row.file_accuracy),
             percent(row.agreement),
             size(row.weight_bytes),
@@ -121,16 +174,40 @@ def rows_table(rows: list[Row], title: str) -> Table:
     return table(title, columns, cells)
 
 
-def _plot(path: Path, rows: list[Row], title: str) -> None:
+def accuracy_text(row: Row) -> str:
+    """Returns the mean accuracy, with the standard deviation and the number of runs where there are several."""
+    several = len(row.accuracies)
+    return percent(row.accuracy) + (f" ± {100 * row.spread:.2f} ({several})" if several > 1 else "")
+
+
+def plot(path: Path, rows: Sequence[Row], title: str) -> None:
+    """Draws accuracy against memory and against energy, with the Pareto fronts, to a PNG file."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    for row in rows:
-        axes.scatter(row.weight_bytes / 1000, 100 * row.keras_accuracy, s=70, label=row.plan)
-    axes.set(xscale="log", xlabel="memory of the weights (kB)", ylabel="test accuracy (%)", title=title)
-    axes.margins(0.15)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    axes.grid(alpha=0.3)
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    _scatter(left, rows, [row.weight_bytes / 1000 for row in rows], "memory of the weights (kB)")
+    _scatter(right, rows, [row.energy / 1e6 for row in rows], "modelled energy of one image (uJ)")
+    left.set_ylabel("test accuracy (%)")
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    figure.suptitle(title)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def _scatter(axes: Axes, rows: Sequence[Row], costs: list[float], label: str) -> None:
+    accuracies = [100 * row.accuracy for row in rows]
+    front = sorted((costs[number], accuracies[number]) for number in pareto_front(costs, accuracies))
+    axes.plot(*zip(*front, strict=True), color="0.6", linestyle=":", zorder=1)
+    for number, (row, x, y) in enumerate(zip(rows, costs, accuracies, strict=True)):
+        style = {"color": SERIES[number % len(SERIES)], "marker": _MARKERS[number % len(_MARKERS)]}
+        axes.errorbar(x, y, 100 * row.spread, markersize=8, linestyle="", label=row.name, **style)
+    axes.set(xscale="log", xlabel=label)
+    axes.margins(0.15)
+    axes.grid(alpha=0.3)
+
+
+def plan_entries(config: Config, plans: Sequence[str], seeds: int) -> list[Entry]:
+    """Returns an entry for each plan, all with the settings of `config`. Raises HybridTFError for a wrong plan."""
+    parsed = [str(Plan.parse(plan)) for plan in plans]
+    return [Entry(plan, config.with_changes(plan=plan), seeds) for plan in parsed]

@@ -1,6 +1,7 @@
 """From a run or a model to a verified file, and what can be done with either: the calls behind the command line."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hybrid_tf.converters import (
     read_metadata,
     verify,
 )
+from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import evaluate
@@ -102,19 +104,44 @@ def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
     return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
 
 
-def evaluate_file(path: Path, dataset: str | None = None) -> dict[str, Any]:
-    """Returns the accuracy of a converted file in the LCE interpreter, on its data set's test images or another's."""
+def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -> dict[str, Any]:
+    """Returns the accuracy of a converted file on its data set's test images or another's.
+
+    Args:
+        path: of the file.
+        dataset: another one than the file's.
+        engine: one of ENGINES.
+
+    Raises:
+        HybridTFError: when the file or the data set cannot be read, or the engine is not installed.
+    """
     metadata = _required_metadata(path)
     data = load_for(dataset or metadata.dataset, metadata.input_shape)
     _check_classes(data, len(metadata.class_names))
     normalisation = Normalisation(metadata.mean, metadata.std)
     images, labels = data.test.take(data.test.size)
-    interpreter, right = Interpreter(path), 0
-    for start in range(0, len(images), CHUNK):
-        inputs = normalisation.apply(images[start : start + CHUNK])
-        outputs = interpreter.predict(inputs, progress=f"image {start:,} of {len(images):,}")
+    predict, right = ENGINES[engine](path), 0
+    for start in with_progress(range(0, len(images), CHUNK), f"{path.name} on {data.name}"):
+        outputs = predict(normalisation.apply(images[start : start + CHUNK]))
         right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
-    return {"dataset": data.name, "engine": "LCE", "accuracy": right / len(images), "images": len(images)}
+    return {"dataset": data.name, "engine": engine, "accuracy": right / len(images), "images": len(images)}
+
+
+def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    try:
+        from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
+    except ImportError as error:
+        raise HybridTFError(
+            "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
+        ) from error
+    try:
+        return Interpreter(path).predict
+    except HybridTFRuntimeError as error:
+        raise HybridTFError(str(error)) from error
+
+
+# What runs a converted file: from its path to a function from images [N, H, W, C] to scores [N, classes].
+ENGINES = {"lce": lambda path: Interpreter(path).predict, "runtime": _runtime}
 
 
 def predict_images(path: Path, images: tuple[Path, ...], top: int = 1) -> list[dict[str, Any]]:

@@ -1,17 +1,19 @@
 """What recipes share: a recipe is a difference from the default settings, run from the command line."""
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hybrid_tf.config import Config
+from hybrid_tf.errors import unknown
 from hybrid_tf.options import QuietCommand, given, output_options, run_command, run_folder, setting_options
 from hybrid_tf.tables import percent, show, table
 
 if TYPE_CHECKING:
+    from hybrid_tf.compare import Entry
     from hybrid_tf.run import Run
 
 
@@ -38,23 +40,61 @@ def run_comparison(doc: str, plans: tuple[str, ...], defaults: dict[str, Any], p
     """Runs a recipe as a program that trains a network under several plans, `plans` when none is given."""
 
     @_command(doc, defaults, paper)
+    @click.option(
+        "--seeds", type=click.IntRange(1), default=1, show_default=True, help="runs of each plan, seeds from 0"
+    )
     def command(
-        use_paper: bool, out: Path | None, resume: bool, as_json: bool, plan: tuple[str, ...], **options: Any
+        use_paper: bool,
+        out: Path | None,
+        resume: bool,
+        as_json: bool,
+        plan: tuple[str, ...],
+        seeds: int,
+        **options: Any,
     ) -> None:
-        from hybrid_tf.compare import FIGURE, compare, rows_table
+        from hybrid_tf.compare import plan_entries
 
         config = Config.from_dict(defaults | (paper if use_paper else {}) | given(options))
         folder = run_folder(config, out, resume, several_plans=True)
-        rows = compare(config, list(plan or plans), folder, resume=resume)
         title = f"{config.network}, {config.dataset}, {config.run_epochs} epochs each"
-        show(as_json, [asdict(row) for row in rows], rows_table(rows, title), f"figure: {folder / FIGURE}")
+        _compare(plan_entries(config, plan or plans, seeds), folder, title, resume, as_json)
 
     run_command(command)
 
 
+def run_study(doc: str, title: str, entries: Sequence["Entry"], folder: Path) -> None:
+    """Runs a recipe as a program that trains and compares `entries`, or those of them that are named, in `folder`."""
+    names = [entry.name for entry in entries]
+
+    @click.command(cls=QuietCommand, help=_help(doc))
+    @click.argument("chosen", metavar="[NAME]...", nargs=-1)
+    @click.option("--list", "only_list", is_flag=True, help="list the names")
+    @click.option("--smoke", is_flag=True, help="2 epochs on 256 images: does everything work?")
+    @click.option("--out", type=click.Path(path_type=Path), default=folder, show_default=True, help="for the runs")
+    @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+    def command(chosen: tuple[str, ...], only_list: bool, smoke: bool, out: Path, as_json: bool) -> None:
+        for name in chosen:
+            if name not in names:
+                raise unknown("entry", name, names)
+        if only_list:
+            show(as_json, names, *names)
+            return
+        found = [entry for entry in entries if entry.name in (chosen or names)]
+        found = [replace(entry, config=entry.config.with_changes(smoke=smoke)) for entry in found]
+        _compare(found, out, title, True, as_json)
+
+    run_command(command)
+
+
+def _compare(entries: Sequence["Entry"], folder: Path, title: str, resume: bool, as_json: bool) -> None:
+    from hybrid_tf.compare import FIGURE, compare, rows_table
+
+    rows = compare(entries, folder, resume=resume)
+    show(as_json, [asdict(row) for row in rows], rows_table(rows, title), f"figures: {folder / FIGURE}")
+
+
 def _command(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Callable[[Callable], click.Command]:
     """Returns a decorator that makes a click command with a recipe's options."""
-    text = "\b\n" + doc.strip().replace("\n\n", "\n\n\b\n")  # \b: click keeps the lines as they are
 
     def decorate(function: Callable) -> click.Command:
         for decorate_option in (
@@ -63,9 +103,13 @@ def _command(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Calla
             setting_options(Config.from_dict(defaults)),
         ):
             function = decorate_option(function)
-        return click.command(cls=QuietCommand, help=text)(function)
+        return click.command(cls=QuietCommand, help=_help(doc))(function)
 
     return decorate
+
+
+def _help(doc: str) -> str:
+    return "\b\n" + doc.strip().replace("\n\n", "\n\n\b\n")  # \b: click keeps the lines as they are
 
 
 def _options_text(settings: dict[str, Any]) -> str:

@@ -18,14 +18,14 @@ SETTINGS = Config(network="vgg19", plan="residual", dataset="digits", epochs=6, 
 @click.option("--out", type=click.Path(path_type=Path), default=RUN, show_default=True, help="run folder")
 def demo(out: Path) -> None:
     """Trains, converts, verifies and prints the table."""
-    from hybrid_tf.compare import row_of, rows_table, twin_file_bytes
+    from hybrid_tf.compare import row_of, rows_table
     from hybrid_tf.tables import show
     from hybrid_tf.training import train
 
     click.echo("training a hybrid VGG-19 on 1,437 handwritten digits", err=True)
     run = train(SETTINGS, out, resume=True)
     click.echo("converting and verifying on the 360 test images", err=True)
-    row = row_of(run, twin_file_bytes(run), samples=run.report["test_images"])
+    row = row_of([run], run.config.plan, samples=run.report["test_images"])
     table = rows_table([row], "hybrid VGG-19 on digits: accuracy in Keras and of the file, sizes in bytes")
     show(
         False,

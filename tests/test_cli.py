@@ -61,7 +61,11 @@ def test_a_run_is_evaluated_converted_verified_and_used(hybrid_tf, run, picture,
     file = run / "model.tflite"
     _, keras, _ = hybrid_tf("evaluate", run, "--json")
     _, lce, _ = hybrid_tf("evaluate", file, "--json")
+    _, ours, _ = hybrid_tf("evaluate", file, "--engine", "runtime", "--json")
     assert json.loads(keras)["engine"] == "Keras"
+    assert {json.loads(text)["engine"] for text in (lce, ours)} == {"lce", "runtime"}
+    assert json.loads(lce)["accuracy"] == json.loads(ours)["accuracy"]
+    assert hybrid_tf("evaluate", run, "--engine", "runtime")[0] == 2
     assert json.loads(lce)["images"] == 360  # all test images: the file does not know that its run was a smoke run
 
     code, out, _ = hybrid_tf("verify", run, file, "--samples", "20", "--json")

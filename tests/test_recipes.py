@@ -27,7 +27,7 @@ def test_a_smoke_run(name, tmp_path):
     assert (tmp_path / "here" / "best.weights.h5").exists()
 
 
-@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "demo.py"])
+@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "demo.py"])
 def test_help_shows_the_command(name, tmp_path):
     text = _recipe(name, "--help", folder=tmp_path).stdout
     assert f"python recipes/{name}" in text or "make demo" in text
@@ -43,11 +43,16 @@ def test_the_papers_setting_needs_its_data_set(tmp_path):
 
 def test_plans_are_compared(tmp_path):
     plans = ["--plan", "full_precision", "--plan", "residual"]
-    arguments = ["--smoke", "--width", "0.5", *plans, "--out", "compared"]
+    arguments = ["--smoke", "--width", "0.5", *plans, "--seeds", "2", "--out", "compared"]
     done = _recipe("compare_plans.py", *arguments, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["plan"] for row in rows] == ["full_precision", "residual"]
+    assert len(set(rows[0]["accuracies"])) == 2
+    assert {path.parent.name for path in tmp_path.glob("compared/*/report.json")} == {
+        f"{plan}-{seed}" for plan in ("full_precision", "residual") for seed in (0, 1)
+    }
+    assert rows[0]["energy"] > 5 * rows[1]["energy"]
     assert rows[0]["file_ratio"] == 1.0  # its own twin: the same file but for the metadata
     assert rows[1]["file_ratio"] > 5
     assert rows[1]["agreement"] > 0.95
@@ -58,3 +63,12 @@ def test_plans_are_compared(tmp_path):
     assert "ratio" in again.stdout
     refused = _recipe("compare_plans.py", *arguments, folder=tmp_path)
     assert "already holds a run" in refused.stderr
+
+
+def test_a_study_trains_the_teacher_first_and_only_what_was_named(tmp_path):
+    unknown = _recipe("fashion_mnist.py", "resnet20 residul", folder=tmp_path)
+    assert "did you mean 'resnet20 residual'?" in unknown.stderr
+    names = json.loads(_recipe("fashion_mnist.py", "--list", "--json", folder=tmp_path).stdout)
+    assert len(set(names)) == len(names) > 5
+    alone = _recipe("fashion_mnist.py", "vgg11 residual best", "--smoke", folder=tmp_path)
+    assert "runs/fashion_mnist/vgg11-full_precision-0 is not a run folder" in alone.stderr
