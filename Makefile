@@ -46,10 +46,14 @@ test: setup system
 wheels: setup
 	$(BIN)/python runtime/wheels.py dist
 
-# 20,000 damaged models; those that crash or hang, if any, are kept in build/fuzz/failed.
-fuzz: setup
+# Some twenty minutes: 20,000 damaged models through the Python interpreter, with the library as it is installed and with
+# one that has AddressSanitizer and UndefinedBehaviorSanitizer; then libFuzzer's programs, five minutes each. What
+# crashes or hangs, if anything, is kept in build/fuzz/failed. make test runs a small part of it.
+fuzz: setup system
 	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
 	$(BIN)/python tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python tests/runtime/sanitized_build.py memory tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python tests/runtime/fuzzers.py build/fuzz/seeds build/fuzz
 
 lint: setup
 	$(BIN)/ruff check .

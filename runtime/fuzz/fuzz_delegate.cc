@@ -29,6 +29,11 @@ class Choices {
     const int choice = byte();
     return choice < 240 ? usual : kOdd[choice % 11];
   }
+  int64_t mostly(int64_t usual) {
+    static constexpr int64_t kOdd[] = {INT64_MAX, INT64_MIN, int64_t{1} << 62, int64_t{1} << 32, -(int64_t{1} << 32)};
+    const int choice = byte();
+    return choice < 250 ? mostly(static_cast<int>(usual)) : kOdd[choice % 5];
+  }
   Bytes some() {
     Bytes bytes(below(16));
     for (uint8_t& value : bytes) value = static_cast<uint8_t>(byte());
@@ -40,30 +45,29 @@ class Choices {
   size_t size_;
 };
 
-// A FlexBuffer map of 4-byte integers; `keys` in alphabetical order.
-Bytes flexbuffer(const std::vector<const char*>& keys, const std::vector<int>& values) {
+// A FlexBuffer map of 8-byte integers; `keys` in alphabetical order.
+Bytes flexbuffer(const std::vector<const char*>& keys, const std::vector<int64_t>& values) {
   Bytes bytes;
   std::vector<size_t> starts;
-  const auto append = [&](uint32_t word) {
-    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> 8 * i));
+  const auto append = [&](uint64_t word) {
+    for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<uint8_t>(word >> 8 * i));
   };
   for (const char* key : keys) {
     starts.push_back(bytes.size());
     bytes.insert(bytes.end(), key, key + strlen(key) + 1);
   }
-  while (bytes.size() % 4 != 0) bytes.push_back(0);
-  append(static_cast<uint32_t>(keys.size()));
+  append(keys.size());
   const size_t key_vector = bytes.size();
-  for (size_t start : starts) append(static_cast<uint32_t>(bytes.size() - start));
-  append(static_cast<uint32_t>(bytes.size() - key_vector));
-  append(4);  // width of the offsets to keys
-  append(static_cast<uint32_t>(keys.size()));
+  for (size_t start : starts) append(bytes.size() - start);
+  append(bytes.size() - key_vector);
+  append(8);  // width of the offsets to keys
+  append(keys.size());
   const size_t map = bytes.size();
-  for (int value : values) append(static_cast<uint32_t>(value));
-  bytes.insert(bytes.end(), keys.size(), 1 << 2 | 2);  // type: integer of 4 bytes
+  for (int64_t value : values) append(static_cast<uint64_t>(value));
+  bytes.insert(bytes.end(), keys.size(), 1 << 2 | 3);  // type: integer of 8 bytes
   const size_t root = bytes.size();
   bytes.push_back(static_cast<uint8_t>(root - map));
-  bytes.push_back(9 << 2 | 2);  // type: map, its values of 4 bytes
+  bytes.push_back(9 << 2 | 3);  // type: map, its values of 8 bytes
   bytes.push_back(1);           // width of the root
   return bytes;
 }
@@ -127,8 +131,8 @@ class GraphMaker {
     if (choices_.byte() > 252) output = choices_.mostly(0);
     host_->add_node(custom, builtin, options, inputs, {output});
   }
-  Bytes custom(const std::vector<const char*>& keys, std::vector<int> values) {
-    for (int& value : values) value = choices_.mostly(value);
+  Bytes custom(const std::vector<const char*>& keys, std::vector<int64_t> values) {
+    for (int64_t& value : values) value = choices_.mostly(value);
     Bytes bytes = flexbuffer(keys, values);
     if (choices_.byte() > 240) bytes[choices_.byte() % bytes.size()] = static_cast<uint8_t>(choices_.byte());
     if (choices_.byte() > 250) bytes.resize(choices_.byte() % bytes.size());

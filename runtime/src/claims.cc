@@ -11,31 +11,27 @@ struct Candidate {
   int tensors[3];  // that it reads or makes and that change with each run; -1 where fewer
 };
 
-bool touch(const Candidate& a, const std::vector<bool>& tensors) {
-  for (int tensor : a.tensors) {
-    if (tensor >= 0 && tensors[tensor]) return true;
-  }
-  return false;
-}
-
-// Full-precision operators join when they share a tensor with a claimed one, until none is left that does.
+// Full-precision operators join when they share a tensor with one that is claimed or has joined. Each tensor is looked at
+// once: a file may have a hundred thousand operators.
 void spread(std::vector<Candidate>* candidates, size_t tensor_count) {
-  std::vector<bool> connected(tensor_count, false);
-  const auto connect = [&](const Candidate& candidate) {
+  std::vector<std::vector<Candidate*>> users(tensor_count);
+  std::vector<Candidate*> joined;
+  for (Candidate& candidate : *candidates) {
+    if (candidate.claimed) joined.push_back(&candidate);
     for (int tensor : candidate.tensors) {
-      if (tensor >= 0) connected[tensor] = true;
+      if (tensor >= 0) users[tensor].push_back(&candidate);
     }
-  };
-  for (const Candidate& candidate : *candidates) {
-    if (candidate.claimed) connect(candidate);
   }
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (Candidate& candidate : *candidates) {
-      if (candidate.claimed || !touch(candidate, connected)) continue;
-      candidate.claimed = changed = true;
-      connect(candidate);
+  while (!joined.empty()) {
+    const Candidate& candidate = *joined.back();
+    joined.pop_back();
+    for (int tensor : candidate.tensors) {
+      if (tensor < 0) continue;
+      for (Candidate* user : users[tensor]) {
+        if (!user->claimed) joined.push_back(user);
+        user->claimed = true;
+      }
+      users[tensor].clear();
     }
   }
 }

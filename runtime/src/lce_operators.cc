@@ -59,7 +59,7 @@ bool read_bconv(const OperatorReader& r) {
   const int32_t channels_out = r.dim(op->filter, 0);
   const int64_t channels_in = options[kChannels];
   op->filter_words = r.dim(op->filter, 3);
-  const int64_t words = (channels_in + 31) / 32;
+  const int64_t words = channels_in / 32 + (channels_in % 32 != 0);  // channels_in may be any number
   if (channels_in < 1 || channels_in > kMaxDepth || words % op->filter_words) {
     return r.message->fail("a filter of %d words does not fit %lld channels", op->filter_words,
                            (long long)channels_in);

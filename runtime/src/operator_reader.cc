@@ -65,11 +65,14 @@ bool OperatorReader::arity(int min_inputs, int max_inputs) const {
 }
 
 bool OperatorReader::axis(int64_t size, int64_t stride, int64_t dilation, FilterAxis* axis) const {
+  bool sound = true;
   for (int64_t value : {size, stride, dilation}) {
-    if (value < 1 || value > kMaxFilterExtent || (size - 1) * dilation >= kMaxFilterExtent) {
-      return message->fail("a filter of %lld with stride %lld and dilation %lld cannot be", (long long)size,
-                           (long long)stride, (long long)dilation);
-    }
+    sound &= value >= 1 && value <= kMaxFilterExtent;
+  }
+  // The extent last: options may be any numbers, and their product more than 64 bits.
+  if (!sound || (size - 1) * dilation >= kMaxFilterExtent) {
+    return message->fail("a filter of %lld with stride %lld and dilation %lld cannot be", (long long)size,
+                         (long long)stride, (long long)dilation);
   }
   *axis = {static_cast<int32_t>(size), static_cast<int32_t>(stride), static_cast<int32_t>(dilation)};
   return true;

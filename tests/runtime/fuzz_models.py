@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 import numpy as np
 from mutations import Mutator
 
-SECONDS = 5  # that one model may take
+SECONDS = 20  # that one model may take, on a busy machine
 START_SECONDS = 60  # for a process to import what it needs
 
 

@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 _WORDS = (0, 1, 2, 3, 4, 7, 31, 32, 33, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, -(2**31), -1, -2, -128, 1 << 24)
+_LONG_WORDS = (2**63 - 1, -(2**63), 2**62, 2**32)
 _FLOATS = (0.0, -1.0, 1e-45, 1e-30, 1e30, float("inf"), float("nan"), 0.5, 2.0**-31)
 
 
@@ -162,7 +163,7 @@ def _change_custom_options(operator, rng):
         if rng.random() < 0.15:
             del options[key]
         else:
-            options[key] = _number(rng, options[key], 300)
+            options[key] = _number(rng, options[key], 300) if rng.random() < 0.9 else int(rng.choice(_LONG_WORDS))
         content = flexbuffers.Dumps(options)
     operator.customOptions = np.frombuffer(bytes(content), np.uint8)
 

@@ -1,10 +1,16 @@
-"""Builds the runtime with sanitizers, and runs Python with such a build in the place of the installed one."""
+"""Builds the runtime with sanitizers, and runs Python with such a build in the place of the installed one.
+
+    python tests/runtime/sanitized_build.py memory|threads SCRIPT [ARGUMENT ...]
+
+Needs g++.
+"""
 
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +19,9 @@ sys.path.insert(0, str(RUNTIME))
 from compile_library import COMPILE_FLAGS, X86_64_FLAGS  # noqa: E402
 
 FLAGS = [flag for flag in COMPILE_FLAGS if flag != "-O3"] + ["-O1", "-g1", "-Werror", "-fno-sanitize-recover=all"]
-SECONDS = 300  # that a build, or a run of one, may take
+SECONDS = 600  # that a compilation, or a run in the tests, may take on a busy machine
+# AddressSanitizer and UndefinedBehaviorSanitizer, or ThreadSanitizer, and the library that must be loaded first.
+SANITIZERS = {"memory": ("address,undefined", "libasan.so"), "threads": ("thread", "libtsan.so")}
 
 
 def run(command, **options):
@@ -39,25 +47,26 @@ def compile_objects(folder, compiler, sanitizers, plain=()):
 
 
 class SanitizedPackage:
-    """The Python package with a library that was built with g++ and sanitizers.
+    """The Python package with a library that was built with g++ and sanitizers, in `folder`.
 
     Attributes:
         objects: what the library is made of.
     """
 
-    def __init__(self, folder, sanitizers, runtime_library):
-        self.folder, self.sanitizers = folder, sanitizers
-        self.objects = compile_objects(folder / "objects", "g++", sanitizers)
+    def __init__(self, folder, kind):
+        self.folder = folder
+        self.sanitizers, runtime_library = SANITIZERS[kind]
+        self.objects = compile_objects(folder / "objects", "g++", self.sanitizers)
         # First of all libraries: the sanitizer's, and the C++ library that it looks into.
         self._preload = f"{_library(runtime_library)} {_library('libstdc++.so')}"
         package = shutil.copytree(RUNTIME / "hybrid_tf_runtime", folder / "hybrid_tf_runtime")
         library = package / "libhybrid_tf_runtime.so"
         library.unlink(missing_ok=True)
         exports = f"-Wl,--version-script={RUNTIME / 'exports.txt'}"
-        run(["g++", "-shared", "-pthread", f"-fsanitize={sanitizers}", exports, *self.objects, "-o", library])
+        run(["g++", "-shared", "-pthread", f"-fsanitize={self.sanitizers}", exports, *self.objects, "-o", library])
 
-    def python(self, *arguments):
-        """Runs Python with the library; returns the finished process."""
+    def python(self, *arguments, **options):
+        """Runs Python with the library; returns the finished process. `options` are those of subprocess.run."""
         environment = {
             **os.environ,
             "PYTHONPATH": str(self.folder),
@@ -66,7 +75,7 @@ class SanitizedPackage:
             "TSAN_OPTIONS": "ignore_noninstrumented_modules=1 exitcode=66",
         }
         command = [sys.executable, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=environment)
+        return subprocess.run(command, text=True, env=environment, **options)
 
     def compile_library(self, source, output):
         """Compiles one more file as a shared library in the same way."""
@@ -76,3 +85,9 @@ class SanitizedPackage:
 
 def _library(name):
     return run(["g++", f"-print-file-name={name}"]).stdout.strip()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        package = SanitizedPackage(Path(temporary), sys.argv[1])
+        sys.exit(package.python(*sys.argv[2:]).returncode)

@@ -1,79 +1,43 @@
-"""Damaged models through the Python interpreter, and fuzzers of the parts that read what a file says."""
+"""Damaged models through the Python interpreter, and fuzzers of the parts that read what a file says.
+
+Here a part of them; `make fuzz` runs more of both.
+"""
 
 import json
-import platform
-import random
-import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import fuzzers
+import numpy as np
 import pytest
-from sanitized_build import FLAGS, RUNTIME, compile_objects, run
+from graph_builder import Graph, build_file
 
-from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
 
 HERE = Path(__file__).parent
-MODELS = 10000
-# Each fuzzer with what it needs beside the runtime, and how many inputs it tries here. By hand, for longer:
-# python tests/runtime/test_fuzzing.py FOLDER builds them.
-FUZZERS = {"options": ([], 100000), "check_model": ([], 40000), "delegate": (["host.cc"], 4000)}
-ENABLE = "needs: sudo apt-get install clang libclang-rt-dev"
-
-
-def build_fuzzers(folder, plain=()):
-    """Compiles the fuzzers into `folder`; returns their paths."""
-    sanitizers = "address,undefined"
-    objects = compile_objects(folder / "objects", "clang++", f"fuzzer-no-link,{sanitizers}", plain)
-    for name, (sources, _) in FUZZERS.items():
-        files = [RUNTIME / "fuzz" / source for source in (f"fuzz_{name}.cc", *sources)]
-        include = ["-I", RUNTIME / "src"]
-        run(["clang++", *FLAGS, f"-fsanitize=fuzzer,{sanitizers}", *include, *files, *objects, "-o", folder / name])
-    return {name: folder / name for name in FUZZERS}
-
-
-def can_fuzz():
-    found = shutil.which("clang++")
-    name = f"libclang_rt.fuzzer-{platform.machine()}.a"
-    return found and Path(run([found, f"-print-file-name={name}"]).stdout.strip()).is_absolute()
+RELU6 = 3
+MODELS = 5000
+RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of each fuzzer
 
 
 @pytest.fixture(scope="module")
-def fuzzers(tmp_path_factory):
+def programs(tmp_path_factory):
+    if not fuzzers.can_fuzz():
+        pytest.skip(fuzzers.ENABLE)
+    folder = tmp_path_factory.mktemp("fuzzers")
     # test_sanitizers.py looks into these kernels, and they take longest to compile.
-    return build_fuzzers(tmp_path_factory.mktemp("fuzzers"), ("kernels_avx512.cc", "kernels_avx512vpopcnt.cc"))
+    fuzzers.build_fuzzers(folder, ("kernels_avx512.cc", "kernels_avx512vpopcnt.cc"))
+    return folder
 
 
-@pytest.fixture
-def corpora(fuzz_seeds, tmp_path):
-    """Inputs to start from."""
-    rng = random.Random(0)
-    for name in FUZZERS:
-        (tmp_path / name).mkdir()
-    for model in fuzz_seeds.glob("*.tflite"):
-        shutil.copy(model, tmp_path / "check_model")
-        for number, operator in enumerate(parse_tflite(model.read_bytes(), model).operators):
-            (tmp_path / "options" / f"{model.stem}{number}").write_bytes(operator.custom_options)
-    for number in range(200):
-        (tmp_path / "delegate" / str(number)).write_bytes(rng.randbytes(rng.randrange(20, 300)))
-    return tmp_path
-
-
-@pytest.mark.skipif(not can_fuzz(), reason=ENABLE)
-@pytest.mark.parametrize("name", FUZZERS)
-def test_no_input_is_too_odd(name, fuzzers, corpora):
-    options = [
-        f"-runs={FUZZERS[name][1]}",
-        "-seed=1",
-        "-len_control=0",
-        "-timeout=5",
-        "-rss_limit_mb=0",
-        "-malloc_limit_mb=1024",
-        f"-artifact_prefix={corpora}/",
-    ]
-    done = run([fuzzers[name], corpora / name, *options])
-    assert f"Done {FUZZERS[name][1]} runs" in done.stderr
+@pytest.mark.parametrize("name", fuzzers.FUZZERS)
+def test_no_input_is_too_odd(name, programs, fuzz_seeds, tmp_path):
+    fuzzers.write_corpora(fuzz_seeds, tmp_path)
+    done = fuzzers.fuzz(programs / name, tmp_path / name, tmp_path / "failed", f"-runs={RUNS[name]}", "-seed=1")
+    assert done.returncode == 0, done.stderr[-6000:]
+    assert f"Done {RUNS[name]} runs" in done.stderr
 
 
 def test_damaged_models_are_refused_or_run(fuzz_seeds, tmp_path):
@@ -99,6 +63,15 @@ def test_truncated_files_are_refused_in_a_sentence(length, fuzz_seeds):
     assert len(str(refused.value)) > 20
 
 
-if __name__ == "__main__":
-    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
-    print(build_fuzzers(Path(sys.argv[1])))
+@pytest.mark.parametrize("kind", ["relu", "add"])
+def test_a_very_long_network_loads_soon(kind):
+    """What takes the square of the number of operators would take a minute here."""
+    graph = Graph()
+    before = x = graph.input(np.ones((1, 1, 1, 32), np.float32))
+    for _ in range(20000):
+        before, x = x, graph.relu(x, 1) if kind == "relu" else graph.add(x, before, RELU6)
+    graph.output(graph.quantize(x))
+    content = build_file([graph])
+    start = time.process_time()
+    Interpreter(content)
+    assert time.process_time() - start < 5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sweep_files
-from sanitized_build import FLAGS, RUNTIME, SanitizedPackage, run
+from sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, run
 
 HERE = Path(__file__).parent
 MODELS = 2000
@@ -34,12 +34,12 @@ extern "C" int mistake(int) {
 
 @pytest.fixture(scope="module")
 def memory_checked(tmp_path_factory):
-    return SanitizedPackage(tmp_path_factory.mktemp("asan"), "address,undefined", "libasan.so")
+    return SanitizedPackage(tmp_path_factory.mktemp("memory"), "memory")
 
 
 @pytest.fixture(scope="module")
 def thread_checked(tmp_path_factory):
-    return SanitizedPackage(tmp_path_factory.mktemp("tsan"), "thread", "libtsan.so")
+    return SanitizedPackage(tmp_path_factory.mktemp("threads"), "threads")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,12 @@ def sweep_folder(tmp_path_factory):
     return folder
 
 
-def succeeded(done):
+def python(package, *arguments):
+    return package.python(*arguments, capture_output=True, timeout=SECONDS)
+
+
+def succeeded(package, *arguments):
+    done = python(package, *arguments)
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
     return done.stdout
 
@@ -67,19 +72,19 @@ def test_a_mistake_is_found(fixture, source, report, request, tmp_path):
     (tmp_path / "mistake.cc").write_text(source)
     library = tmp_path / "mistake.so"
     package.compile_library(tmp_path / "mistake.cc", library)
-    done = package.python("-c", f"import ctypes; ctypes.CDLL('{library}').mistake(2)")
+    done = python(package, "-c", f"import ctypes; ctypes.CDLL('{library}').mistake(2)")
     assert done.returncode != 0
     assert report in done.stderr
 
 
 def test_operators_touch_their_own_memory_only(memory_checked, sweep_folder):
-    counts = json.loads(succeeded(memory_checked.python(HERE / "check_folder.py", sweep_folder)).splitlines()[0])
+    counts = json.loads(succeeded(memory_checked, HERE / "check_folder.py", sweep_folder).splitlines()[0])
     assert counts["cases"] == 600
 
 
 def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):
     arguments = (HERE / "fuzz_models.py", fuzz_seeds, "--first", 10**6, "--count", MODELS)
-    result = json.loads(succeeded(memory_checked.python(*arguments)))
+    result = json.loads(succeeded(memory_checked, *arguments))
     assert result["ran"] + result["refused"] == MODELS
     assert result["ran"] > MODELS / 20
 
@@ -94,10 +99,10 @@ def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
 
 
 def test_two_interpreters_in_two_threads(thread_checked, fuzz_seeds):
-    done = thread_checked.python(HERE / "two_interpreters.py", fuzz_seeds)
-    assert succeeded(done).count("agrees") == len(list(fuzz_seeds.glob("*.tflite")))
+    said = succeeded(thread_checked, HERE / "two_interpreters.py", fuzz_seeds)
+    assert said.count("agrees") == len(list(fuzz_seeds.glob("*.tflite")))
 
 
 def test_threads_of_one_interpreter(thread_checked, sweep_folder):
     arguments = (HERE / "check_folder.py", sweep_folder, "--threads", 2, 3, "--fusion", 1)
-    assert json.loads(succeeded(thread_checked.python(*arguments)).splitlines()[0])["cases"] == 600
+    assert json.loads(succeeded(thread_checked, *arguments).splitlines()[0])["cases"] == 600
