@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from hybrid_tf_runtime.command import positive, run_command
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
 from hybrid_tf_runtime.file_metadata import SAYS_NOTHING, Metadata, metadata
-from hybrid_tf_runtime.images import load_image
+from hybrid_tf_runtime.images import load_image, pillow
 from hybrid_tf_runtime.interpreter import Interpreter
 
 
@@ -30,20 +31,27 @@ def classify(file: str | Path, images: Sequence[str | Path], top: int = 1, threa
     Raises:
         HybridTFRuntimeError: when the file or an image cannot be read, or the file is not an image classifier.
     """
+    classify_one = _classifier(file, top, threads)
+    return [classify_one(image) for image in images]  # one at a time: a device may not hold many
+
+
+def _classifier(file: str | Path, top: int, threads: int) -> Callable[[str | Path], dict[str, Any]]:
+    """Returns what `classify` does with one image."""
+    pillow()  # once, instead of an error for each image
     found, interpreter = metadata(file), Interpreter(file, threads)
     shape = _image_shape(interpreter, found)
     mean, std = np.float32(found.mean), np.float32(found.std)
-    results = []
-    for image in images:  # one at a time: a device may not hold many
+
+    def classify_one(image: str | Path) -> dict[str, Any]:
         pixels = load_image(image, shape)
         scores = interpreter.predict((pixels.astype(np.float32)[None] - mean) / std)[0]
         exponentials = np.exp(scores - scores.max())
         probabilities = exponentials / exponentials.sum()
-        best = [
-            {"class": found.class_names[i], "probability": float(probabilities[i])} for i in np.argsort(-scores)[:top]
-        ]
-        results.append({"image": str(image), "top": best})
-    return results
+        best = np.argsort(-scores)[:top]
+        named = [{"class": found.class_names[i], "probability": float(probabilities[i])} for i in best]
+        return {"image": str(image), "top": named}
+
+    return classify_one
 
 
 def _image_shape(interpreter: Interpreter, found: Metadata) -> tuple[int, int, int]:
@@ -81,10 +89,19 @@ def main() -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    results = classify(options.file, options.images, options.top, options.threads)
+    """Shows each result at once. An image that cannot be read does not stop the others."""
+    classify_one = _classifier(options.file, options.top, options.threads)
+    results = []
+    for image in options.images:
+        try:
+            results.append(classify_one(image))
+        except HybridTFRuntimeError as error:
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        if not options.json:
+            best = ", ".join(f"{item['class']} {100 * item['probability']:.2f} %" for item in results[-1]["top"])
+            print(f"{image}: {best}", flush=True)
     if options.json:
         print(json.dumps(results, indent=2, ensure_ascii=False))
-        return
-    for result in results:
-        best = ", ".join(f"{item['class']} {100 * item['probability']:.2f} %" for item in result["top"])
-        print(f"{result['image']}: {best}")
+    if len(results) < len(options.images):
+        sys.exit(1)

@@ -34,11 +34,12 @@ def load_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarra
     with _opened(path) as image:
         # A large JPEG is decoded at a half, quarter or eighth while that is at least twice the size wanted.
         image.draft(None, (2 * max(height, width),) * 2)
-        pixels = np.asarray(_upright(image, _MODES[channels]).resize((width, height), _pillow().Resampling.BILINEAR))
+        pixels = np.asarray(_upright(image, _MODES[channels]).resize((width, height), pillow().Resampling.BILINEAR))
     return pixels.reshape(height, width, channels)
 
 
-def _pillow() -> "Image":
+def pillow() -> "Image":
+    """Returns the module that reads images; raises HybridTFRuntimeError when it is not installed."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -48,12 +49,12 @@ def _pillow() -> "Image":
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator["Image.Image"]:
-    pillow = _pillow()
+    module = pillow()
     try:
-        with pillow.open(path) as image:
+        with module.open(path) as image:
             yield image
-    except pillow.DecompressionBombError as error:
-        limit = 2 * (pillow.MAX_IMAGE_PIXELS or 0)
+    except module.DecompressionBombError as error:
+        limit = 2 * (module.MAX_IMAGE_PIXELS or 0)
         raise HybridTFRuntimeError(f"{path} has more than {limit:,} pixels: make it smaller") from error
     except Exception as error:  # Pillow's decoders raise nearly any type on damaged files
         if isinstance(error, OSError) and error.strerror:  # it is the file system that failed

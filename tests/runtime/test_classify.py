@@ -60,24 +60,30 @@ def test_a_line_for_each_image(command, model_file, photos):
     assert all(line.endswith(" %") for line in lines)
 
 
-def test_images_that_cannot_be_read_are_one_line(command, model_file, photos, tmp_path):
+def test_images_that_cannot_be_read_are_one_line_and_stop_no_other(command, model_file, photos, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photos[0].read_bytes()[:200])
-    for path, reason in (
-        (tmp_path / "missing.jpg", "No such file or directory"),
-        (model_file, "is not an image that can be read"),
-        (broken, "is not an image that can be read"),
-    ):
-        code, _, _ = command(model_file, path)
-        assert str(code).startswith("error: ")
-        assert str(path) in code
-        assert reason in code
-        assert "\n" not in code
+    wrong = {
+        tmp_path / "missing.jpg": "No such file or directory",
+        model_file: "is not an image that can be read",
+        broken: "is not an image that can be read",
+        tmp_path: "Is a directory",
+    }
+    code, out, error = command(model_file, *wrong, photos[0])
+    assert code == 1
+    assert [line.partition(": ")[0] for line in out.splitlines()] == [str(photos[0])]
+    for line, (path, reason) in zip(error.splitlines(), wrong.items(), strict=True):
+        assert line.startswith("error: ")
+        assert str(path) in line
+        assert reason in line
+    code, out, _ = command(model_file, *wrong, photos[0], "--json")
+    assert code == 1
+    assert [row["image"] for row in json.loads(out)] == [str(photos[0])]
 
 
 def test_without_pillow_the_message_names_it(command, model_file, photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    code, _, _ = command(model_file, photos[0])
+    code, _, _ = command(model_file, *photos)
     assert code == "error: reading images needs Pillow: pip install pillow"
 
 
