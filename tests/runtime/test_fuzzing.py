@@ -17,7 +17,7 @@ from graph_builder import Graph, build_file
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
 
 HERE = Path(__file__).parent
-RELU6 = 3
+RELU = 1
 MODELS = 5000
 RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of each fuzzer
 
@@ -63,15 +63,14 @@ def test_truncated_files_are_refused_in_a_sentence(length, fuzz_seeds):
     assert len(str(refused.value)) > 20
 
 
-@pytest.mark.parametrize("kind", ["relu", "add"])
-def test_a_very_long_network_loads_soon(kind):
-    """What takes the square of the number of operators would take a minute here."""
+def test_a_very_long_network_loads_soon():
+    """Time that grew with the square of the number of operators would be several times as much."""
     graph = Graph()
-    before = x = graph.input(np.ones((1, 1, 1, 32), np.float32))
-    for _ in range(20000):
-        before, x = x, graph.relu(x, 1) if kind == "relu" else graph.add(x, before, RELU6)
+    x = graph.input(np.ones((1, 1, 1, 32), np.float32))
+    for _ in range(50000):
+        x = graph.relu(x, RELU)
     graph.output(graph.quantize(x))
     content = build_file([graph])
     start = time.process_time()
     Interpreter(content)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 3
