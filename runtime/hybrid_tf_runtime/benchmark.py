@@ -129,10 +129,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="hybrid-tf-benchmark",
         description="Measure how long a network takes for one sample on this machine.",
-        epilog="example: hybrid-tf-benchmark model.tflite --threads 4 --per-op",
+        epilog="examples:\n"
+        "  hybrid-tf-benchmark model.tflite --threads 4 --per-op\n"
+        "  hybrid-tf-benchmark model.tflite --kernels portable --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE.tflite")
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="that work on one sample (1)")
+    parser.add_argument("file", metavar="FILE.tflite", help="of hybrid-tf or Larq Compute Engine")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads that work on one sample (1)")
     parser.add_argument("--runs", type=positive, default=100, metavar="N", help="measured runs, after a warm-up (100)")
     parser.add_argument("--kernels", metavar="NAME", help="instead of the fastest ones, e.g. portable")
     parser.add_argument("--no-fusion", action="store_true", help="each binary operator alone, for comparison")

@@ -78,12 +78,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="hybrid-tf-classify",
         description="Classify images with a network that hybrid-tf converted: its file says what the classes are.",
-        epilog="example: hybrid-tf-classify model.tflite photo.jpg --top 3",
+        epilog="examples:\n"
+        "  hybrid-tf-classify model.tflite photo.jpg --top 3\n"
+        "  hybrid-tf-classify model.tflite photos/*.png --threads 4 --json > classes.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE.tflite")
-    parser.add_argument("images", metavar="IMAGE", nargs="+")
+    parser.add_argument("file", metavar="FILE.tflite", help="made by `hybrid-tf convert` or `make demo`")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="of any size: PNG, JPEG and what else Pillow reads")
     parser.add_argument("--top", type=positive, default=1, metavar="K", help="classes to show for each image (1)")
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="that work on one image (1)")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads that work on one image (1)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     run_command(parser, _show)
 
