@@ -39,10 +39,12 @@ void count(const KernelSet& set, long tag, int32_t size, int32_t inputs, int32_t
   std::vector<ptrdiff_t> offsets;
   for (int32_t y = 0; y < kernel; ++y) offsets.push_back(y * row);
 
-  const int32_t words = kernel * kernel * depth;
+  const int32_t taps = kernel * kernel;
   const std::vector<uint32_t> input = random_words(static_cast<size_t>(row) * width);
-  std::vector<uint32_t> weights = random_words(static_cast<size_t>(lanes) * words);
-  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, words);
+  std::vector<uint32_t> weights = random_words(static_cast<size_t>(lanes) * weight_rows(set, taps, depth));
+  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, taps, depth);
+  std::vector<TapRange> inside(size, {0, kernel});
+  for (int32_t i = 0; i < pad; ++i) inside[i].first += pad - i, inside[size - 1 - i].end -= pad - i;
   const std::vector<float> multipliers(lanes, 0.25f), biases(lanes, 1.0f);
   std::vector<float> floats(static_cast<size_t>(size) * size * outputs);
 
@@ -52,6 +54,8 @@ void count(const KernelSet& set, long tag, int32_t size, int32_t inputs, int32_t
   conv.input = input.data();
   conv.groups = 1, conv.group_words = depth, conv.group_channels = outputs, conv.group_blocks = blocks;
   conv.weights = weights.data();
+  conv.tap_rows = conv.tap_columns = kernel;
+  conv.inside_rows = conv.inside_columns = inside.data();
   conv.output = BconvOutput::kFloat;
   conv.activation_min = -infinity, conv.activation_max = infinity;
   conv.multipliers = multipliers.data(), conv.biases = biases.data();

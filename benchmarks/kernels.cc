@@ -129,10 +129,9 @@ struct Conv {
         weights(layer.binary ? 0 : weights_size()),
         biases(static_cast<size_t>(blocks) * block),
         multipliers(static_cast<size_t>(blocks) * block) {
-    const int32_t words = layer.kernel * layer.kernel * depth;
     if (layer.binary) {
       for (size_t i = 0; i < weights_size(); ++i) word_weights.data[i] = random_word();
-      if (set.prepare_weights) set.prepare_weights(word_weights.data, blocks, words);
+      if (set.prepare_weights) set.prepare_weights(word_weights.data, blocks, layer.kernel * layer.kernel, depth);
     } else {
       for (size_t i = 0; i < weights_size(); ++i) weights.data[i] = random_float();
     }
@@ -157,6 +156,7 @@ struct Conv {
     bconv.group_channels = layer.outputs;
     bconv.group_blocks = blocks;
     bconv.weights = word_weights.data;
+    bconv.tap_rows = bconv.tap_columns = layer.kernel;
     bconv.depth = layer.kernel * layer.kernel * layer.inputs;
     bconv.output = BconvOutput::kFloat;
     bconv.multipliers = multipliers.data;
@@ -169,7 +169,10 @@ struct Conv {
   }
   int32_t width() const { return (layer.size - 1) * layer.stride + layer.kernel; }
   int32_t pixels() const { return layer.size * layer.size; }
-  size_t weights_size() const { return static_cast<size_t>(blocks) * block * layer.kernel * layer.kernel * depth; }
+  size_t weights_size() const {
+    const int32_t taps = layer.kernel * layer.kernel;
+    return static_cast<size_t>(blocks) * block * (layer.binary ? weight_rows(set, taps, depth) : taps * depth);
+  }
   int64_t macs() const {
     return int64_t{1} * pixels() * layer.kernel * layer.kernel * layer.inputs * layer.outputs;
   }

@@ -76,7 +76,9 @@ class BconvStep : public Step {
         kernel_(kernels.bconv),
         input_(layout.values[plan.input]),
         sliding_(sliding(*plan.op, input_.image)),
-        window_(*plan.op, input_, output_image(plan, layout), sliding_, plan.op->filter_words) {
+        window_(*plan.op, input_, output_image(plan, layout), sliding_, plan.op->filter_words),
+        inside_rows_(inside_taps(plan.op->vertical, sliding_.vertical, input_.image.height)),
+        inside_columns_(inside_taps(plan.op->horizontal, sliding_.horizontal, input_.image.width)) {
     const Operator& op = *plan.op;
     const int32_t depth = op.vertical.size * op.horizontal.size * op.filter_channels;
     work = conv_work(plan, layout, weights, output_image(plan, layout));
@@ -87,6 +89,10 @@ class BconvStep : public Step {
     conv_.group_channels = op.group_channels;
     conv_.group_blocks = weights.group_blocks(op);
     conv_.weights = weights.filter.as<uint32_t>();
+    conv_.tap_rows = op.vertical.size;
+    conv_.tap_columns = op.horizontal.size;
+    conv_.inside_rows = inside_rows_.data();
+    conv_.inside_columns = inside_columns_.data();
     conv_.depth = 0;  // part of the biases: see pack_transform()
     conv_.activation_min = op.activation_min - static_cast<float>(depth);
     conv_.activation_max = op.activation_max - static_cast<float>(depth);
@@ -100,10 +106,7 @@ class BconvStep : public Step {
 
   bool correct_zero_padding(const Weights& weights) {
     if (!plan_.op->zero_padding) return true;
-    if (!make_corrections(*plan_.op, weights, sliding_.vertical, input_.image.height, sliding_.horizontal,
-                          input_.image.width, &corrections_)) {
-      return false;
-    }
+    if (!make_corrections(*plan_.op, weights, inside_rows_, inside_columns_, &corrections_)) return false;
     conv_.corrections = corrections_.values.as<int32_t>();
     conv_.row_class = corrections_.row_class.data();
     conv_.column_class = corrections_.column_class.data();
@@ -131,6 +134,7 @@ class BconvStep : public Step {
   const Value& input_;
   Sliding sliding_;
   OwnedWindow window_;
+  std::vector<TapRange> inside_rows_, inside_columns_;
   Corrections corrections_;
   Bconv conv_;
 };

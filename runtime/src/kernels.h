@@ -40,6 +40,12 @@ struct Epilogue {
   Map<uint32_t> signs;
 };
 
+// The taps of one axis of a filter that lie inside the image.
+struct TapRange {
+  int32_t first, end;
+  bool operator==(const TapRange& other) const { return first == other.first && end == other.end; }
+};
+
 enum class BconvOutput { kFloat, kInt8, kBits };
 
 // Binary convolution. acc = popcount(input XOR weights) over the window, y = depth - 2 * acc.
@@ -48,8 +54,12 @@ struct Bconv {
   Window window;
   const uint32_t* input;      // group g reads input + g * group_words
   int32_t groups, group_words, group_channels, group_blocks;
-  const uint32_t* weights;    // [groups][group_blocks][segments * segment_length][block]
+  const uint32_t* weights;    // [groups][group_blocks][weight_rows()][block], as prepare_weights() leaves them
   int32_t depth;              // number of binary products of one output, without padding bits
+  // The filter, and which of its taps lie inside the image for every y and x of the output; null: not known. The others
+  // read the halo. Kernels need not compute what zeros add.
+  int32_t tap_rows, tap_columns;
+  const TapRange *inside_rows, *inside_columns;
   BconvOutput output;
   // kFloat and kInt8: clamp(y, activation_min, activation_max) * multiplier + bias, product and sum rounded apart.
   // kInt8: then rounded half away from zero and saturated.
@@ -112,10 +122,16 @@ struct KernelSet {
   void (*fconv)(const Fconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
   void (*pool)(const Pool&, int32_t pixel_begin, int32_t pixel_end);
   void (*elementwise)(const Elementwise&, int32_t pixel_begin, int32_t pixel_end);
-  // Null, or brings packed binary weights, [blocks][words][bconv_block] with words = segments * segment_length, into
-  // the form that bconv reads; in place, once.
-  void (*prepare_weights)(uint32_t* weights, int32_t blocks, int32_t words) = nullptr;
+  // Null, or the form in which bconv reads binary weights: how many rows of bconv_block words a block takes, and what
+  // brings packed weights, [blocks][taps * tap_words][bconv_block] at the start of a buffer for
+  // [blocks][weight_rows][bconv_block], into that form; once.
+  int32_t (*weight_rows)(int32_t taps, int32_t tap_words) = nullptr;
+  void (*prepare_weights)(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) = nullptr;
 };
+
+inline int32_t weight_rows(const KernelSet& set, int32_t taps, int32_t tap_words) {
+  return set.weight_rows ? set.weight_rows(taps, tap_words) : taps * tap_words;
+}
 
 // Every kernel set compiled into this library, the fastest first; the last one is `portable` and always supported.
 // The array ends with a null pointer.

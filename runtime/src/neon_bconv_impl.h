@@ -1,166 +1,214 @@
-// Binary convolution for NEON: counts two words in five instructions, not six.
+// Binary convolution for NEON: counts two words in four instructions, not six.
 //
-// Take one bit of the differences of a window, u_k = input_k XOR weight_k, and the parities p_k = u_1 ^ ... ^ u_k.
-// A set u_k is a change in the sequence p_0 = 0, p_1, p_2, ... Of its changes, as many are falls (from 1 to 0) as
-// rises, or one fewer, if the sequence ends with 1. So the sum of all u_k is 2 * falls + p_n. And two steps p, p', p''
-// hold at most one fall: there is one if (p' ? ~p'' : p). That is one instruction (BSL), and one CNT for two words.
+// Take two words x, x' of the input, w, w' of the weights, and count(b) = the set bits of b. Then
 //
-// Parities cost no more than differences: p_k = X_k ^ W_k, where X_k and W_k are the parities of the first k words of
-// the input and of the weights. W_k is made once (prepare_weights), X_k once for all output channels of a pixel.
+//   count(x ^ w) + count(x' ^ w') = 2 * count(z) + count(x ^ x') - count(w ^ w')     with
+//   z = (x' ^ w) ? ~(x ^ x') : (w ^ w')
 //
-// Nothing is inverted either. Words are taken by four, and the parities of every second of four weights are stored
-// inverted. Then (p' ? ~p'' : p) is at hand for the first two words, and its inverse for the other two.
+// as the 16 cases of four bits show. (It is Winograd's way to halve the products of a sum of products.) The last two
+// terms are known before: one for each pixel, one for each output channel. And z takes an XOR and a BSL.
+//
+// Nothing is inverted either: ~z = (x' ^ w) ? x ^ x' : ~(w ^ w'). So a pair of words is kept as x' and x ^ x', and as w
+// and ~(w ^ w'), and adds to -2 * (the bits that differ), which is what a sum of products needs,
+//
+//   4 * count(~z) - 128 - 2 * count(x ^ x') + 2 * count(w ^ w')
+//
+// Taps outside the image read zeros. They are not computed, where they are whole fours of words: a pair adds
+// 4 * count(~(w | w')) - 128 + 2 * count(w ^ w'), of which the first term is kept for each tap.
 #pragma once
 
 #include "neon_finish_impl.h"
+#include "neon_pixels_impl.h"
 #include "neon_sums_impl.h"
-#include "packing.h"
 
 namespace hybrid_tf {
 namespace {
 
-constexpr int32_t kLongestWindow = 2000;       // words: 16-bit sums hold no more. bconv_impl.h takes longer ones.
-constexpr int32_t kParitiesAtOnce = 2 * 2048;  // words: half of a small first cache
-
-// Turns a block's weights into parities. Each four words become [vector][word][lane]; up to three that are left over
-// stay [word][lane], and if these are two or three, the parity of the last one is inverted.
-void prepare_weights(uint32_t* weights, int32_t blocks, int32_t words) {
-  if (words > kLongestWindow) return;
-  for (int32_t b = 0; b < blocks; ++b) {
-    uint32_t parity[kBlock] = {};
-    for (int32_t w = 0; w < words;) {
-      uint32_t rows[4][kBlock];
-      const int32_t count = smaller(words - w, 4);
-      const int32_t inverted = count == 4 ? 1 : count > 1 ? count - 1 : count;
-      for (int32_t k = 0; k < count; ++k) {
-        for (int32_t lane = 0; lane < kBlock; ++lane) {
-          parity[lane] ^= weights[k * kBlock + lane];
-          rows[k][lane] = k == inverted ? ~parity[lane] : parity[lane];
-        }
-      }
-      for (int32_t k = 0; k < count; ++k) {
-        for (int32_t lane = 0; lane < kBlock; ++lane) {
-          const int32_t to = count == 4 ? (lane / 4 * 4 + k) * 4 + lane % 4 : k * kBlock + lane;
-          weights[to] = rows[k][lane];
-        }
-      }
-      weights += count * kBlock;
-      w += count;
-    }
-  }
-}
-
-// What one call computes at once: pixels, for which all blocks of a group then run.
-struct NeonPixels {
-  int32_t first, count;
-  uint32_t parities[kParitiesAtOnce];  // [count][words]
-  uint32_t* signs[kPixelsAtOnce];      // the words of each pixel, if any are written
+// A block's weights, in rows of kBlock numbers: one for each output channel. First what all sums start with; then, if
+// there are such, what each tap outside the image adds; then the words, an even number. Four words lie as
+// [vector][word][lane], the last two as [word][lane].
+struct NeonWeights {
+  const int32_t* start;
+  const int32_t* outside;
+  const uint32_t* words;
 };
 
-// Four words at a time: compilers do not see that storing parities changes nothing else.
-inline uint32_t store_parities(const uint32_t* from, int32_t words, uint32_t parity, uint32_t* to) {
-  for (; words >= 4; words -= 4, from += 4, to += 4) {
-    const uint32_t a = parity ^ from[0], b = a ^ from[1], c = b ^ from[2];
-    parity = c ^ from[3];
-    to[0] = a, to[1] = b, to[2] = c, to[3] = parity;
-  }
-  for (; words > 0; --words) *to++ = parity ^= *from++;
-  return parity;
+inline int32_t head_rows(int32_t taps, int32_t tap_words) { return 1 + (can_skip(taps, tap_words) ? taps : 0); }
+
+int32_t neon_weight_rows(int32_t taps, int32_t tap_words) {
+  const int32_t words = taps * tap_words;
+  return words > kLongestWindow ? words : head_rows(taps, tap_words) + even(words);
 }
 
-inline void start_pixels(const Bconv& conv, const uint32_t* input, NeonPixels* pixels) {
-  const Window window = conv.window;
-  const Map<uint32_t> signs = conv.epilogue.signs;
-  Pixel pixel(pixels->first, window.out_height, window.out_width);
-  uint32_t* to = pixels->parities;
-  for (int32_t i = 0; i < pixels->count; ++i, pixel.next()) {
-    pixels->signs[i] = signs.data ? pixel.of(signs) : nullptr;
-    const uint32_t* start = pixel.of(window, input);
-    uint32_t parity = 0;
-    for (int32_t s = 0; s < window.segments; ++s, to += window.segment_length) {
-      parity = store_parities(start + window.segment_offsets[s], window.segment_length, parity, to);
+inline NeonWeights weights_of_block(const Bconv& conv, int32_t block) {
+  const int32_t taps = conv.tap_rows * conv.tap_columns, tap_words = window_words(conv) / taps;
+  const uint32_t* rows = conv.weights + static_cast<ptrdiff_t>(block) * neon_weight_rows(taps, tap_words) * kBlock;
+  const auto* start = reinterpret_cast<const int32_t*>(rows);
+  return {start, start + kBlock, rows + head_rows(taps, tap_words) * kBlock};
+}
+
+// Makes pairs of `words`, which follow `head`, in place.
+inline void prepare_block(int32_t* head, bool skips, int32_t taps, int32_t tap_words, uint32_t* words) {
+  for (int32_t lane = 0; lane < kBlock; ++lane) {
+    head[lane] = 0;
+    for (int32_t tap = 0; tap < taps && skips; ++tap) head[(1 + tap) * kBlock + lane] = 0;
+  }
+  const int32_t count = even(taps * tap_words);
+  for (int32_t w = 0; w < count; w += 4, words += 4 * kBlock) {
+    uint32_t rows[4][kBlock];
+    const int32_t here = smaller(count - w, 4);
+    for (int32_t k = 0; k < here; k += 2) {
+      for (int32_t lane = 0; lane < kBlock; ++lane) {
+        const uint32_t first = words[k * kBlock + lane], second = words[(k + 1) * kBlock + lane];
+        rows[k][lane] = first;
+        rows[k + 1][lane] = ~(first ^ second);
+        head[lane] += 2 * __builtin_popcount(first ^ second) - 128;
+        if (skips) head[(1 + w / tap_words) * kBlock + lane] += 4 * __builtin_popcount(~(first | second));
+      }
+    }
+    for (int32_t k = 0; k < here; ++k) {
+      for (int32_t lane = 0; lane < kBlock; ++lane) {
+        words[here == 4 ? (lane / 4 * 4 + k) * 4 + lane % 4 : k * kBlock + lane] = rows[k][lane];
+      }
     }
   }
 }
 
-template <int P>
-inline void finish_plain(const NeonEnd& end, const float* multipliers, const float* biases, int32_t pixel,
-                         const int32x4_t (&sums)[P][kVectors], uint32_t* const* signs) {
-  const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
-  float32x4_t values[P][kVectors];
-#pragma GCC unroll 16
-  for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 16
-    for (int c = 0; c < kVectors; ++c) {
-      values[p][c] = vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[p][c]), multiplier.val[c]), bias.val[c]);
-    }
+void neon_prepare_weights(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) {
+  const int32_t words = taps * tap_words, heads = head_rows(taps, tap_words);
+  if (words > kLongestWindow) return;
+  for (int32_t b = blocks - 1; b >= 0; --b) {  // the last one first: there is room behind it
+    const uint32_t* packed = weights + static_cast<ptrdiff_t>(b) * words * kBlock;
+    uint32_t* rows = weights + static_cast<ptrdiff_t>(b) * (heads + even(words)) * kBlock;
+    __builtin_memmove(rows + heads * kBlock, packed, sizeof(uint32_t) * words * kBlock);
+    if (words % 2) __builtin_memset(rows + (heads + words) * kBlock, 0, sizeof(uint32_t) * kBlock);
+    prepare_block(reinterpret_cast<int32_t*>(rows), heads > 1, taps, tap_words, rows + heads * kBlock);
   }
-  end.finish(pixel, values, signs);
 }
 
-template <class V, int P>
-inline void finish_any(const Bconv& conv, const BconvBlock& block, int32_t pixel,
-                       const int32x4_t (&sums)[P][kVectors]) {
-  const int32_t vectors = ceil_div(block.channels, 4);
-  int32x4_t counts[P * kVectors];
-  for (int p = 0; p < P; ++p) {
-    for (int c = 0; c < vectors; ++c) {
-      counts[p * vectors + c] = vshrq_n_s32(vsubq_s32(vdupq_n_s32(conv.depth), sums[p][c]), 1);
-    }
-  }
-  finish_bconv<V>(conv, block, Pixel(pixel, conv.window.out_height, conv.window.out_width), P, vectors, counts);
-}
+// What is the same for all pixels of a block.
+template <class V>
+struct NeonBlock {
+  const Bconv& conv;
+  const BconvBlock& block;
+  const float* multipliers;
+  const float* biases;
+  const int32_t* thresholds;
+  NeonEnd end;
+  bool whole_floats, whole_bits;
 
-// Tiles of P pixels from number `i` of `pixels` on. Returns the number after them.
-template <class V, int P, bool kPlain>
-inline int32_t neon_tiles(const Bconv& conv, const BconvBlock& block, const NeonPixels& pixels, int32_t i) {
-  const int32_t words = conv.window.segments * conv.window.segment_length;
-  const int32_t start = conv.depth - 128 * (words / 4 + words % 2) - 64;
-  const float* multipliers = kPlain ? conv.multipliers + block.packed : nullptr;
-  const float* biases = kPlain ? conv.biases + block.packed : nullptr;
-  const NeonEnd end(conv.epilogue, block.first, conv.groups * conv.group_channels);
-  const uint32_t* parities = pixels.parities + i * words;
-  for (; i + P <= pixels.count; i += P, parities += P * words) {
-    int32x4_t sums[P][kVectors];
-    sum_tile<V::kDot>(parities, words, block.weights, start, sums);
-    if (kPlain) {
-      finish_plain(end, multipliers, biases, pixels.first + i, sums, pixels.signs + i);
+  NeonBlock(const Bconv& conv, const BconvBlock& block, bool plain)
+      : conv(conv),
+        block(block),
+        multipliers(conv.multipliers + block.packed),
+        biases(conv.biases + block.packed),
+        thresholds(conv.thresholds + block.packed),
+        end(conv.epilogue, block.first, conv.groups * conv.group_channels) {
+    const bool whole = plain && block.channels == kBlock && block.first % kBlock == 0;
+    whole_floats = whole && conv.output == BconvOutput::kFloat;
+    whole_bits = whole && conv.output == BconvOutput::kBits;
+  }
+
+  template <int P>
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+    if (whole_floats) {
+      finish_floats(sums, numbers, signs);
+    } else if (whole_bits) {
+      finish_bits(sums, signs);
     } else {
-      finish_any<V>(conv, block, pixels.first + i, sums);
+      for (int p = 0; p < P; ++p) finish_any(sums[p], numbers[p]);
     }
+  }
+
+ private:
+  template <int P>
+  void finish_floats(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+    const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
+    float32x4_t values[P][kVectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) {
+        values[p][c] = vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[p][c]), multiplier.val[c]), bias.val[c]);
+      }
+    }
+    end.finish(numbers, values, signs);
+  }
+
+  int32x4_t set_bits(int32x4_t sum) const { return vshrq_n_s32(vsubq_s32(vdupq_n_s32(conv.depth), sum), 1); }
+
+  template <int P>
+  void finish_bits(const int32x4_t (&sums)[P][kVectors], uint32_t* const* signs) const {
+    const int32x4x4_t threshold = vld1q_s32_x4(thresholds);
+    uint32x4_t masks[P][kVectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) masks[p][c] = vcgtq_s32(set_bits(sums[p][c]), threshold.val[c]);
+    }
+    end.finish_signs(masks, signs);
+  }
+
+  void finish_any(const int32x4_t (&sums)[kVectors], int32_t number) const {
+    int32x4_t counts[kVectors];
+    for (int c = 0; c < kVectors; ++c) counts[c] = set_bits(sums[c]);
+    finish_bconv<V>(conv, block, number, 1, ceil_div(block.channels, V::kLanes), counts);
+  }
+};
+
+// Tiles of P pixels from number `i` on of those in `pixels`, up to number `end`. Returns the number after them.
+template <class V, int P>
+inline int32_t neon_tiles(const NeonBlock<V>& block, const NeonPixels& pixels, const NeonClass& shape,
+                          const int32_t* start, const uint32_t* weights, int32_t i, int32_t end) {
+  const uint32_t* inputs = pixels.words + shape.first_word + (i - shape.first) * shape.words;
+  for (; i + P <= end; i += P, inputs += P * shape.words) {
+    int32x4_t sums[P][kVectors];
+    sum_tile<V::kDot>(inputs, shape.words, shape.runs, shape.run_count, weights, start, pixels.starts + i, sums);
+    block.finish(sums, pixels.numbers + i, pixels.signs + i);
   }
   return i;
 }
 
-template <class V, bool kPlain>
-inline void neon_block(const Bconv& conv, const BconvBlock& block, const NeonPixels& pixels) {
-  const int32_t done = neon_tiles<V, 2, kPlain>(conv, block, pixels, 0);
-  if (done < pixels.count) neon_tiles<V, 1, kPlain>(conv, block, pixels, done);
+template <class V>
+inline void neon_block(const NeonBlock<V>& block, const NeonPixels& pixels, const NeonWeights& weights) {
+  const Bconv& conv = block.conv;
+  for (int32_t c = 0; c < pixels.class_count; ++c) {
+    const NeonClass& shape = pixels.classes[c];
+    int32x4x4_t start = vld1q_s32_x4(weights.start);
+    if (!shape.is_whole) {
+      for (int32_t y = 0; y < conv.tap_rows; ++y) {
+        const bool row_inside = y >= shape.rows.first && y < shape.rows.end;
+        for (int32_t x = 0; x < conv.tap_columns; ++x) {
+          if (row_inside && x >= shape.columns.first && x < shape.columns.end) continue;
+          const int32x4x4_t tap = vld1q_s32_x4(weights.outside + (y * conv.tap_columns + x) * kBlock);
+          for (int v = 0; v < kVectors; ++v) start.val[v] = vaddq_s32(start.val[v], tap.val[v]);
+        }
+      }
+    }
+    int32_t starts[kBlock];
+    vst1q_s32_x4(starts, start);
+    const int32_t end = shape.first + shape.count;
+    int32_t i = neon_tiles<V, 3>(block, pixels, shape, starts, weights.words, shape.first, end);
+    i = neon_tiles<V, 2>(block, pixels, shape, starts, weights.words, i, end);
+    neon_tiles<V, 1>(block, pixels, shape, starts, weights.words, i, end);
+  }
 }
 
 // Pixels outside, as many as there is room for; then blocks, whose weights stay in the first cache; then tiles.
 template <class V>
 void neon_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {
-  const int32_t words = conv.window.segments * conv.window.segment_length;
-  if (words > kLongestWindow) return bconv<V>(conv, pixel_begin, pixel_end, block_begin, block_end);
-  const bool plain = conv.output == BconvOutput::kFloat && !conv.corrections &&
-                     is_unlimited(conv.activation_min, conv.activation_max) &&
+  if (window_words(conv) > kLongestWindow) return bconv<V>(conv, pixel_begin, pixel_end, block_begin, block_end);
+  const bool plain = !conv.corrections && is_unlimited(conv.activation_min, conv.activation_max) &&
                      is_unlimited(conv.epilogue.min, conv.epilogue.max);
   NeonPixels pixels;
-  const int32_t most = smaller(kPixelsAtOnce, kParitiesAtOnce / words);
   while (block_begin < block_end) {
     const int32_t group_end = (block_begin / conv.group_blocks + 1) * conv.group_blocks;
     const int32_t end = smaller(block_end, group_end);
-    for (pixels.first = pixel_begin; pixels.first < pixel_end; pixels.first += most) {
-      pixels.count = smaller(most, pixel_end - pixels.first);
-      start_pixels(conv, bconv_block<V>(conv, block_begin).input, &pixels);
+    const uint32_t* input = bconv_block<V>(conv, block_begin).input;
+    for (int32_t first = pixel_begin; first < pixel_end;) {
+      first = pixels.fill(conv, input, first, pixel_end);
       for (int32_t b = block_begin; b < end; ++b) {
-        const BconvBlock block = bconv_block<V>(conv, b);
-        if (plain && block.channels == kBlock && block.first % kBlock == 0) {
-          neon_block<V, true>(conv, block, pixels);
-        } else {
-          neon_block<V, false>(conv, block, pixels);
-        }
+        neon_block(NeonBlock<V>(conv, bconv_block<V>(conv, b), plain), pixels, weights_of_block(conv, b));
       }
     }
     block_begin = end;

@@ -52,6 +52,7 @@ inline void fconv_window(const Window& window, const float* const* starts, const
 // What one call computes at once: pixels, for which all blocks then run.
 struct FconvPixels {
   int32_t first, count;
+  int32_t numbers[kPixelsAtOnce];
   const float* starts[kPixelsAtOnce];  // of their windows
   uint32_t* signs[kPixelsAtOnce];      // their words, if any are written
 };
@@ -62,6 +63,7 @@ inline void start_pixels(const Fconv& conv, FconvPixels* pixels) {
   const float* input = conv.input;
   Pixel pixel(pixels->first, window.out_height, window.out_width);
   for (int32_t i = 0; i < pixels->count; ++i, pixel.next()) {
+    pixels->numbers[i] = pixel.number;
     pixels->starts[i] = pixel.of(window, input);
     pixels->signs[i] = signs.data ? pixel.of(signs) : nullptr;
   }
@@ -84,7 +86,7 @@ inline int32_t fconv_tiles(const Fconv& conv, int32_t block, const FconvPixels& 
       for (int c = 0; c < kVectors; ++c) sums[p][c] = bias.val[c];
     }
     fconv_window(window, pixels.starts + i, weights, sums);
-    end.finish(pixels.first + i, sums, pixels.signs + i);
+    end.finish(pixels.numbers + i, sums, pixels.signs + i);
   }
   return i;
 }

@@ -8,13 +8,10 @@ namespace {
 
 constexpr int32_t kBlock = 16;
 constexpr int32_t kVectors = kBlock / NeonVectors::kLanes;
-constexpr int32_t kPixelsAtOnce = 256;  // whose addresses are computed once for all blocks
 
 inline bool is_unlimited(float min, float max) { return min == -__builtin_inff() && max == __builtin_inff(); }
 
-inline uint8x16_t negative_bytes(const float32x4_t (&values)[kVectors]) {
-  const uint32x4_t masks[] = {vcltzq_f32(values[0]), vcltzq_f32(values[1]), vcltzq_f32(values[2]),
-                              vcltzq_f32(values[3])};
+inline uint8x16_t mask_bytes(const uint32x4_t (&masks)[kVectors]) {
   const uint16x8_t low = vuzp1q_u16(vreinterpretq_u16_u32(masks[0]), vreinterpretq_u16_u32(masks[1]));
   const uint16x8_t high = vuzp1q_u16(vreinterpretq_u16_u32(masks[2]), vreinterpretq_u16_u32(masks[3]));
   return vuzp1q_u8(vreinterpretq_u8_u16(low), vreinterpretq_u8_u16(high));
@@ -38,36 +35,50 @@ struct NeonEnd {
         last(first % 32 == 0 && first + kBlock == channels),
         half(first / kBlock) {}
 
-  // Writes P pixels (1, or a multiple of 2) from number `pixel` on; words[p] are pixel p's words of signs.
+  // Writes P pixels, whose numbers and words of signs these are.
   template <int P>
-  void finish(int32_t pixel, float32x4_t (&values)[P][kVectors], uint32_t* const* words) const {
-    const ptrdiff_t first = pixel * channels;
+  void finish(const int32_t* numbers, float32x4_t (&values)[P][kVectors], uint32_t* const* words) const {
+    ptrdiff_t at[P];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) at[p] = numbers[p] * channels;
     if (residual) {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
+        const float32x4x4_t other = vld1q_f32_x4(residual + at[p]);
 #pragma GCC unroll 16
-        for (int c = 0; c < kVectors; ++c) {
-          values[p][c] = vaddq_f32(values[p][c], vld1q_f32(residual + first + p * channels + 4 * c));
-        }
+        for (int c = 0; c < kVectors; ++c) values[p][c] = vaddq_f32(values[p][c], other.val[c]);
       }
     }
     if (floats) {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 16
-        for (int c = 0; c < kVectors; ++c) vst1q_f32(floats + first + p * channels + 4 * c, values[p][c]);
+        const float32x4x4_t four = {{values[p][0], values[p][1], values[p][2], values[p][3]}};
+        vst1q_f32_x4(floats + at[p], four);
       }
     }
     if (!has_signs) return;
+    uint32x4_t masks[P][kVectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) masks[p][c] = vcltzq_f32(values[p][c]);
+    }
+    finish_signs(masks, words);
+  }
+
+  // The bits that are set in `masks`.
+  template <int P>
+  void finish_signs(const uint32x4_t (&masks)[P][kVectors], uint32_t* const* words) const {
+    const uint8x16_t bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
 #pragma GCC unroll 16
     for (int p = 0; p < P; p += 2) {
-      const uint8x16_t bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-      const uint8x16_t bits = vandq_u8(negative_bytes(values[p]), bit);
-      uint8x16_t sum = vpaddq_u8(bits, P == 1 ? bits : vandq_u8(negative_bytes(values[p + (P > 1)]), bit));
+      const bool two = p + 1 < P;
+      const uint8x16_t bits = vandq_u8(mask_bytes(masks[p]), bit);
+      uint8x16_t sum = vpaddq_u8(bits, two ? vandq_u8(mask_bytes(masks[two ? p + 1 : p]), bit) : bits);
       sum = vpaddq_u8(sum, sum);
       const uint16x8_t halves = vreinterpretq_u16_u8(vpaddq_u8(sum, sum));
       store_half(words[p], vgetq_lane_u16(halves, 0));
-      if (P > 1) store_half(words[p + (P > 1)], vgetq_lane_u16(halves, 1));
+      if (two) store_half(words[p + 1], vgetq_lane_u16(halves, 1));
     }
   }
 

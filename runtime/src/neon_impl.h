@@ -8,6 +8,8 @@
 namespace hybrid_tf {
 namespace {
 
+constexpr int32_t kPixelsAtOnce = 256;  // whose addresses are computed once for all blocks
+
 struct NeonVectors {
   static constexpr int kLanes = 4;
   using Float = float32x4_t;

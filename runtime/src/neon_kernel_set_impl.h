@@ -9,8 +9,8 @@ namespace {
 
 template <class V>
 constexpr KernelSet make_neon_kernel_set(const char* name, const char* description, bool (*supported)()) {
-  return {name,           description,    supported, V::kBconvBlock,  V::kFconvBlock,
-          &neon_bconv<V>, &neon_fconv<V>, &pool<V>,  &elementwise<V>, &prepare_weights};
+  return {name,           description,    supported, V::kBconvBlock,  V::kFconvBlock,      &neon_bconv<V>,
+          &neon_fconv<V>, &pool<V>, &elementwise<V>, &neon_weight_rows, &neon_prepare_weights};
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ constexpr int32_t kParityWords = 4096;  // words of input parities at a time: a 
 
 // Turns weights, [blocks][words][kBconvBlock], into parities. Windows that are too long for them stay as they are.
 template <class V>
-void prepare_weights(uint32_t* weights, int32_t blocks, int32_t words) {
+void prepare_weights(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) {
+  const int32_t words = taps * tap_words;
   if (words > kParityWords) return;
   for (; blocks > 0; --blocks, weights += V::kBconvBlock) {
     for (int32_t w = 1; w < words; ++w, weights += V::kBconvBlock) {
@@ -228,7 +229,8 @@ void parity_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int
 template <class V>
 constexpr KernelSet make_parity_kernel_set(const char* name, const char* description, bool (*supported)()) {
   return {name,      description,       supported, V::kBconvBlock, V::kFconvBlock,     &parity_bconv<V>,
-          &fconv<V>, &pool<V>, &elementwise<V>, &prepare_weights<V>};
+          &fconv<V>, &pool<V>, &elementwise<V>, nullptr,
+          &prepare_weights<V>};
 }
 
 }  // namespace

@@ -18,10 +18,13 @@ bool allocate(size_t bytes, Buffer* buffer, Message* message) {
   return buffer->allocate(bytes) || message->fail("no memory for %zu bytes of weights", bytes);
 }
 
+int32_t taps_of(const Operator& op) { return op.vertical.size * op.horizontal.size; }
+
+// `rows`: of a block.
 template <typename T>
-bool pack_filter(const TfLiteContext* context, const Operator& op, Weights* weights, Message* message) {
-  const int32_t taps = op.vertical.size * op.horizontal.size;
-  const size_t bytes = lanes(op, *weights) * taps * op.filter_words * sizeof(T);
+bool pack_filter(const TfLiteContext* context, const Operator& op, int32_t rows, Weights* weights, Message* message) {
+  const int32_t taps = taps_of(op);
+  const size_t bytes = lanes(op, *weights) * rows * sizeof(T);
   if (!allocate(bytes, &weights->filter, message)) return false;
   pack_weights(constant_data<T>(context, op.filter), op.groups, op.group_channels, taps, op.filter_words,
                weights->block, weights->filter.as<T>());
@@ -65,21 +68,11 @@ bool pack_float_bias(const TfLiteContext* context, const Operator& op, Weights* 
   return pack_values(op, biases, 0.0f, *weights, &weights->biases, message);
 }
 
-// The taps of one axis that lie within the image, for every output position.
-struct TapRange {
-  int32_t first, end;
-  bool operator==(const TapRange& other) const { return first == other.first && end == other.end; }
-};
-
-std::vector<TapRange> classify(const FilterAxis& filter, const WindowAxis& window, int32_t in,
-                               std::vector<uint16_t>* classes) {
+// The different ranges, and which of them every output position has.
+std::vector<TapRange> classify(const std::vector<TapRange>& inside, std::vector<uint16_t>* classes) {
   std::vector<TapRange> ranges;
   classes->clear();
-  for (int32_t o = 0; o < window.out; ++o) {
-    const int32_t start = o * filter.stride - window.pad_before;
-    TapRange range = {start < 0 ? ceil_div(-start, filter.dilation) : 0,
-                      std::min(filter.size, ceil_div(in - start, filter.dilation))};
-    range.first = std::min(range.first, range.end);
+  for (const TapRange& range : inside) {
     const auto found = std::find(ranges.begin(), ranges.end(), range);
     classes->push_back(static_cast<uint16_t>(found - ranges.begin()));
     if (found == ranges.end()) ranges.push_back(range);
@@ -127,10 +120,12 @@ bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operat
     case OperatorKind::kBconv:
       weights->block = kernels.bconv_block;
       weights->file_filter = constant_data<uint32_t>(context, op.filter);
-      if (!pack_filter<uint32_t>(context, op, weights, message)) return false;
+      if (!pack_filter<uint32_t>(context, op, weight_rows(kernels, taps_of(op), op.filter_words), weights, message)) {
+        return false;
+      }
       if (kernels.prepare_weights) {
-        kernels.prepare_weights(weights->filter.as<uint32_t>(), op.groups * weights->group_blocks(op),
-                                op.vertical.size * op.horizontal.size * op.filter_words);
+        kernels.prepare_weights(weights->filter.as<uint32_t>(), op.groups * weights->group_blocks(op), taps_of(op),
+                                op.filter_words);
       }
       if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights, message);
       return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights,
@@ -138,16 +133,29 @@ bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operat
     case OperatorKind::kConv:
     case OperatorKind::kDense:
       weights->block = kernels.fconv_block;
-      return pack_filter<float>(context, op, weights, message) && pack_float_bias(context, op, weights, message);
+      return pack_filter<float>(context, op, taps_of(op) * op.filter_words, weights, message) &&
+             pack_float_bias(context, op, weights, message);
     default:
       return true;
   }
 }
 
-bool make_corrections(const Operator& op, const Weights& weights, const WindowAxis& vertical, int32_t in_height,
-                      const WindowAxis& horizontal, int32_t in_width, Corrections* corrections) {
-  const std::vector<TapRange> rows = classify(op.vertical, vertical, in_height, &corrections->row_class);
-  const std::vector<TapRange> columns = classify(op.horizontal, horizontal, in_width, &corrections->column_class);
+std::vector<TapRange> inside_taps(const FilterAxis& filter, const WindowAxis& window, int32_t in) {
+  std::vector<TapRange> ranges;
+  for (int32_t o = 0; o < window.out; ++o) {
+    const int32_t start = o * filter.stride - window.pad_before;
+    TapRange range = {start < 0 ? ceil_div(-start, filter.dilation) : 0,
+                      std::min(filter.size, ceil_div(in - start, filter.dilation))};
+    range.first = std::min(range.first, range.end);
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
+bool make_corrections(const Operator& op, const Weights& weights, const std::vector<TapRange>& inside_rows,
+                      const std::vector<TapRange>& inside_columns, Corrections* corrections) {
+  const std::vector<TapRange> rows = classify(inside_rows, &corrections->row_class);
+  const std::vector<TapRange> columns = classify(inside_columns, &corrections->column_class);
   if (!any_tap_outside(rows, op.vertical) && !any_tap_outside(columns, op.horizontal)) return true;
   corrections->column_classes = static_cast<int32_t>(columns.size());
   const size_t row_lanes = lanes(op, weights);

@@ -21,6 +21,9 @@ struct Weights {
 bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
                   Weights* weights, Message* message);
 
+// For every output position along an axis.
+std::vector<TapRange> inside_taps(const FilterAxis& filter, const WindowAxis& window, int32_t in);
+
 // What the taps outside of an image add to the sums of a zero-padded binary convolution, for every class of pixels that
 // lack the same taps: see Bconv in kernels.h.
 struct Corrections {
@@ -28,7 +31,7 @@ struct Corrections {
   std::vector<uint16_t> row_class, column_class;
   int32_t column_classes = 0;
 };
-bool make_corrections(const Operator& op, const Weights& weights, const WindowAxis& vertical, int32_t in_height,
-                      const WindowAxis& horizontal, int32_t in_width, Corrections* corrections);
+bool make_corrections(const Operator& op, const Weights& weights, const std::vector<TapRange>& inside_rows,
+                      const std::vector<TapRange>& inside_columns, Corrections* corrections);
 
 }  // namespace hybrid_tf

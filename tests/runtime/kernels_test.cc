@@ -88,10 +88,28 @@ struct Geometry {
   int32_t row(int32_t y, int32_t tap) const { return y * stride_height - pad_top + tap * dilation_height; }
   int32_t column(int32_t x, int32_t tap) const { return x * stride_width - pad_left + tap * dilation_width; }
   bool inside(int32_t y, int32_t x) const { return y >= 0 && y < in_height && x >= 0 && x < in_width; }
+  std::vector<TapRange> inside_rows() const {
+    return inside(out_height, kernel_height, [&](int32_t y, int32_t tap) { return inside(row(y, tap), 0); });
+  }
+  std::vector<TapRange> inside_columns() const {
+    return inside(out_width, kernel_width, [&](int32_t x, int32_t tap) { return inside(0, column(x, tap)); });
+  }
   void print() const {
     std::printf("  batch %d, %dx%d -> %dx%d, kernel %dx%d, stride %dx%d, dilation %dx%d, padding %d,%d\n", batch,
                 in_height, in_width, out_height, out_width, kernel_height, kernel_width, stride_height, stride_width,
                 dilation_height, dilation_width, pad_top, pad_left);
+  }
+
+ private:
+  template <typename Inside>
+  static std::vector<TapRange> inside(int32_t size, int32_t taps, Inside is_inside) {
+    std::vector<TapRange> ranges(size);
+    for (int32_t o = 0; o < size; ++o) {
+      TapRange& range = ranges[o];
+      while (range.first < taps && !is_inside(o, range.first)) ++range.first;
+      for (range.end = range.first; range.end < taps && is_inside(o, range.end);) ++range.end;
+    }
+    return ranges;
   }
 };
 
@@ -212,6 +230,7 @@ void test_bconv(const KernelSet& set, Random& random) {
   const bool longest = random.once_in(60);  // some kernels treat windows of more than 4096 words apart
   const int32_t group_words = longest             ? random.in(4000, 5000) / (g.kernel_height * g.kernel_width)
                               : random.once_in(5) ? random.in(6, 60)
+                              : random.once_in(4) ? random.in(1, 4) * 4
                                                   : random.in(1, 5);
   // Padding bits are only in the last word, and only of an ungrouped convolution.
   const int32_t group_depth = group_words * 32 - (groups == 1 ? random.in(0, 31) : 0);
@@ -242,13 +261,11 @@ void test_bconv(const KernelSet& set, Random& random) {
   for (int32_t& threshold : thresholds) threshold = taps * group_depth / 2 + random.in(-20, 20);
 
   TestWindow window(random, g, input, group_words);
-  std::vector<uint32_t> weights(static_cast<size_t>(lanes) * taps * group_words);
+  std::vector<uint32_t> weights(static_cast<size_t>(lanes) * weight_rows(set, taps, group_words));
   std::vector<float> packed_multipliers(lanes), packed_biases(lanes);
   std::vector<int32_t> packed_thresholds(lanes), corrections;
   pack_weights(filters.data(), groups, group_channels, taps, group_words, block, weights.data());
-  if (set.prepare_weights) {
-    set.prepare_weights(weights.data(), groups * group_blocks, taps * group_words);
-  }
+  if (set.prepare_weights) set.prepare_weights(weights.data(), groups * group_blocks, taps, group_words);
   pack_channels(multipliers.data(), groups, group_channels, block, 0.0f, packed_multipliers.data());
   pack_channels(biases.data(), groups, group_channels, block, 0.0f, packed_biases.data());
   pack_channels(thresholds.data(), groups, group_channels, block, INT32_MAX, packed_thresholds.data());
@@ -261,6 +278,9 @@ void test_bconv(const KernelSet& set, Random& random) {
   conv.groups = groups, conv.group_words = group_words;
   conv.group_channels = group_channels, conv.group_blocks = group_blocks;
   conv.weights = weights.data();
+  conv.tap_rows = g.kernel_height, conv.tap_columns = g.kernel_width;
+  const std::vector<TapRange> inside_rows = g.inside_rows(), inside_columns = g.inside_columns();
+  if (!random.once_in(4)) conv.inside_rows = inside_rows.data(), conv.inside_columns = inside_columns.data();
   conv.depth = taps * group_depth;
   conv.output = output;
   const bool clamped = random.once_in(2);

@@ -35,9 +35,9 @@ bool is_right(const KernelSet& set, int32_t words, int pattern) {
     filters[i] = pattern == 3 ? random_word() : 0x5a5a5a5au ^ (differs ? ~0u : 0u);
   }
   const int32_t blocks = ceil_div(kChannels, set.bconv_block), lanes = blocks * set.bconv_block;
-  std::vector<uint32_t> weights(lanes * words);
+  std::vector<uint32_t> weights(lanes * weight_rows(set, 1, words));
   pack_weights(filters.data(), 1, kChannels, 1, words, set.bconv_block, weights.data());
-  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, words);
+  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, 1, words);
   const std::vector<float> ones(lanes, 1.0f), zeros(lanes, 0.0f);
   std::vector<float> got(kPixels * kChannels);
   const ptrdiff_t offset = 0;
@@ -46,6 +46,7 @@ bool is_right(const KernelSet& set, int32_t words, int pattern) {
   conv.input = input.data();
   conv.groups = 1, conv.group_words = words, conv.group_channels = kChannels, conv.group_blocks = blocks;
   conv.weights = weights.data();
+  conv.tap_rows = conv.tap_columns = 1;
   conv.depth = 32 * words;
   conv.output = BconvOutput::kFloat;
   conv.activation_min = conv.epilogue.min = -kInfinity, conv.activation_max = conv.epilogue.max = kInfinity;
