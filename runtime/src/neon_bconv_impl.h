@@ -24,27 +24,14 @@
 namespace hybrid_tf {
 namespace {
 
-// A block's weights, in rows of kBlock numbers: one for each output channel. First what all sums start with; then, if
+// A block's weights are rows of kBlock numbers: one for each output channel. First what all sums start with; then, if
 // there are such, what each tap outside the image adds; then the words, an even number. Four words lie as
 // [vector][word][lane], the last two as [word][lane].
-struct NeonWeights {
-  const int32_t* start;
-  const int32_t* outside;
-  const uint32_t* words;
-};
-
 inline int32_t head_rows(int32_t taps, int32_t tap_words) { return 1 + (can_skip(taps, tap_words) ? taps : 0); }
 
 int32_t neon_weight_rows(int32_t taps, int32_t tap_words) {
   const int32_t words = taps * tap_words;
   return words > kLongestWindow ? words : head_rows(taps, tap_words) + even(words);
-}
-
-inline NeonWeights weights_of_block(const Bconv& conv, int32_t block) {
-  const int32_t taps = conv.tap_rows * conv.tap_columns, tap_words = window_words(conv) / taps;
-  const uint32_t* rows = conv.weights + static_cast<ptrdiff_t>(block) * neon_weight_rows(taps, tap_words) * kBlock;
-  const auto* start = reinterpret_cast<const int32_t*>(rows);
-  return {start, start + kBlock, rows + head_rows(taps, tap_words) * kBlock};
 }
 
 // Makes pairs of `words`, which follow `head`, in place.
@@ -90,7 +77,7 @@ void neon_prepare_weights(uint32_t* weights, int32_t blocks, int32_t taps, int32
 template <class V>
 struct NeonBlock {
   const Bconv& conv;
-  const BconvBlock& block;
+  const BconvBlock block;
   const float* multipliers;
   const float* biases;
   const int32_t* thresholds;
@@ -169,28 +156,25 @@ inline int32_t neon_tiles(const NeonBlock<V>& block, const NeonPixels& pixels, c
   return i;
 }
 
+// `rows` are the block's weights, the first `heads` of them numbers.
 template <class V>
-inline void neon_block(const NeonBlock<V>& block, const NeonPixels& pixels, const NeonWeights& weights) {
-  const Bconv& conv = block.conv;
+inline void neon_block(const NeonBlock<V>& block, const NeonPixels& pixels, const uint32_t* rows, int32_t heads) {
+  const auto* head = reinterpret_cast<const int32_t*>(rows);
+  const uint32_t* weights = rows + heads * kBlock;
   for (int32_t c = 0; c < pixels.class_count; ++c) {
     const NeonClass& shape = pixels.classes[c];
-    int32x4x4_t start = vld1q_s32_x4(weights.start);
-    if (!shape.is_whole) {
-      for (int32_t y = 0; y < conv.tap_rows; ++y) {
-        const bool row_inside = y >= shape.rows.first && y < shape.rows.end;
-        for (int32_t x = 0; x < conv.tap_columns; ++x) {
-          if (row_inside && x >= shape.columns.first && x < shape.columns.end) continue;
-          const int32x4x4_t tap = vld1q_s32_x4(weights.outside + (y * conv.tap_columns + x) * kBlock);
-          for (int v = 0; v < kVectors; ++v) start.val[v] = vaddq_s32(start.val[v], tap.val[v]);
-        }
-      }
+    int32x4x4_t start = vld1q_s32_x4(head);
+    for (int32_t i = 0; i < shape.outside_count; ++i) {
+      const int32x4x4_t tap = vld1q_s32_x4(head + (1 + shape.outside[i]) * kBlock);
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) start.val[v] = vaddq_s32(start.val[v], tap.val[v]);
     }
     int32_t starts[kBlock];
     vst1q_s32_x4(starts, start);
     const int32_t end = shape.first + shape.count;
-    int32_t i = neon_tiles<V, 3>(block, pixels, shape, starts, weights.words, shape.first, end);
-    i = neon_tiles<V, 2>(block, pixels, shape, starts, weights.words, i, end);
-    neon_tiles<V, 1>(block, pixels, shape, starts, weights.words, i, end);
+    int32_t i = neon_tiles<V, 3>(block, pixels, shape, starts, weights, shape.first, end);
+    i = neon_tiles<V, 2>(block, pixels, shape, starts, weights, i, end);
+    neon_tiles<V, 1>(block, pixels, shape, starts, weights, i, end);
   }
 }
 
@@ -200,6 +184,9 @@ void neon_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32
   if (window_words(conv) > kLongestWindow) return bconv<V>(conv, pixel_begin, pixel_end, block_begin, block_end);
   const bool plain = !conv.corrections && is_unlimited(conv.activation_min, conv.activation_max) &&
                      is_unlimited(conv.epilogue.min, conv.epilogue.max);
+  const int32_t taps = conv.tap_rows * conv.tap_columns, tap_words = window_words(conv) / taps;
+  const int32_t heads = head_rows(taps, tap_words);
+  const ptrdiff_t block_weights = static_cast<ptrdiff_t>(neon_weight_rows(taps, tap_words)) * kBlock;
   NeonPixels pixels;
   while (block_begin < block_end) {
     const int32_t group_end = (block_begin / conv.group_blocks + 1) * conv.group_blocks;
@@ -208,7 +195,8 @@ void neon_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32
     for (int32_t first = pixel_begin; first < pixel_end;) {
       first = pixels.fill(conv, input, first, pixel_end);
       for (int32_t b = block_begin; b < end; ++b) {
-        neon_block(NeonBlock<V>(conv, bconv_block<V>(conv, b), plain), pixels, weights_of_block(conv, b));
+        const NeonBlock<V> block(conv, bconv_block<V>(conv, b), plain);
+        neon_block(block, pixels, conv.weights + b * block_weights, heads);
       }
     }
     block_begin = end;

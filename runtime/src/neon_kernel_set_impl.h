@@ -3,6 +3,7 @@
 
 #include "neon_bconv_impl.h"
 #include "neon_fconv_impl.h"
+#include "neon_pool_impl.h"
 
 namespace hybrid_tf {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 template <class V>
 constexpr KernelSet make_neon_kernel_set(const char* name, const char* description, bool (*supported)()) {
   return {name,           description,    supported, V::kBconvBlock,  V::kFconvBlock,      &neon_bconv<V>,
-          &neon_fconv<V>, &pool<V>, &elementwise<V>, &neon_weight_rows, &neon_prepare_weights};
+          &neon_fconv<V>, &neon_pool<V>, &elementwise<V>, &neon_weight_rows, &neon_prepare_weights};
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace hybrid_tf {
 namespace {
 
 constexpr int32_t kLongestWindow = 4096;  // words: half of a small first cache. bconv_impl.h takes longer ones.
-constexpr int32_t kMostClasses = 16, kMostRuns = 8;
+constexpr int32_t kMostClasses = 16, kMostRuns = 8, kMostTaps = 64;
 
 inline int32_t even(int32_t words) { return words + words % 2; }
 inline int32_t window_words(const Bconv& conv) { return conv.window.segments * conv.window.segment_length; }
@@ -25,8 +25,9 @@ struct NeonRun {
 // Pixels with the same taps inside the image.
 struct NeonClass {
   TapRange rows, columns;
-  bool is_whole;
-  int32_t run_count, words;  // of each pixel, an even number
+  int32_t outside_count;
+  uint8_t outside[kMostTaps];  // numbers of the other taps
+  int32_t run_count, words;    // of each pixel, an even number
   NeonRun runs[kMostRuns];
   int32_t first, count, first_word;
 };
@@ -40,11 +41,17 @@ inline int32_t make_pairs(const uint32_t* from, int32_t count, uint32_t* to) {
     vst2q_u32(to, pairs);
     bits = vpadalq_u8(bits, vcntq_u8(vreinterpretq_u8_u32(pairs.val[1])));
   }
-  for (; count > 0; count -= 2, from += 2, to += 2) {
-    const uint32x2_t pair = vld1_u32(from);
-    const uint32x2_t changes = veor_u32(pair, vrev64_u32(pair));
-    vst1_u32(to, vzip2_u32(pair, changes));
-    bits = vaddw_u8(bits, vcnt_u8(vreinterpret_u8_u32(vzip1_u32(changes, vdup_n_u32(0)))));
+  if (count >= 4) {
+    const uint32x2x2_t words = vld2_u32(from);
+    const uint32x2x2_t pairs = {{words.val[1], veor_u32(words.val[0], words.val[1])}};
+    vst2_u32(to, pairs);
+    bits = vaddw_u8(bits, vcnt_u8(vreinterpret_u8_u32(pairs.val[1])));
+    count -= 4, from += 4, to += 4;
+  }
+  if (count > 0) {
+    const uint32_t second = from[1], changes = from[0] ^ second;
+    to[0] = second, to[1] = changes;
+    bits = vaddw_u8(bits, vcnt_u8(vcreate_u8(changes)));
   }
   return vaddlvq_u16(bits);
 }
@@ -52,7 +59,7 @@ inline int32_t make_pairs(const uint32_t* from, int32_t count, uint32_t* to) {
 // The same for a pixel's window.
 inline int32_t make_pairs(const Window& window, const uint32_t* start, const NeonClass& shape, uint32_t* to) {
   const int32_t length = window.segment_length;
-  if (length % 2) {  // pairs lie across segments; the class has the whole window
+  if (length % 2) {  // pairs lie across segments; all of them are computed
     uint32_t* at = to;
     for (int32_t s = 0; s < window.segments; ++s) {
       for (int32_t i = 0; i < length; ++i) *at++ = start[window.segment_offsets[s] + i];
@@ -73,25 +80,25 @@ inline int32_t make_pairs(const Window& window, const uint32_t* start, const Neo
   return bits;
 }
 
-// The words of the taps inside the image, or of all taps.
+// The taps outside, and the words of the others.
 inline void find_runs(const Bconv& conv, NeonClass* shape) {
   const TapRange rows = shape->rows, columns = shape->columns;
-  const bool all_columns = columns.first == 0 && columns.end == conv.tap_columns;
-  shape->is_whole = all_columns && rows.first == 0 && rows.end == conv.tap_rows;
-  const int32_t words = window_words(conv);
-  if (shape->is_whole) {
-    shape->run_count = 1;
-    shape->runs[0] = {0, even(words)};
-  } else {
-    const int32_t tap_words = words / (conv.tap_rows * conv.tap_columns), row_words = conv.tap_columns * tap_words;
-    const int32_t count = all_columns ? (rows.end - rows.first) * row_words : (columns.end - columns.first) * tap_words;
-    shape->run_count = count == 0 ? 0 : all_columns ? 1 : rows.end - rows.first;
-    for (int32_t r = 0; r < shape->run_count; ++r) {
-      shape->runs[r] = {(rows.first + r) * row_words + columns.first * tap_words, count};
-    }
+  const int32_t taps = conv.tap_rows * conv.tap_columns, words = window_words(conv), tap_words = words / taps;
+  const int32_t inside = (rows.end - rows.first) * (columns.end - columns.first);
+  shape->outside_count = 0;
+  shape->words = inside == taps ? even(words) : inside * tap_words;
+  for (int32_t tap = 0; tap < taps && inside < taps; ++tap) {
+    const int32_t y = tap / conv.tap_columns, x = tap % conv.tap_columns;
+    const bool is_inside = y >= rows.first && y < rows.end && x >= columns.first && x < columns.end;
+    if (!is_inside) shape->outside[shape->outside_count++] = static_cast<uint8_t>(tap);
   }
-  shape->words = 0;
-  for (int32_t r = 0; r < shape->run_count; ++r) shape->words += shape->runs[r].count;
+  // Rows follow each other, if they are whole.
+  const bool one = columns.end - columns.first == conv.tap_columns;
+  shape->run_count = inside == 0 ? 0 : one ? 1 : rows.end - rows.first;
+  for (int32_t r = 0; r < shape->run_count; ++r) {
+    const int32_t first = (rows.first + r) * conv.tap_columns + columns.first;
+    shape->runs[r] = {first * tap_words, shape->words / shape->run_count};
+  }
 }
 
 struct NeonPixels {
@@ -130,7 +137,8 @@ struct NeonPixels {
   // Finds the classes of as many pixels as there is room for, and how many pixels each has. Returns the pixels.
   int32_t classify(const Bconv& conv, int32_t first, int32_t end, uint8_t* class_of) {
     const int32_t taps = conv.tap_rows * conv.tap_columns;
-    const bool skips = conv.inside_rows && can_skip(taps, window_words(conv) / taps) && conv.tap_rows <= kMostRuns;
+    const bool skips = conv.inside_rows && can_skip(taps, window_words(conv) / taps) && conv.tap_rows <= kMostRuns &&
+                       taps <= kMostTaps;
     Pixel pixel(first, conv.window.out_height, conv.window.out_width);
     int32_t count = 0, room = kLongestWindow, c = 0;
     for (class_count = 0; count < smaller(end - first, kPixelsAtOnce); ++count, pixel.next()) {
