@@ -1,15 +1,18 @@
 """Counts the instructions that 64-bit ARM executes, in emulation: they repeat exactly, and need no Raspberry Pi.
 
-python benchmarks/arm_instructions.py [--json FILE]
-python benchmarks/arm_instructions.py --wheel WHEEL --hybrid FILE --int8 FILE --float32 FILE [--json FILE]
+python benchmarks/arm_instructions.py [--network] [--json FILE]
+python benchmarks/arm_instructions.py --update-docs
 
-The first counts those of the kernels, over the binary convolutions of VGG-19 on 32x32 images. The second counts whole
-networks in emulated Python: a hybrid one with the runtime in the aarch64 WHEEL (of `make wheels`), and its
-full-precision twins in LiteRT with XNNPACK. Instructions are not time: how many run in a cycle differs.
+The first counts those of the kernels, over the binary convolutions of VGG-19 on 32x32 images (half a minute, the first
+time two more). --network also counts those of the whole network, step by step: made with random weights, run by
+hybrid-tf-runtime's aarch64 wheel in emulated Python, next to its full-precision twins in LiteRT with XNNPACK (three
+minutes more). --update-docs writes all of it to docs/performance-arm.md. Instructions are not time: how many run in a
+cycle differs.
 """
 
 import argparse
 import functools
+import json
 import os
 import re
 import shutil
@@ -20,14 +23,19 @@ import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from arm_page import layer_table, network_table, step_table, write_page
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_json
 from hybrid_tf.tables import show, table
 
 HERE = Path(__file__).parent
-SOURCES = HERE.parent / "runtime" / "src"
-EMULATION = HERE.parent / "tests" / "runtime" / "arm" / "setup.py"
+ROOT = HERE.parent
+SOURCES = ROOT / "runtime" / "src"
+EMULATION = ROOT / "tests" / "runtime" / "arm" / "setup.py"
+WHEELS = "import sys, wheels; from pathlib import Path; print(wheels.make_wheel('aarch64', Path(sys.argv[1])))"
 COMPILER = [sys.executable, "-m", "ziglang", "c++", "-target", "aarch64-linux-gnu.2.17"]  # as the wheels have it
 LIBRARIES = Path("/usr/aarch64-linux-gnu")  # of the package g++-aarch64-linux-gnu
 KERNELS = {"cortex-a72": "neon", "cortex-a76": "neondot"}  # processor of a Raspberry Pi 4 and 5: its fastest kernels
@@ -46,7 +54,7 @@ class Layer:
 
     @property
     def macs(self) -> int:
-        """Returns the binary products of one such convolution."""
+        """Returns the binary products of one such convolution, those of the padding included."""
         return self.size**2 * self.inputs * self.outputs * self.kernel**2
 
     def __str__(self) -> str:
@@ -71,28 +79,28 @@ VGG19 = (
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help="of hybrid-tf-runtime for aarch64")
-    parser.add_argument("--hybrid", type=Path, metavar="FILE", help="the .tflite file that the runtime runs")
-    parser.add_argument("--int8", type=Path, metavar="FILE", help="its full-precision twin in int8")
-    parser.add_argument("--float32", type=Path, metavar="FILE", help="its full-precision twin in float32")
+    parser.add_argument("--network", action="store_true", help="count a whole network too")
+    parser.add_argument("--update-docs", action="store_true", help="write docs/performance-arm.md; implies --network")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all counts go too")
     options = parser.parse_args()
-    files = (options.wheel, options.hybrid, options.int8, options.float32)
-    if any(files) and not all(files):
-        parser.error("--wheel, --hybrid, --int8 and --float32 belong together")
     try:
-        missing = [str(file) for file in files if file and not file.is_file()]
-        if missing:
-            raise HybridTFError(f"there is no file {missing[0]}")
         with tempfile.TemporaryDirectory() as folder:
-            counts = _networks(Path(folder), *files) if all(files) else _layers(Path(folder))
+            counts = _layers(Path(folder))
+            tables = [layer_table(counts)]
+            if options.network or options.update_docs:
+                counts["network"] = _network(Path(folder))
+                tables += [network_table(counts["network"]), step_table(counts["network"])]
+        show(False, None, *(table(*one) for one in tables))
         if options.json:
             write_json(options.json, counts)
+        if options.update_docs:
+            write_page(tables)
     except HybridTFError as error:
         sys.exit(f"error: {error}")
 
 
-def _layers(folder: Path) -> dict:
+def _layers(folder: Path) -> dict[str, Any]:
+    """Returns what the kernels take for each binary convolution, and for all of them."""
     if not shutil.which("qemu-aarch64") or not LIBRARIES.is_dir():
         raise HybridTFError(
             "ARM cannot be emulated here; on Debian: sudo apt-get install qemu-user g++-aarch64-linux-gnu"
@@ -102,66 +110,71 @@ def _layers(folder: Path) -> dict:
     counts = {}
     for processor, kernels in KERNELS.items():
         plugin = ["-plugin", str(_plugin(folder)), "-d", "plugin"]
-        counts[processor] = _count(
-            ["qemu-aarch64", "-L", LIBRARIES, "-cpu", processor, *plugin, program, kernels, *numbers]
-        )
-    macs = [layer.macs * layer.times for layer in VGG19]
-    rows = []
-    for index, layer in enumerate(VGG19, 1):
-        row = [str(layer), str(layer.times), f"{layer.macs / 1e6:.1f}"]
-        for processor in KERNELS:
-            row += [f"{counts[processor][index]:,}", f"{counts[processor][index] / layer.macs:.4f}"]
-        rows.append(row)
+        command = ["qemu-aarch64", "-L", LIBRARIES, "-cpu", processor, *plugin, program, kernels, *numbers]
+        counts[processor] = _marks(_run(command).stderr)
+    macs = sum(layer.macs * layer.times for layer in VGG19)
     totals = {
-        processor: sum(count * layer.times for count, layer in zip(counts[processor].values(), VGG19, strict=True))
-        for processor in KERNELS
+        processor: sum(count * layer.times for count, layer in zip(one.values(), VGG19, strict=True))
+        for processor, one in counts.items()
     }
-    total = [text for one in totals.values() for text in (f"{one:,}", f"{one / sum(macs):.4f}")]
-    rows.append(["all", str(sum(layer.times for layer in VGG19)), f"{sum(macs) / 1e6:.1f}", *total])
-    columns = [text for processor in KERNELS for text in (processor, "a MAC")]
-    show(False, None, table("VGG-19: instructions", ["binary convolution", "times", "million MACs", *columns], rows))
     return {
         "layers": [
-            {**asdict(layer), "macs": layer.macs, "instructions": {name: counts[name][index] for name in KERNELS}}
+            {
+                "name": str(layer),
+                **asdict(layer),
+                "macs": layer.macs,
+                "instructions": {processor: one[index] for processor, one in counts.items()},
+            }
             for index, layer in enumerate(VGG19, 1)
         ],
-        "macs": sum(macs),
+        "macs": macs,
         "instructions": totals,
-        "instructions_per_mac": {name: one / sum(macs) for name, one in totals.items()},
+        "instructions_per_mac": {name: one / macs for name, one in totals.items()},
     }
 
 
-def _networks(folder: Path, wheel: Path, hybrid: Path, int8: Path, float32: Path) -> dict:
+def _network(folder: Path) -> dict[str, Any]:
+    """Returns what one inference takes, of the hybrid network, of its steps and of its twins."""
+    import networks
+
+    files = networks.network_files(networks.NETWORKS["vgg19"])
     done = subprocess.run([sys.executable, EMULATION], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise HybridTFError("emulated ARM could not be set up, see above")
     emulation = Path(done.stdout.strip())
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(folder / "wheel")
-    except zipfile.BadZipFile:
-        raise HybridTFError(f"{wheel} is no wheel") from None
-    environment = os.environ | {
+    made = _run([sys.executable, "-c", WHEELS, folder], {"PYTHONPATH": str(ROOT / "runtime")})
+    with zipfile.ZipFile(made.stdout.strip()) as archive:
+        archive.extractall(folder / "wheel")
+    environment = {
         "ARM_PYTHONPATH": str(folder / "wheel"),
         "QEMU_ARGUMENTS": f"-plugin {_plugin(folder)} -d plugin",
     }
-    engines = {"hybrid": ("ours", hybrid), "int8": ("litert", int8), "float32": ("litert", float32)}
-    counts = {}
+    results = {}
     for processor in KERNELS:
-        counts[processor] = {}
-        for name, (engine, file) in engines.items():
-            command = [emulation / f"python-{processor}", HERE / "arm_network.py", engine, file.resolve()]
-            marks = _count(command, environment)
-            counts[processor][name] = int(statistics.median(marks.values()))
-    rows = []
-    for name in engines:
-        row = [name]
-        for one in counts.values():
-            row += [f"{one[name] / 1e6:.2f}", f"{one[name] / one['hybrid']:.2f}"]
-        rows.append(row)
-    columns = [text for processor in KERNELS for text in (f"{processor}, million", "of hybrid")]
-    show(False, None, table("one inference: instructions", ["network", *columns], rows))
-    return counts
+
+        def run(engine: str, kind: str, processor: str = processor) -> subprocess.CompletedProcess:
+            program = [emulation / f"python-{processor}", HERE / "arm_network.py", engine, files[kind]]
+            return _run(program, environment)
+
+        engines = {networks.HYBRID: "ours", networks.INT8: "litert", networks.FLOAT32: "litert"}
+        results[processor] = {
+            kind: int(statistics.median(_marks(run(engine, kind).stderr).values())) for kind, engine in engines.items()
+        }
+        results[processor]["steps"] = _steps(run("profile", networks.HYBRID))
+    return results
+
+
+def _steps(done: subprocess.CompletedProcess) -> list[dict[str, Any]]:
+    """Returns the steps of the last inference, with the instructions between the runtime's readings of the clock."""
+    steps = json.loads(done.stdout)
+    before_last_mark = done.stderr.rpartition("instructions")[0]
+    last = re.findall(r"^clock (\d+)$", before_last_mark, re.MULTILINE)[-len(steps) :]
+    if len(last) < len(steps):
+        raise HybridTFError("the emulator showed no reading of the clock: the plugin is for version 7.2 of QEMU")
+    keys = ("name", "output", "binary_macs", "float_macs")
+    return [
+        {key: step[key] for key in keys} | {"instructions": int(count)} for step, count in zip(steps, last, strict=True)
+    ]
 
 
 @functools.cache
@@ -180,20 +193,20 @@ def _compile_program(folder: Path) -> Path:
     return program
 
 
-def _count(command: list, environment: dict[str, str] | None = None) -> dict[int, int]:
-    """Returns the instructions before each mark that the command makes, by number, without those before marks 0."""
-    marks = re.findall(r"^instructions (\d+) (\d+)$", _run(command, environment), re.MULTILINE)
+def _marks(errors: str) -> dict[int, int]:
+    """Returns the instructions before each mark that a program made, by number, without those before marks 0."""
+    marks = re.findall(r"^instructions (\d+) (\d+)$", errors, re.MULTILINE)
     if not marks:
         raise HybridTFError("the emulator counted nothing: the plugin is for version 7.2 of QEMU")
     return {int(tag): int(count) for tag, count in marks if int(tag)}
 
 
-def _run(command: list, environment: dict[str, str] | None = None) -> str:
+def _run(command: list, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     command = list(map(str, command))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=os.environ | (environment or {}), capture_output=True, text=True)
     if done.returncode:
         raise HybridTFError(f"{' '.join(command[:4])} ... failed: {done.stderr.strip()[-1000:]}")
-    return done.stderr
+    return done
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 from engines import LCE, OURS, TWIN
 from measurement import Measurement
-from result_tables import Table, agreement_table, goal_table, latency_table, step_table, warnings
+from result_tables import agreement_table, goal_table, latency_table, markdown, step_table, warnings
 
 from hybrid_tf.files import atomic_path, write_text
 
@@ -71,13 +71,7 @@ def _section(measured: Measurement) -> str:
         agreement_table(measured),
     ]
     notes = "".join(f"Warning: {text}.\n\n" for text in warnings(measured))
-    return f"## {measured.network.title}\n\nBytes of the files: {sizes}.\n\n{notes}{''.join(map(_markdown, tables))}"
-
-
-def _markdown(table: Table) -> str:
-    rule = ["---", *["---:"] * (len(table.columns) - 1)]
-    lines = "\n".join(f"| {' | '.join(line)} |" for line in [table.columns, rule, *table.rows])
-    return f"{table.title}\n\n{lines}\n\n"
+    return f"## {measured.network.title}\n\nBytes of the files: {sizes}.\n\n{notes}{''.join(map(markdown, tables))}"
 
 
 def _plot(path: Path, results: list[Measurement]) -> None:

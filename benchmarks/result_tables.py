@@ -22,6 +22,13 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
+def markdown(table: Table) -> str:
+    """Returns a table, with its title, as Markdown."""
+    rule = ["---", *["---:"] * (len(table.columns) - 1)]
+    lines = "\n".join(f"| {' | '.join(line)} |" for line in [table.columns, rule, *table.rows])
+    return f"{table.title}\n\n{lines}\n\n"
+
+
 def latency_table(measured: Measurement, threads: int) -> Table:
     """Returns the latency of each engine with so many threads, and how many times faster our fastest one is."""
     best = measured.best(threads)

@@ -59,6 +59,7 @@ def test_a_binary_product_takes_few_instructions(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(counts.read_text())
     assert found["macs"] == 415_236_096
-    # Three instructions for 128 products, XOR, count and add, are 0.0234, before anything is loaded.
-    assert found["instructions_per_mac"]["cortex-a72"] < 0.0260
-    assert found["instructions_per_mac"]["cortex-a76"] < 0.0255
+    # Four instructions for 256 products are 0.0156, before anything is loaded. A fifth of the products is padding, which
+    # is not computed.
+    assert found["instructions_per_mac"]["cortex-a72"] < 0.0190
+    assert found["instructions_per_mac"]["cortex-a76"] < 0.0184
