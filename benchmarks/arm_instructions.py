@@ -57,6 +57,13 @@ class Layer:
         """Returns the binary products of one such convolution, those of the padding included."""
         return self.size**2 * self.inputs * self.outputs * self.kernel**2
 
+    @property
+    def inside_macs(self) -> int:
+        """Returns those of them whose input lies inside the image."""
+        pad = self.kernel // 2
+        taps = self.size * self.kernel - pad * (pad + 1)  # of all positions along one axis
+        return taps**2 * self.inputs * self.outputs
+
     def __str__(self) -> str:
         """Returns its name in tables."""
         return f"{self.kernel}x{self.kernel}x{self.inputs}->{self.outputs} @{self.size}"
@@ -123,6 +130,7 @@ def _layers(folder: Path) -> dict[str, Any]:
                 "name": str(layer),
                 **asdict(layer),
                 "macs": layer.macs,
+                "inside_macs": layer.inside_macs,
                 "instructions": {processor: one[index] for processor, one in counts.items()},
             }
             for index, layer in enumerate(VGG19, 1)
