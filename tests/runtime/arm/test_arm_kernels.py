@@ -59,7 +59,7 @@ def test_a_binary_product_takes_few_instructions(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(counts.read_text())
     assert found["macs"] == 415_236_096
-    # Four instructions for 256 products are 0.0156, before anything is loaded. A fifth of the products is padding, which
-    # is not computed.
+    # Four instructions for 256 products are 0.0156, before anything is loaded. A fifth of the products lie outside the
+    # image, and most of these are not computed.
     assert found["instructions_per_mac"]["cortex-a72"] < 0.0190
     assert found["instructions_per_mac"]["cortex-a76"] < 0.0184
