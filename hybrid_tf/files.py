@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_tf.errors import HybridTFError
+
+_TEMPORARY = ".tmp-"
 
 
 @contextmanager
@@ -25,7 +28,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=".tmp-", suffix="".join(path.suffixes[-2:]), delete=False
+            dir=path.parent,
+            prefix=f"{_TEMPORARY}{os.getpid()}{_here()}",
+            suffix="".join(path.suffixes[-2:]),
+            delete=False,
         ) as file:
             temporary = Path(file.name)
         temporary.chmod(0o644)
@@ -38,6 +44,26 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files in `folder` of those processes of this machine that were killed."""
+    for path in folder.glob(f"{_TEMPORARY}*{_here()}*"):
+        pid = path.name.removeprefix(_TEMPORARY).split("@")[0]
+        if pid.isdigit() and not _runs(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _here() -> str:
+    return f"@{socket.gethostname()}-"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # it is another user's
+    return True
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

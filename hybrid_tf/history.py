@@ -3,14 +3,17 @@
 import csv
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from hybrid_tf.divergence import DivergedError
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import atomic_path, write_text
 from hybrid_tf.run import BEST
+from hybrid_tf.weights import save_weights
 
 HISTORY = "history.csv"
 CURVES = "curves.png"
@@ -47,6 +50,11 @@ class Recorder(tf.keras.callbacks.Callback):
 
     The history is written before the checkpoint, and cut to the checkpoint's epoch when it is restored: whenever the
     process is killed, the two agree.
+
+    Attributes:
+        rows: of the finished epochs.
+        steps: of the epoch under way that are done.
+        interrupted: whether to stop, with a checkpoint, after the step or the validation under way.
     """
 
     def __init__(self, folder: Path, first_counted: int = 0) -> None:
@@ -55,24 +63,39 @@ class Recorder(tf.keras.callbacks.Callback):
         self.folder = folder
         self.rows: list[dict[str, float]] = []
         self.monitor = "val_accuracy"
+        self.steps = 0
+        self.interrupted: Callable[[], bool] = bool
         self._first_counted = first_counted
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
-    def follow(self, network: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer) -> None:
-        """From here on the checkpoints are those of `network` and of the optimizer of its trainable weights."""
+    def follow(self, network: tf.keras.Model, trained: tf.keras.Model) -> None:
+        """From here on the checkpoints are those of `network`, which is trained as, or within, `trained`."""
         self._network = network
-        checkpoint = tf.train.Checkpoint(model=network, optimizer=optimizer, epoch=self._epoch)
+        scores = tf.zeros((1, network.output_shape[-1]))
+        trained.compiled_loss.build(scores)  # else the sums behind loss and accuracy do not exist before the first step
+        trained.compiled_metrics.build(scores, scores)
+        self._sums = [value for metric in trained.metrics for value in metric.variables]
+        self._saved_sums = [tf.Variable(value, trainable=False) for value in self._sums]
+        trained.optimizer.build(network.trainable_variables)  # else its state is restored late, at the first step
+        self._required = {"model": network, "optimizer": trained.optimizer, "epoch": self._epoch}
+        checkpoint = tf.train.Checkpoint(**self._required, step=self._step, sums=self._saved_sums)
         self._manager = tf.train.CheckpointManager(checkpoint, str(self.folder / CHECKPOINTS), max_to_keep=1)
-        optimizer.build(network.trainable_variables)  # else its state is restored late, at the first step
 
-    def finished_epochs(self) -> int:
-        """Returns the number of epochs behind the last checkpoint, 0 without one. Raises as `restore` does."""
-        path = tf.train.latest_checkpoint(str(self.folder / CHECKPOINTS))
+    def position(self) -> tuple[int, int]:
+        """Returns the epochs, and the steps of the next one, behind the last checkpoint. Raises as `restore` does."""
+        folder = self.folder / CHECKPOINTS
+        path = tf.train.latest_checkpoint(str(folder))
         if path is None:
-            return 0
+            if (folder / "checkpoint").exists():  # it names a checkpoint
+                raise self._damaged(folder / "checkpoint")
+            return 0, 0
         try:
-            return int(tf.train.load_variable(path, "epoch/.ATTRIBUTES/VARIABLE_VALUE"))
-        except tf.errors.OpError as error:
+            reader = tf.train.load_checkpoint(path)
+            epoch, step = (f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("epoch", "step"))
+            # Earlier versions had no step.
+            return int(reader.get_tensor(epoch)), int(reader.get_tensor(step)) if reader.has_tensor(step) else 0
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
             raise self._damaged(path) from error
 
     def restore(self) -> None:
@@ -83,10 +106,12 @@ class Recorder(tf.keras.callbacks.Callback):
         """
         path = self._manager.latest_checkpoint
         try:
-            self._manager.checkpoint.restore(path).assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            tf.train.Checkpoint(**self._required).restore(path).assert_existing_objects_matched().expect_partial()
+            self._manager.checkpoint.restore(path).expect_partial()  # see `position`
+        except (tf.errors.OpError, AssertionError, RuntimeError, ValueError) as error:
             raise self._damaged(path) from error
         epochs = int(self._epoch.numpy())
+        self.steps = int(self._step.numpy())
         self.rows = read_history(self.folder)[:epochs]
         if len(self.rows) < epochs:
             raise HybridTFError(f"{self.folder / HISTORY} has fewer epochs than the checkpoint: restore it from a copy")
@@ -107,13 +132,22 @@ class Recorder(tf.keras.callbacks.Callback):
             return max(rows, key=lambda row: row[self.monitor])
         return rows[-1] if rows else None
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Goes on with the sums behind loss and accuracy where a checkpoint within the epoch left them."""
+        if self.steps:
+            for value, saved in zip(self._sums, self._saved_sums, strict=True):
+                value.assign(saved)
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stops a run whose loss is no longer finite, before it overwrites good weights."""
+        """Stops a run whose loss is no longer finite, before it overwrites good weights, or that is interrupted."""
         if not math.isfinite(logs["loss"]):
-            raise HybridTFError(
-                f"the loss became {logs['loss']} in epoch {len(self.rows) + 1}, step {batch + 1}: lower "
-                f"--learning-rate; the weights of the epochs before are in {self.folder}"
-            )
+            raise DivergedError
+        self.steps += 1
+        if self.interrupted() and batch + 1 < self.params["steps"]:
+            for value, saved in zip(self._sums, self._saved_sums, strict=True):
+                saved.assign(value)
+            self._save()
+            self._stop(f"after step {self.steps} of epoch {len(self.rows) + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's row, the weights if they are the best, and the checkpoint."""
@@ -121,15 +155,32 @@ class Recorder(tf.keras.callbacks.Callback):
         self.rows.append(
             {"epoch": epoch + 1, **{key: float(value) for key, value in logs.items()}, "learning_rate": rate}
         )
+        self.steps = 0
         if self.best is self.rows[-1]:
-            with atomic_path(self.folder / BEST) as path:
-                self._network.save_weights(path)
+            save_weights(self._network, self.folder / BEST)
         _write_history(self.folder, self.rows)
-        self._epoch.assign(epoch + 1)
+        self._save()
+        if self.interrupted():
+            self._stop(f"after epoch {len(self.rows)}")
+
+    def _save(self) -> None:
+        self._epoch.assign(len(self.rows))
+        self._step.assign(self.steps)
         try:
             self._manager.save()
         except tf.errors.OpError as error:
-            raise HybridTFError(f"cannot write a checkpoint to {self.folder}: {error.message}") from error
+            raise write_error(self.folder, error) from error
+
+    def _stop(self, where: str) -> None:
+        raise KeyboardInterrupt(
+            f"stopped {where}, which is saved: the same command with --resume --out {self.folder} continues there"
+        )
+
+
+def write_error(folder: Path, error: tf.errors.OpError) -> HybridTFError:
+    """Returns the error for what TensorFlow could not write to a run folder."""
+    reason = "No space left on device" if "No space left on device" in error.message else error.message
+    return HybridTFError(f"cannot write to {folder} ({reason}): make room there, then continue with --resume")
 
 
 def plot_curves(folder: Path, rows: list[dict[str, float]]) -> None:

@@ -6,10 +6,19 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.profile import weight_layers
 from hybrid_tf.config import Config
+from hybrid_tf.divergence import FiniteGradients
 from hybrid_tf.layers import is_binary
 
 
-class Bop(tf.keras.optimizers.Adam):
+class _SGD(FiniteGradients, tf.keras.optimizers.SGD):
+    pass
+
+
+class _Adam(FiniteGradients, tf.keras.optimizers.Adam):
+    pass
+
+
+class Bop(_Adam):
     """Bop for binary kernels (Helwegen et al., arXiv 1906.02107), Adam for all else.
 
     Such a kernel has no latent weights: a weight is flipped when the moving average of its gradient is above a
@@ -50,10 +59,10 @@ def _optimizer(config: Config, steps: int, binary: list[tf.Variable]) -> tf.kera
     rate = _learning_rate(config, steps)
     decay = config.weight_decay or None
     if config.optimizer == "sgd":
-        return tf.keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+        return _SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
     if config.optimizer == "bop":
         return Bop(rate, config.peak_learning_rate, binary, weight_decay=decay)
-    return tf.keras.optimizers.Adam(rate, weight_decay=decay)
+    return _Adam(rate, weight_decay=decay)
 
 
 def compile_model(model: tf.keras.Model, config: Config, steps: int) -> None:
@@ -65,5 +74,9 @@ def compile_model(model: tf.keras.Model, config: Config, steps: int) -> None:
     optimizer = _optimizer(config, steps, [layer.kernel for layer in weight_layers(model) if is_binary(layer)])
     decayed = {id(layer.kernel) for layer in weight_layers(model) if not is_binary(layer)}
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if id(v) not in decayed])
-    loss = tf.keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, loss_of(config), metrics=["accuracy"])
+
+
+def loss_of(config: Config) -> tf.keras.losses.Loss:
+    """Returns the loss of labels and logits [N, classes]."""
+    return tf.keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)

@@ -120,8 +120,9 @@ def run_command(command: click.Command, name: str | None = None) -> None:
     except HybridTFError as error:
         click.echo(f"error: {_one_line(str(error))}", err=True)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; a training run continues with --resume", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        reason = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
+        click.echo(str(reason or "") or "stopped; a training run continues with --resume", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)  # the reader, `head` for example, has seen enough

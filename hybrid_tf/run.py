@@ -24,6 +24,7 @@ from hybrid_tf.files import read_json, write_json
 from hybrid_tf.layers import Signs
 from hybrid_tf.models import build_model
 from hybrid_tf.version import versions
+from hybrid_tf.weights import load_weights
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -109,23 +110,6 @@ class Run:
     def load_dataset(self) -> Dataset:
         """Returns the data set the run was trained on, split as it was then. Raises HybridTFError as data sets do."""
         return dataset_of(self.config)
-
-
-def load_weights(model: tf.keras.Model, path: Path) -> None:
-    """Loads the weights in `path` into `model`.
-
-    Raises:
-        HybridTFError: when the file is absent, damaged, or belongs to another network.
-    """
-    if not path.exists():
-        raise HybridTFError(f"no weights at {path}: the run has not finished an epoch; continue it with --resume")
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise HybridTFError(
-            f"{path} is damaged or belongs to another network ({reason}): restore it from a copy, or train again"
-        ) from error
 
 
 def dataset_of(config: Config) -> Dataset:

@@ -12,15 +12,19 @@ from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset, train_batches
 from hybrid_tf.distillation import Distillation, check_teacher, load_teacher
+from hybrid_tf.divergence import MARK, DivergedError, first_not_finite
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import BATCH_SIZE, evaluate, one_hot
-from hybrid_tf.files import atomic_path, write_json, write_text
-from hybrid_tf.history import Recorder, plot_curves
+from hybrid_tf.files import write_json, write_text
+from hybrid_tf.history import Recorder, plot_curves, write_error
+from hybrid_tf.interruption import deferred
 from hybrid_tf.layers import Signs
-from hybrid_tf.optimisation import compile_model
+from hybrid_tf.lock import locked
+from hybrid_tf.optimisation import compile_model, loss_of
 from hybrid_tf.plan import FULL_PRECISION, Plan
 from hybrid_tf.recalibration import recalibrate
-from hybrid_tf.run import BEST, CONFIG, LAST, REPORT, Run, dataset_of, load_run, load_weights
+from hybrid_tf.run import BEST, CONFIG, LAST, REPORT, Run, dataset_of, load_run
+from hybrid_tf.weights import load_weights, save_weights
 
 SUMMARY = "summary.txt"
 TENSORBOARD = "tensorboard"
@@ -40,9 +44,14 @@ def train(config: Config, folder: str | Path, *, resume: bool = False) -> Run:
 
     Raises:
         HybridTFError: when `folder` holds another run, the data set cannot be had, a setting does not fit the network,
-            the loss is no longer finite, or the folder cannot be written.
+            the loss is no longer finite, another process trains there, or the folder cannot be written.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step under way and with a checkpoint; it says how to go on.
     """
-    folder = Path(folder)
+    with locked(Path(folder)):
+        return _train(config, Path(folder), resume)
+
+
+def _train(config: Config, folder: Path, resume: bool) -> Run:
     stored = load_run(folder) if (folder / CONFIG).exists() else None
     if stored:
         _check_resumable(stored, config, resume)
@@ -125,12 +134,12 @@ def _fit(run: Run, model: tf.keras.Model, dataset: Dataset, teacher: Run | None)
     """Trains what is left of a run, from the fresh network of its first stage to that of its last."""
     stages = _stages(run.config)
     recorder = Recorder(run.folder, first_counted=stages[-1].first)
-    done = recorder.finished_epochs()
+    done = recorder.position()
     for stage in stages:
         if stage.first > 0:
             model, before = run.build(binary_kernels=stage.binary_kernels), model
             model.set_weights(before.get_weights())
-        if done <= stage.last:  # else the checkpoint is of a later stage
+        if done <= (stage.last, 0):  # else the checkpoint is of a later stage
             _fit_stage(run, stage, model, dataset, teacher, recorder, done)
     return model, recorder
 
@@ -142,31 +151,58 @@ def _fit_stage(
     dataset: Dataset,
     teacher: Run | None,
     recorder: Recorder,
-    done: int,
+    done: tuple[int, int],
 ) -> None:
-    """Trains `model` through a stage of the run, of which `done` epochs are behind the last checkpoint."""
+    """Trains `model` through a stage of the run, of which `done` epochs and steps are behind the last checkpoint."""
     config = run.config
-    first_epoch = max(stage.first, done)
-    batches, steps = _train_batches(config, dataset, first_epoch, stage.last)
+    first_epoch = max(stage.first, done[0])
+    _, steps = _train_batches(config, dataset, first_epoch, stage.last)
     trained = Distillation(model, teacher, run) if teacher else model
     compile_model(trained, config, steps * (stage.last - stage.first))
-    recorder.follow(model, trained.optimizer)
-    if done > stage.first:
+    recorder.follow(model, trained)
+    if done > (stage.first, 0):
         recorder.restore()
     if first_epoch == stage.last:
         return
     classes = len(run.class_names)
     validation = dataset.validation and one_hot(dataset.validation.batches(BATCH_SIZE, run.normalisation), classes)
-    with redirect_stdout(sys.stderr), dataset.train.clear_errors():  # standard output is for results
+
+    def fit(epoch: int, last: int) -> None:
+        batches, _ = _train_batches(config, dataset, epoch, last)
         trained.fit(
-            one_hot(batches, classes),
-            steps_per_epoch=steps,
-            epochs=stage.last,
-            initial_epoch=first_epoch,
+            one_hot(batches.skip(recorder.steps), classes),
+            steps_per_epoch=steps - recorder.steps,
+            epochs=last,
+            initial_epoch=epoch,
             validation_data=validation,
             callbacks=[recorder, tf.keras.callbacks.TensorBoard(run.folder / TENSORBOARD, write_graph=False)],
             verbose=1 if sys.stderr.isatty() else 2,
         )
+
+    with redirect_stdout(sys.stderr), dataset.train.clear_errors(), deferred() as recorder.interrupted:
+        try:  # standard output is for results
+            if recorder.steps:  # the epochs that follow have more steps than what is left of this one
+                fit(first_epoch, first_epoch + 1)
+            if len(recorder.rows) < stage.last:
+                fit(len(recorder.rows), stage.last)
+        except (tf.errors.OpError, DivergedError) as error:
+            _explain(error, run, model, dataset, recorder)
+            raise
+
+
+def _explain(error: Exception, run: Run, model: tf.keras.Model, dataset: Dataset, recorder: Recorder) -> None:
+    """Raises the HybridTFError that says what went wrong in a step, if it is known."""
+    if isinstance(error, DivergedError) or MARK in error.message:
+        epoch = len(recorder.rows)
+        batches, _ = _train_batches(run.config, dataset, epoch, epoch + 1)
+        images, labels = next(iter(one_hot(batches.skip(recorder.steps), len(run.class_names))))
+        where = first_not_finite(model, loss_of(run.config), images, labels)
+        raise HybridTFError(
+            f"the training diverged in epoch {epoch + 1}, step {recorder.steps + 1}, where {where} is the first that "
+            f"is not finite: lower --learning-rate; the weights of the epochs before are in {run.folder}"
+        ) from error
+    if "No space left on device" in error.message or isinstance(error, tf.errors.PermissionDeniedError):
+        raise write_error(run.folder, error) from error
 
 
 def _train_batches(config: Config, dataset: Dataset, first_epoch: int, last_epoch: int) -> tuple[tf.data.Dataset, int]:
@@ -183,8 +219,7 @@ def _train_batches(config: Config, dataset: Dataset, first_epoch: int, last_epoc
 def _report(
     run: Run, model: tf.keras.Model, dataset: Dataset, recorder: Recorder, summary: Summary, seconds: float
 ) -> None:
-    with atomic_path(run.folder / LAST) as path:
-        model.save_weights(path)
+    save_weights(model, run.folder / LAST)
     plot_curves(run.folder, recorder.rows)
     load_weights(model, run.folder / BEST)
     best = recorder.best
@@ -214,6 +249,5 @@ def _recalibrate(run: Run, model: tf.keras.Model, dataset: Dataset) -> float | N
     epochs = run.config.run_epochs
     batches, _ = _train_batches(run.config, dataset, epochs, epochs + run.config.recalibrate)  # images not seen so far
     recalibrate(model, batches.take(run.config.recalibrate))
-    with atomic_path(run.folder / BEST) as path:
-        model.save_weights(path)
+    save_weights(model, run.folder / BEST)
     return evaluate(model, dataset.validation, run.normalisation)["accuracy"] if dataset.validation else None
