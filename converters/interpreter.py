@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from hybrid_tf.converters.isolation import isolated
 from hybrid_tf.converters.lce import larq_compute_engine
 from hybrid_tf.converters.matching import LCE_OPS
 from hybrid_tf.converters.progress import with_progress
@@ -36,7 +37,8 @@ class Interpreter:
         content = file if isinstance(file, bytes) else read_bytes(file)
         self.name = "the file" if isinstance(file, bytes) else str(file)
         self.input_shape, self.classes = _shapes(content, self.name)
-        self._lce = _load(content, self.name, threads)
+        self._content, self._threads = content, threads
+        isolated(self._try_to_load, self.name)
 
     def predict(self, images: np.ndarray, progress: str = "") -> np.ndarray:
         """Returns the scores, float32 [N, classes].
@@ -53,8 +55,31 @@ class Interpreter:
     def outputs(self, images: np.ndarray, progress: str = "") -> list[np.ndarray]:
         """As `predict`, but returns every output of the file; the first axis of each is N."""
         check_images(images, self.input_shape, self.name)
-        outputs = self._lce.predict(iter(with_progress(images, progress)))
-        return [outputs] if isinstance(outputs, np.ndarray) else outputs
+
+        def predict() -> list[np.ndarray]:
+            outputs = self._load().predict(iter(with_progress(images, progress)))
+            return [outputs] if isinstance(outputs, np.ndarray) else outputs
+
+        return isolated(predict, self.name)
+
+    def _try_to_load(self) -> list[np.ndarray]:
+        self._load()
+        return []
+
+    def _load(self) -> larq_compute_engine.testing.Interpreter:
+        with silenced() as written:
+            try:
+                # LCE's interpreter trusts every offset in the file and takes the process down with a damaged one;
+                # TensorFlow Lite's own verifies the whole file first. Neither survives all operators that do not fit.
+                tf.lite.Interpreter(model_content=self._content)
+                # Of LCE's three kernels, which give the same numbers, the indirect one is the fastest on x86 and,
+                # unlike the default, runs grouped convolutions.
+                return larq_compute_engine.testing.Interpreter(
+                    self._content, num_threads=self._threads, use_indirect_bgemm=True
+                )
+            except (ValueError, RuntimeError) as error:
+                reason = (written().strip() or str(error)).splitlines()[0].removeprefix("ERROR: ")
+                raise HybridTFError(f"{self.name} cannot be run: {reason}") from error
 
 
 def _shapes(content: bytes, name: str) -> tuple[tuple[int, int, int], int]:
@@ -78,17 +103,3 @@ def _shapes(content: bytes, name: str) -> tuple[tuple[int, int, int], int]:
             "float32 scores (1, classes) can be run"
         )
     return tuple(inputs[0].shape[1:]), outputs[0].shape[1]
-
-
-def _load(content: bytes, name: str, threads: int) -> larq_compute_engine.testing.Interpreter:
-    with silenced() as written:
-        try:
-            # LCE's interpreter trusts every offset in the file and takes the process down with a damaged one;
-            # TensorFlow Lite's own verifies the whole file first.
-            tf.lite.Interpreter(model_content=content)
-            # Of LCE's three kernels, which give the same numbers, the indirect one is the fastest on x86 and, unlike
-            # the default, runs grouped convolutions.
-            return larq_compute_engine.testing.Interpreter(content, num_threads=threads, use_indirect_bgemm=True)
-        except (ValueError, RuntimeError) as error:
-            reason = (written().strip() or str(error)).splitlines()[0].removeprefix("ERROR: ")
-            raise HybridTFError(f"{name} cannot be run: {reason}") from error

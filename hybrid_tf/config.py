@@ -13,6 +13,7 @@ AUGMENTATIONS = ("auto", "none", "crop", "crop-flip", "resized-crop-flip")
 HEADS = ("paper", "compact")
 GRADIENTS = ("ste", "approx", "swish")
 
+LARGEST_SIZE = 4096  # pixels, height and width
 SMOKE_EPOCHS = 2
 SMOKE_IMAGES = 256
 
@@ -101,7 +102,7 @@ class Config:
             "recalibrate": self.recalibrate >= 0,
             "validation": 0 <= self.validation < 0.9,
             "seed": 0 <= self.seed < 2**31,
-            "input_size": self.input_size is None or self.input_size >= 1,
+            "input_size": self.input_size is None or 1 <= self.input_size <= LARGEST_SIZE,
             "channels": self.channels in (None, 1, 3),
         }
         for name, holds in rules.items():

@@ -1,4 +1,4 @@
-"""The one exception a user's mistake raises, and "did you mean" suggestions."""
+"""The one exception a user's mistake raises, "did you mean" suggestions, and text that may come from a file."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -20,3 +20,8 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> HybridTFError:
     near = get_close_matches(name.lower(), valid, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return HybridTFError(f"unknown {kind} '{name}': {hint}valid: {', '.join(valid)}")
+
+
+def printable(text: str) -> str:
+    """Returns `text` without the characters that a terminal would obey: names come from files."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

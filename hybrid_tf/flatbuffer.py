@@ -18,6 +18,7 @@ from hybrid_tf.errors import HybridTFError
 
 _T = TypeVar("_T")
 _IDENTIFIER = b"TFL3"
+_MOST_READ = 4  # times the bytes of the file
 # enum TensorType, in order from 0.
 _TENSOR_TYPES = """
     FLOAT32 FLOAT16 INT32 UINT8 INT64 STRING BOOL INT16 COMPLEX64 INT8 FLOAT64 COMPLEX128 UINT64 RESOURCE VARIANT UINT32
@@ -161,14 +162,29 @@ def parse_subgraphs(content: bytes, name: str | Path) -> tuple[TFLiteFile, ...]:
         raise HybridTFError(f"{name} is cut off or damaged ({error}): copy or convert it again") from error
 
 
+class _Content:
+    """The bytes of a file, and how much may be read of them: vectors of a sound file do not overlap."""
+
+    def __init__(self, content: bytes) -> None:
+        self.data = memoryview(content)
+        self._left = _MOST_READ * len(content)
+
+    def spend(self, count: int) -> None:
+        """Notes that so many bytes are read."""
+        self._left -= count
+        if self._left < 0:
+            raise _DamagedError("its parts overlap")
+
+
 class _Table:
     """A flatbuffer table at `position`; every read is bounds-checked."""
 
-    def __init__(self, data: memoryview, position: int) -> None:
-        self._data = data
+    def __init__(self, content: _Content, position: int) -> None:
+        self._content = content
+        self._data = content.data
         self._position = position
-        self._vtable = position - _read(data, "<i", position)
-        self._vtable_bytes = _read(data, "<H", self._vtable)
+        self._vtable = position - _read(self._data, "<i", position)
+        self._vtable_bytes = _read(self._data, "<H", self._vtable)
 
     def _field(self, number: int) -> int:
         """Returns the position of a field, or 0 when the field is absent and has its default."""
@@ -192,6 +208,7 @@ class _Table:
         length = _read(self._data, "<I", position)
         if position + 4 + length * item_bytes > len(self._data):
             raise _DamagedError("a vector reaches past the end of the file")
+        self._content.spend(length * item_bytes)
         return position + 4, length
 
     def bytes(self, number: int) -> memoryview:
@@ -215,13 +232,13 @@ class _Table:
     def table(self, number: int, read: Callable[["_Table"], tuple]) -> tuple:
         """Returns `read(table)` of the one table in a field, or an empty tuple when it is absent."""
         position = self._field(number)
-        return read(_Table(self._data, position + _read(self._data, "<I", position))) if position else ()
+        return read(_Table(self._content, position + _read(self._data, "<I", position))) if position else ()
 
     def tables(self, number: int, read: Callable[["_Table"], _T]) -> tuple[_T, ...]:
         """Returns `read(table)` of every table in a field."""
         position, length = self._vector(number, 4)
         items = (position + 4 * index for index in range(length))
-        return tuple(read(_Table(self._data, item + _read(self._data, "<I", item))) for item in items)
+        return tuple(read(_Table(self._content, item + _read(self._data, "<I", item))) for item in items)
 
 
 def _read(data: memoryview, kind: str, position: int) -> int:
@@ -231,10 +248,10 @@ def _read(data: memoryview, kind: str, position: int) -> int:
 
 
 def _parse(content: bytes) -> tuple[TFLiteFile, ...]:
-    data = memoryview(content)
-    model = _Table(data, _read(data, "<I", 0))
+    whole = _Content(content)
+    model = _Table(whole, _read(whole.data, "<I", 0))
     codes = model.tables(1, _read_code)
-    buffers = model.tables(4, lambda table: _read_buffer(table, data))
+    buffers = model.tables(4, lambda table: _read_buffer(table, whole.data))
     metadata = model.tables(6, lambda table: (table.text(0), table.scalar(1, "<I")))
     _check_numbers("buffer", (number for _, number in metadata), len(buffers))
     shared = (

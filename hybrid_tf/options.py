@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hybrid_tf.config import Config, option
-from hybrid_tf.errors import HybridTFError
+from hybrid_tf.errors import HybridTFError, printable
 from hybrid_tf.plan import Plan
 from hybrid_tf.quiet import silenced
 
@@ -132,4 +132,4 @@ def run_command(command: click.Command, name: str | None = None) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -11,13 +11,14 @@
 | `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from hybrid_tf.config import SMOKE_IMAGES, Config
+from hybrid_tf.config import LARGEST_SIZE, SMOKE_IMAGES, Config
 from hybrid_tf.data import Dataset, Normalisation, load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import read_json, write_json
@@ -128,16 +129,19 @@ def load_run(folder: str | Path) -> Run:
     """Returns the run in `folder`.
 
     Raises:
-        HybridTFError: when there is none, or its `config.json` is damaged or of a newer version.
+        HybridTFError: when there is none, or its `config.json` is damaged or of a newer version. Those of older
+            versions lack settings, which then have their defaults.
     """
     folder = Path(folder)
     if not (folder / CONFIG).exists():
         raise HybridTFError(f"{folder} is not a run folder: it has no {CONFIG}; train one with `hybrid-tf train`")
     stored = read_json(folder / CONFIG)
     try:
+        if type(stored["format"]) is not int or stored["format"] < 1:
+            raise ValueError(f"format {stored['format']}")
         if stored["format"] > FORMAT:
             raise HybridTFError(f"{folder} was written by a newer hybrid-tf: update with `pip install -U hybrid-tf`")
-        return Run(
+        run = Run(
             folder=folder,
             config=Config.from_dict(stored["settings"]),
             class_names=tuple(stored["class_names"]),
@@ -145,5 +149,26 @@ def load_run(folder: str | Path) -> Run:
             normalisation=Normalisation.from_dict(stored["normalisation"]),
             teacher_digest=stored.get("teacher_digest", ""),
         )
+        _check(run)
+        return run
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise HybridTFError(f"{folder / CONFIG} is damaged ({error!r}): restore it or train again") from error
+
+
+def _check(run: Run) -> None:
+    """Raises ValueError for what no training writes: the folder may come from anywhere."""
+    shape, numbers = run.image_shape, run.normalisation
+    if not all(isinstance(name, str) for name in run.class_names):
+        raise ValueError("class_names")
+    if not (
+        len(shape) == 3
+        and all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in shape[:2])
+        and shape[2] in (1, 3)
+    ):
+        raise ValueError("image_shape")
+    if not (
+        len(numbers.mean) == len(numbers.std) == shape[2]
+        and all(map(math.isfinite, (*numbers.mean, *numbers.std)))
+        and min(numbers.std) > 0
+    ):
+        raise ValueError("normalisation")

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from hybrid_tf.errors import printable
+
 
 def show(as_json: bool, value: Any, *parts: Table | str) -> None:
     """Prints `value` as JSON, or the tables and lines that say the same to a person."""
@@ -21,12 +23,12 @@ def show(as_json: bool, value: Any, *parts: Table | str) -> None:
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     """Returns a table; columns whose cells are all numbers or sizes are aligned to the right."""
-    result = Table(title=title, title_justify="left")
+    result = Table(title=printable(title), title_justify="left")
     for index, column in enumerate(columns):
         numeric = all(str(row[index])[:1] in "0123456789-" for row in rows)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        result.add_row(*map(str, row))
+        result.add_row(*(printable(str(cell)) for cell in row))
     return result
 
 

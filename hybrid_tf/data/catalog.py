@@ -28,6 +28,8 @@ _IMAGENET = Normalisation(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57
 
 def in_catalog(name: str) -> bool:
     """Returns whether TFDS has a data set of this name, which may continue with "/config" and ":version"."""
+    if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\d.*]+)?", name):  # it becomes part of a path
+        return False
     return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
 
 

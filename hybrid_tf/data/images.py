@@ -27,6 +27,8 @@ IMAGE_SUFFIXES = frozenset(
         ".webp",
     ]
 )
+# Of what Pillow reads, the formats of these suffixes: it would have Ghostscript run what an EPS file says.
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 _MODES = {1: "L", 3: "RGB"}
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on it swaps height and width
@@ -47,7 +49,7 @@ def load_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarra
     size is changed by bilinear interpolation with anti-aliasing, whatever the ratio of the sides.
 
     Args:
-        path: a file of any format that Pillow reads; of an animation the first image is used.
+        path: a file of any format in IMAGE_SUFFIXES, whatever its name; of an animation the first image is used.
         image_shape: height, width and channels (1 or 3).
 
     Returns:
@@ -89,7 +91,7 @@ def resize_array(image: np.ndarray, height: int, width: int) -> np.ndarray:
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             yield image
     except UnidentifiedImageError as error:
         raise HybridTFError(f"{path} is not an image that can be read: repair or remove it") from error
