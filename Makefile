@@ -9,7 +9,7 @@ DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gn
 
 RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
 
-.PHONY: setup system demo test wheels fuzz lint clean
+.PHONY: setup system demo test wheels fuzz fuzz-files lint clean
 
 setup: $(VENV)/installed $(VENV)/runtime-installed
 
@@ -54,6 +54,11 @@ fuzz: setup system
 	$(BIN)/python tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
 	$(BIN)/python tests/runtime/sanitized_build.py memory tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
 	$(BIN)/python tests/runtime/fuzzers.py build/fuzz/seeds build/fuzz
+
+# 50,000 damaged files through inspect, lint and verify; those that crash them or hang are kept in build/fuzz/failed.
+fuzz-files: setup
+	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
+	PYTHONPATH=tests/converters:tests/runtime $(BIN)/python tests/converters/fuzz_files.py build/fuzz/seeds --keep build/fuzz/failed
 
 lint: setup
 	$(BIN)/ruff check .

@@ -61,6 +61,8 @@ def _answer(function: Callable[[], list[np.ndarray]], name: str, descriptor: int
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + _MEMORY
+        _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+        most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         answer = io.BytesIO()

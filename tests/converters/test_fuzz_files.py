@@ -1,0 +1,88 @@
+"""Damaged `.tflite` files through `inspect`, `lint` and `verify`; `make fuzz-files` tries 50,000."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import flatbuffers
+import pytest
+from small_networks import full_precision_network
+from tensorflow.lite.python import schema_py_generated as schema
+
+from hybrid_tf.analysis.inspection import inspect_file
+from hybrid_tf.converters import Interpreter, convert
+from hybrid_tf.errors import HybridTFError
+
+HERE = Path(__file__).parent
+FILES = 150
+
+
+def test_damaged_files_are_read_or_refused(path, tmp_path):
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    shutil.copy(path, seeds / "residual.tflite")
+    convert(full_precision_network(), seeds / "full_precision.tflite")
+    command = [sys.executable, HERE / "fuzz_files.py", seeds, "--count", FILES, "--keep", tmp_path / "failed"]
+    folders = os.pathsep.join(map(str, (HERE, HERE.parent / "runtime")))
+    done = subprocess.run(
+        list(map(str, command)), env=os.environ | {"PYTHONPATH": folders}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    result = json.loads(done.stdout)
+    for name in ("inspect", "lint"):
+        assert result[f"{name} read"] + result[f"{name} refused"] == FILES
+        assert result[f"{name} read"] > FILES / 10
+    assert result["verify refused"] + result.get("verify passed", 0) + result.get("verify differs", 0) == FILES
+
+
+def _changed(path, change):
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
+    change(model)
+    builder = flatbuffers.Builder(len(content) + 65536)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_absurd_shapes_take_no_memory(path, tmp_path):
+    """Tensors of 2^31 elements and more, in a file of 30 kB."""
+
+    def change(model):
+        for tensor in model.subgraphs[0].tensors:
+            tensor.shape[:] = 2**31 - 1
+
+    (tmp_path / "large.tflite").write_bytes(_changed(path, change))
+    for read in (inspect_file, Interpreter):
+        with pytest.raises(HybridTFError, match=r"large\.tflite"):
+            read(tmp_path / "large.tflite")
+
+
+def test_vectors_that_overlap_are_an_error(path, tmp_path):
+    """A few kB of tables that all name the same large vector would take hours to read."""
+    builder = flatbuffers.Builder(1 << 20)
+    builder.StartVector(4, 50_000, 4)
+    for _ in range(50_000):
+        builder.PrependInt32(1)
+    vector = builder.EndVector()
+    schema.TensorStart(builder)
+    schema.TensorAddShape(builder, vector)
+    tensor = schema.TensorEnd(builder)
+    schema.SubGraphStartTensorsVector(builder, 50_000)
+    for _ in range(50_000):
+        builder.PrependUOffsetTRelative(tensor)
+    tensors = builder.EndVector()
+    schema.SubGraphStart(builder)
+    schema.SubGraphAddTensors(builder, tensors)
+    graph = schema.SubGraphEnd(builder)
+    schema.ModelStartSubgraphsVector(builder, 1)
+    builder.PrependUOffsetTRelative(graph)
+    graphs = builder.EndVector()
+    schema.ModelStart(builder)
+    schema.ModelAddSubgraphs(builder, graphs)
+    builder.Finish(schema.ModelEnd(builder), file_identifier=b"TFL3")
+    (tmp_path / "overlap.tflite").write_bytes(bytes(builder.Output()))
+    with pytest.raises(HybridTFError, match=r"is cut off or damaged \(its parts overlap\)"):
+        inspect_file(tmp_path / "overlap.tflite")
