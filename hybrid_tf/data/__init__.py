@@ -1,6 +1,6 @@
 """Data sets of images behind one small interface: embedded, from TensorFlow Datasets, or a folder of images."""
 
-from hybrid_tf.data.dataset import AUGMENTATIONS, Dataset, Examples, Normalisation, train_batches
+from hybrid_tf.data.dataset import AUGMENTATIONS, Dataset, Examples, Normalisation, Share, train_batches
 from hybrid_tf.data.images import load_image
 from hybrid_tf.data.load import dataset_names, load_dataset
 
@@ -9,6 +9,7 @@ __all__ = [
     "Dataset",
     "Examples",
     "Normalisation",
+    "Share",
     "dataset_names",
     "load_dataset",
     "load_image",

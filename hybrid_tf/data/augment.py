@@ -1,6 +1,7 @@
 """Random augmentation of whole batches: every draw is a function of a seed, so that an epoch can be repeated."""
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -18,7 +19,9 @@ def seed_of(seed: int, purpose: int, *counters: tf.Tensor) -> tf.Tensor:
     return key
 
 
-def augment(images: tf.Tensor, augmentation: str, seed: tf.Tensor) -> tf.Tensor:
+def augment(
+    images: tf.Tensor, augmentation: str, seed: tf.Tensor, first: int = 0, batch: int | None = None
+) -> tf.Tensor:
     """Returns a batch [B,H,W,C] with every image changed at random; pixels stay in 0..255.
 
     Args:
@@ -27,13 +30,24 @@ def augment(images: tf.Tensor, augmentation: str, seed: tf.Tensor) -> tf.Tensor:
             mirrored, half of the time); "resized-crop-flip" (a part of random size and shape, enlarged to the whole,
             and mirrored); "flip" (mirrored only).
         seed: [2].
+        first: the images are those of a larger batch from this one on, and are changed as they would be there.
+        batch: its size; by default there is no larger one.
     """
-    first, second = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    count = tf.shape(images)[0]
+
+    def draws(shape: list[int], seed: tf.Tensor, *limits: int, **options: tf.DType) -> tf.Tensor:
+        """Returns numbers [N, *shape], those for the images among the numbers for the whole batch."""
+        whole = tf.random.stateless_uniform([batch or count, *shape], seed, *limits, **options)
+        return whole[first : first + count]
+
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     if augmentation.startswith("crop"):
-        images = _shifted(images, first)
+        images = _shifted(images, seeds[0], draws)
     elif augmentation.startswith("resized-crop"):
-        images = _resized_crops(images, first)
-    return _flipped(images, second) if augmentation.endswith("flip") else images
+        images = _resized_crops(
+            images, random_boxes(batch or count, *images.shape[1:3], seeds[0])[first : first + count]
+        )
+    return _flipped(images, draws([1], seeds[1]) < 0.5) if augmentation.endswith("flip") else images
 
 
 def random_boxes(count: int | tf.Tensor, height: tf.Tensor, width: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -56,27 +70,25 @@ def random_boxes(count: int | tf.Tensor, height: tf.Tensor, width: tf.Tensor, se
     return tf.concat([corner, corner + size], axis=1)
 
 
-def _shifted(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _shifted(images: tf.Tensor, seed: tf.Tensor, draws: Callable[..., tf.Tensor]) -> tf.Tensor:
     # Reading reflected positions is the same as padding by reflection and cropping, without the padded copy.
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     for axis, axis_seed in zip((1, 2), seeds, strict=True):
         last = images.shape[axis] - 1
         pad = images.shape[axis] // 8
-        shift = tf.random.stateless_uniform([tf.shape(images)[0], 1], axis_seed, -pad, pad + 1, tf.int32)
+        shift = draws([1], axis_seed, -pad, pad + 1, dtype=tf.int32)
         position = tf.abs(tf.range(images.shape[axis]) + shift)
         images = tf.gather(images, last - tf.abs(last - position), axis=axis, batch_dims=1)
     return images
 
 
-def _flipped(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _flipped(images: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
     columns = tf.range(images.shape[2])
-    flip = tf.random.stateless_uniform([tf.shape(images)[0], 1], seed) < 0.5
     return tf.gather(images, tf.where(flip, columns[::-1], columns), axis=2, batch_dims=1)  # 3 x as fast as reversing
 
 
-def _resized_crops(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _resized_crops(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     count, height, width = tf.shape(images)[0], *images.shape[1:3]
-    boxes = random_boxes(count, height, width, seed)
     # crop_and_resize counts from the centre of the first pixel to the centre of the last, and paints what lies outside
     # black: rounding must not lead there.
     sides = tf.constant([height, width, height, width], tf.float32)

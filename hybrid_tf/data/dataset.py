@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -53,6 +53,18 @@ def _histogram(pixels: np.ndarray) -> np.ndarray:
     return np.bincount(pixels.ravel(), minlength=256)
 
 
+class Share(NamedTuple):
+    """Part `index`, counted from 0, of `count` equal parts of every batch: what one of several workers trains on."""
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, batch_size: int) -> tuple[int, int]:
+        """Returns the first image of the part, and how many there are, in a batch of so many."""
+        size = batch_size // self.count
+        return self.index * size, size
+
+
 class Examples(Protocol):
     """The images and labels of one split, in memory or streamed from disk, in an order that never changes."""
 
@@ -73,6 +85,7 @@ class Examples(Protocol):
         first_epoch: int,
         epochs: int,
         augmentation: str,
+        share: Share,
     ) -> tf.data.Dataset:
         """Returns what `train_batches` describes; its batch size is at most `size`."""
 
@@ -106,7 +119,14 @@ class Dataset:
 
 
 def train_batches(
-    dataset: Dataset, *, batch_size: int, seed: int, first_epoch: int, epochs: int, augmentation: str
+    dataset: Dataset,
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+    augmentation: str,
+    share: Share = Share(),  # noqa: B008  it cannot be changed
 ) -> tuple[tf.data.Dataset, int]:
     """Returns the shuffled, augmented training batches of epochs first_epoch..epochs-1 back to back.
 
@@ -121,6 +141,7 @@ def train_batches(
         first_epoch: the first epoch, counted from 0.
         epochs: the number of epochs of the whole run.
         augmentation: one of AUGMENTATIONS.
+        share: of every batch; its count divides the batch size.
 
     Returns:
         (float32 [B,H,W,C] normalised, int32 [B]), and the number of steps in one epoch.
@@ -138,5 +159,6 @@ def train_batches(
         first_epoch=first_epoch,
         epochs=epochs,
         augmentation=augmentation,
+        share=share,
     )
     return batches, dataset.train.size // batch_size

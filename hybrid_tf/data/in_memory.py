@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.data.augment import BATCH, ORDER, augment, seed_of
-from hybrid_tf.data.dataset import Normalisation
+from hybrid_tf.data.dataset import Normalisation, Share
 from hybrid_tf.data.pipeline import finished, normalised, parallel_map
 
 _MEASURED_TOGETHER = 256
@@ -71,8 +71,10 @@ class InMemory:
         first_epoch: int,
         epochs: int,
         augmentation: str,
+        share: Share,
     ) -> tf.data.Dataset:
         """Returns the batches of epochs first_epoch..epochs-1, each a function of `seed` and the epoch alone."""
+        first, size = share.of(batch_size)
         steps = self.size // batch_size
 
         def plan(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -81,8 +83,8 @@ class InMemory:
             return tf.data.Dataset.from_tensor_slices((tf.repeat(epoch, steps), tf.range(steps, dtype=tf.int64), order))
 
         def batch(epoch: tf.Tensor, step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            images, labels = self._gather(chosen, batch_size)
-            images = augment(images, augmentation, seed_of(seed, BATCH, epoch, step))
+            images, labels = self._gather(chosen[first : first + size], size)
+            images = augment(images, augmentation, seed_of(seed, BATCH, epoch, step), first, batch_size)
             return normalised(images, normalisation), labels
 
         plans = tf.data.Dataset.range(first_epoch, epochs).flat_map(plan)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.data.augment import BATCH, IMAGE, ORDER, augment, random_boxes, seed_of
-from hybrid_tf.data.dataset import Normalisation
+from hybrid_tf.data.dataset import Normalisation, Share
 from hybrid_tf.data.in_memory import InMemory
 from hybrid_tf.data.pipeline import finished, normalised, parallel_map
 from hybrid_tf.errors import HybridTFError
@@ -115,15 +115,20 @@ class Streaming:
         first_epoch: int,
         epochs: int,
         augmentation: str,
+        share: Share,
     ) -> tf.data.Dataset:
         """Returns the batches of epochs first_epoch..epochs-1, each a function of `seed` and the epoch alone."""
+        first, size = share.of(batch_size)
         steps = self.size // batch_size
         resized_crops = augmentation.startswith("resized-crop")
         batch_augmentation = "flip" if resized_crops else augmentation
 
         def records(epoch: tf.Tensor) -> tf.data.Dataset:
             shuffled = self._records.read(seed_of(seed, ORDER, epoch)).take(steps * batch_size)
-            return shuffled.enumerate().map(lambda position, record: (epoch, position, record))
+            numbered = shuffled.enumerate()
+            if share.count > 1:  # leave the images of other workers out before they are decoded
+                numbered = numbered.filter(lambda position, _: position % batch_size // size == share.index)
+            return numbered.map(lambda position, record: (epoch, position, record))
 
         def example(epoch: tf.Tensor, position: tf.Tensor, record: Any) -> tuple[tf.Tensor, ...]:
             if resized_crops:  # from the whole image, before its edges are cut off
@@ -136,12 +141,12 @@ class Streaming:
         def batch(
             epoch: tf.Tensor, position: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            batch_seed = seed_of(seed, BATCH, epoch[0], position[0])
-            return normalised(augment(images, batch_augmentation, batch_seed), normalisation), labels
+            batch_seed = seed_of(seed, BATCH, epoch[0], position[0] - first)
+            return normalised(augment(images, batch_augmentation, batch_seed, first, batch_size), normalisation), labels
 
         # Every epoch is a whole number of batches, so batching may come after the epochs are joined.
         epochs_joined = tf.data.Dataset.range(first_epoch, epochs).flat_map(records)
-        examples = parallel_map(epochs_joined, example).batch(batch_size, drop_remainder=True)
+        examples = parallel_map(epochs_joined, example).batch(size, drop_remainder=True)
         return finished(parallel_map(examples, batch), steps * max(epochs - first_epoch, 0))
 
     @contextmanager
