@@ -9,6 +9,7 @@ import click
 from hybrid_tf import __version__
 from hybrid_tf.cli_analysis import AS_JSON, COMMANDS
 from hybrid_tf.config import Config
+from hybrid_tf.errors import HybridTFError
 from hybrid_tf.options import (
     QuietCommand,
     given,
@@ -118,8 +119,9 @@ def summary(network_or_run: str, plan: str, as_json: bool, **options: Any) -> No
 
 @cli.command()
 @setting_options(Config())
+@click.option("--strategy", metavar="mirrored|multi-worker", help="train on all GPUs, or on several computers")
 @output_options
-def train(out: Path | None, resume: bool, as_json: bool, **options: Any) -> None:
+def train(out: Path | None, resume: bool, as_json: bool, strategy: str | None, **options: Any) -> None:
     r"""Train a network; leaves a run folder.
 
     \b
@@ -131,7 +133,11 @@ def train(out: Path | None, resume: bool, as_json: bool, **options: Any) -> None
     from hybrid_tf.training import train as train_run
 
     config = Config(**given(options))
-    show_run(train_run(config, run_folder(config, out, resume), resume=resume), as_json)
+    if strategy == "multi-worker" and out is None:
+        raise HybridTFError("--strategy multi-worker needs --out, a folder that all workers share")
+    run = train_run(config, run_folder(config, out, resume), resume=resume, strategy=strategy)
+    if run.finished:  # else this is a worker, and the chief has not written it yet
+        show_run(run, as_json)
 
 
 @cli.command()

@@ -52,15 +52,18 @@ class Recorder(tf.keras.callbacks.Callback):
     process is killed, the two agree.
 
     Attributes:
+        folder: the run folder.
+        output: where to write: the run folder, unless it is another worker's.
         rows: of the finished epochs.
         steps: of the epoch under way that are done.
         interrupted: whether to stop, with a checkpoint, after the step or the validation under way.
     """
 
-    def __init__(self, folder: Path, first_counted: int = 0) -> None:
-        """Takes the run folder, and how many epochs come before those of which the best counts."""
+    def __init__(self, folder: Path, output: Path, first_counted: int = 0) -> None:
+        """Takes the run folder, where to write, and how many epochs come before those of which the best counts."""
         super().__init__()
         self.folder = folder
+        self.output = output
         self.rows: list[dict[str, float]] = []
         self.monitor = "val_accuracy"
         self.steps = 0
@@ -80,7 +83,7 @@ class Recorder(tf.keras.callbacks.Callback):
         trained.optimizer.build(network.trainable_variables)  # else its state is restored late, at the first step
         self._required = {"model": network, "optimizer": trained.optimizer, "epoch": self._epoch}
         checkpoint = tf.train.Checkpoint(**self._required, step=self._step, sums=self._saved_sums)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(self.folder / CHECKPOINTS), max_to_keep=1)
+        self._manager = tf.train.CheckpointManager(checkpoint, str(self.output / CHECKPOINTS), max_to_keep=1)
 
     def position(self) -> tuple[int, int]:
         """Returns the epochs, and the steps of the next one, behind the last checkpoint. Raises as `restore` does."""
@@ -104,7 +107,7 @@ class Recorder(tf.keras.callbacks.Callback):
         Raises:
             HybridTFError: when the checkpoint is damaged.
         """
-        path = self._manager.latest_checkpoint
+        path = tf.train.latest_checkpoint(str(self.folder / CHECKPOINTS))
         try:
             tf.train.Checkpoint(**self._required).restore(path).assert_existing_objects_matched().expect_partial()
             self._manager.checkpoint.restore(path).expect_partial()  # see `position`
@@ -157,8 +160,8 @@ class Recorder(tf.keras.callbacks.Callback):
         )
         self.steps = 0
         if self.best is self.rows[-1]:
-            save_weights(self._network, self.folder / BEST)
-        _write_history(self.folder, self.rows)
+            save_weights(self._network, self.output / BEST)
+        _write_history(self.output, self.rows)
         self._save()
         if self.interrupted():
             self._stop(f"after epoch {len(self.rows)}")

@@ -1,8 +1,9 @@
 """Training: one loop around `model.fit`, from settings to a run folder."""
 
 import sys
+import tempfile
 import time
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
-from hybrid_tf.data import Dataset, train_batches
+from hybrid_tf.data import Dataset, Share, train_batches
 from hybrid_tf.distillation import Distillation, check_teacher, load_teacher
+from hybrid_tf.distribution import Workers, workers
 from hybrid_tf.divergence import MARK, DivergedError, first_not_finite
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import BATCH_SIZE, evaluate, one_hot
@@ -30,7 +32,7 @@ SUMMARY = "summary.txt"
 TENSORBOARD = "tensorboard"
 
 
-def train(config: Config, folder: str | Path, *, resume: bool = False) -> Run:
+def train(config: Config, folder: str | Path, *, resume: bool = False, strategy: str | None = None) -> Run:
     """Trains a network and leaves a run folder behind.
 
     Args:
@@ -38,20 +40,23 @@ def train(config: Config, folder: str | Path, *, resume: bool = False) -> Run:
         folder: where the run folder goes.
         resume: continue the run in `folder` from its last checkpoint; start it when there is none. The finished history
             has the numbers of an unbroken run.
+        strategy: one of `hybrid_tf.distribution.STRATEGIES`, to train on several processors.
 
     Returns:
-        The finished run.
+        The finished run. A worker that is not the chief returns when the training is done; the chief's report, in the
+        same folder, may take longer.
 
     Raises:
         HybridTFError: when `folder` holds another run, the data set cannot be had, a setting does not fit the network,
             the loss is no longer finite, another process trains there, or the folder cannot be written.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step under way and with a checkpoint; it says how to go on.
     """
-    with locked(Path(folder)):
-        return _train(config, Path(folder), resume)
+    together = workers(strategy)
+    with locked(Path(folder)) if together.is_chief else nullcontext():
+        return _train(config, Path(folder), resume, together)
 
 
-def _train(config: Config, folder: Path, resume: bool) -> Run:
+def _train(config: Config, folder: Path, resume: bool, together: Workers) -> Run:
     stored = load_run(folder) if (folder / CONFIG).exists() else None
     if stored:
         _check_resumable(stored, config, resume)
@@ -67,15 +72,28 @@ def _train(config: Config, folder: Path, resume: bool) -> Run:
             f"the weights of --teacher {config.teacher} are not those that {folder} was started with: restore them, or "
             "choose another --out"
         )
-    model = run.build(binary_kernels=_stages(config)[0].binary_kernels)
+    if teacher and together.replicas > 1:
+        raise HybridTFError("--teacher trains on one processor: leave --strategy out")
+    together.check_batch_size(min(config.batch_size, dataset.train.size))
+    with together.strategy.scope():
+        model = run.build(binary_kernels=_stages(config)[0].binary_kernels)
     if teacher:
         check_teacher(teacher.run, run)
     summary = summarise_run(run)
-    run.save()
-    write_text(folder / SUMMARY, summary_text(run.build(), summary))
     start = time.monotonic()
-    model, recorder = _fit(run, model, dataset, teacher and teacher.run)
-    _report(run, model, dataset, recorder, summary, time.monotonic() - start)
+    with tempfile.TemporaryDirectory() as scratch:  # every worker has to write checkpoints, and one alone is kept
+        output = folder if together.is_chief else Path(scratch)
+        recorder = Recorder(folder, output, first_counted=_stages(config)[-1].first)
+        done = recorder.position()
+        together.check_agreement(stored is not None, *done)
+        if together.is_chief:
+            run.save()
+            write_text(folder / SUMMARY, summary_text(run.build(), summary))
+        model = _fit(run, model, dataset, teacher and teacher.run, recorder, done, together)
+        save_weights(model, recorder.output / LAST)
+    if together.is_chief:
+        model = model if together.replicas == 1 else run.build()
+        _report(run, model, dataset, recorder, summary, time.monotonic() - start)
     return run
 
 
@@ -130,18 +148,27 @@ def _stages(config: Config) -> list[_Stage]:
     return [_Stage(0, first, False), _Stage(first, epochs, True)]
 
 
-def _fit(run: Run, model: tf.keras.Model, dataset: Dataset, teacher: Run | None) -> tuple[tf.keras.Model, Recorder]:
-    """Trains what is left of a run, from the fresh network of its first stage to that of its last."""
-    stages = _stages(run.config)
-    recorder = Recorder(run.folder, first_counted=stages[-1].first)
-    done = recorder.position()
-    for stage in stages:
-        if stage.first > 0:
-            model, before = run.build(binary_kernels=stage.binary_kernels), model
-            model.set_weights(before.get_weights())
-        if done <= (stage.last, 0):  # else the checkpoint is of a later stage
-            _fit_stage(run, stage, model, dataset, teacher, recorder, done)
-    return model, recorder
+def _fit(
+    run: Run,
+    model: tf.keras.Model,
+    dataset: Dataset,
+    teacher: Run | None,
+    recorder: Recorder,
+    done: tuple[int, int],
+    together: Workers,
+) -> tf.keras.Model:
+    """Trains what is left of a run, from the fresh network of its first stage to that of its last, which it returns.
+
+    Epochs and steps `done` are behind the last checkpoint.
+    """
+    for stage in _stages(run.config):
+        with together.strategy.scope():
+            if stage.first > 0:
+                model, before = run.build(binary_kernels=stage.binary_kernels), model
+                model.set_weights(before.get_weights())
+            if done <= (stage.last, 0):  # else the checkpoint is of a later stage
+                _fit_stage(run, stage, model, dataset, teacher, recorder, done, together)
+    return model
 
 
 def _fit_stage(
@@ -152,11 +179,13 @@ def _fit_stage(
     teacher: Run | None,
     recorder: Recorder,
     done: tuple[int, int],
+    together: Workers,
 ) -> None:
-    """Trains `model` through a stage of the run, of which `done` epochs and steps are behind the last checkpoint."""
+    """Trains `model` through a stage of the run, in the scope of the strategy."""
     config = run.config
     first_epoch = max(stage.first, done[0])
     _, steps = _train_batches(config, dataset, first_epoch, stage.last)
+    together.synchronise(model)
     trained = Distillation(model, teacher, run) if teacher else model
     compile_model(trained, config, steps * (stage.last - stage.first))
     recorder.follow(model, trained)
@@ -165,32 +194,47 @@ def _fit_stage(
     if first_epoch == stage.last:
         return
     classes = len(run.class_names)
-    validation = dataset.validation and one_hot(dataset.validation.batches(BATCH_SIZE, run.normalisation), classes)
+    callbacks = [recorder]
+    if together.is_chief:
+        callbacks.append(tf.keras.callbacks.TensorBoard(run.folder / TENSORBOARD, write_graph=False))
+    validation = {}
+    if dataset.validation:
+        # Every replica evaluates all images, which gives the means of one, because parts would differ in size.
+        batches = one_hot(dataset.validation.batches(BATCH_SIZE, run.normalisation), classes)
+        validation["validation_data"] = together.distributed(lambda: batches)
+        validation["validation_steps"] = len(batches)
 
     def fit(epoch: int, last: int) -> None:
-        batches, _ = _train_batches(config, dataset, epoch, last)
+        def batches() -> tf.data.Dataset:
+            found, _ = _train_batches(config, dataset, epoch, last, together.share)
+            return one_hot(found.skip(recorder.steps), classes)
+
         trained.fit(
-            one_hot(batches.skip(recorder.steps), classes),
+            together.distributed(batches, config.batch_size),
             steps_per_epoch=steps - recorder.steps,
             epochs=last,
             initial_epoch=epoch,
-            validation_data=validation,
-            callbacks=[recorder, tf.keras.callbacks.TensorBoard(run.folder / TENSORBOARD, write_graph=False)],
-            verbose=1 if sys.stderr.isatty() else 2,
+            callbacks=callbacks,
+            verbose=(1 if sys.stderr.isatty() else 2) if together.is_chief else 0,
+            **validation,
         )
 
-    with redirect_stdout(sys.stderr), dataset.train.clear_errors(), deferred() as recorder.interrupted:
+    # A worker that stopped by itself would leave the others waiting.
+    stopping = deferred() if together.count == 1 else nullcontext(bool)
+    with redirect_stdout(sys.stderr), dataset.train.clear_errors(), stopping as recorder.interrupted:
         try:  # standard output is for results
             if recorder.steps:  # the epochs that follow have more steps than what is left of this one
                 fit(first_epoch, first_epoch + 1)
             if len(recorder.rows) < stage.last:
                 fit(len(recorder.rows), stage.last)
         except (tf.errors.OpError, DivergedError) as error:
-            _explain(error, run, model, dataset, recorder)
+            _explain(error, run, model, dataset, recorder, together)
             raise
 
 
-def _explain(error: Exception, run: Run, model: tf.keras.Model, dataset: Dataset, recorder: Recorder) -> None:
+def _explain(
+    error: Exception, run: Run, model: tf.keras.Model, dataset: Dataset, recorder: Recorder, together: Workers
+) -> None:
     """Raises the HybridTFError that says what went wrong in a step, if it is known."""
     if isinstance(error, DivergedError) or MARK in error.message:
         epoch = len(recorder.rows)
@@ -203,9 +247,20 @@ def _explain(error: Exception, run: Run, model: tf.keras.Model, dataset: Dataset
         ) from error
     if "No space left on device" in error.message or isinstance(error, tf.errors.PermissionDeniedError):
         raise write_error(run.folder, error) from error
+    if together.count > 1:
+        raise HybridTFError(
+            f"a worker was lost ({error.message.splitlines()[0][:200]}): start all of them again with --resume, which "
+            "continues at the last whole epoch"
+        ) from error
 
 
-def _train_batches(config: Config, dataset: Dataset, first_epoch: int, last_epoch: int) -> tuple[tf.data.Dataset, int]:
+def _train_batches(
+    config: Config,
+    dataset: Dataset,
+    first_epoch: int,
+    last_epoch: int,
+    share: Share = Share(),  # noqa: B008  it cannot be changed
+) -> tuple[tf.data.Dataset, int]:
     return train_batches(
         dataset,
         batch_size=config.batch_size,
@@ -213,13 +268,13 @@ def _train_batches(config: Config, dataset: Dataset, first_epoch: int, last_epoc
         first_epoch=first_epoch,
         epochs=last_epoch,
         augmentation=dataset.augmentation if config.augmentation == "auto" else config.augmentation,
+        share=share,
     )
 
 
 def _report(
     run: Run, model: tf.keras.Model, dataset: Dataset, recorder: Recorder, summary: Summary, seconds: float
 ) -> None:
-    save_weights(model, run.folder / LAST)
     plot_curves(run.folder, recorder.rows)
     load_weights(model, run.folder / BEST)
     best = recorder.best

@@ -21,7 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 SECONDS = 5  # of processor time that one file may take
-SILENCE = 120  # seconds without a word, also while a process starts
+SILENCE = 120  # seconds without a word
+START_SECONDS = 1200  # for a process to load TensorFlow and to read the seeds, on a busy machine
 MEMORY = 2 << 30
 
 
@@ -134,7 +135,7 @@ def _read_outcomes(child, number, outcomes, failures):
     selector = selectors.DefaultSelector()
     selector.register(child.stdout, selectors.EVENT_READ)
     pending, done = b"", -1
-    while selector.select(SILENCE):
+    while selector.select(START_SECONDS if done < 0 else SILENCE):
         chunk = os.read(child.stdout.fileno(), 65536)
         if not chunk:
             return done, False
