@@ -154,7 +154,7 @@ class Recorder(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's row, the weights if they are the best, and the checkpoint."""
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(self.model.optimizer.learning_rate.numpy())
         self.rows.append(
             {"epoch": epoch + 1, **{key: float(value) for key, value in logs.items()}, "learning_rate": rate}
         )

@@ -16,13 +16,15 @@ SETTINGS = {"network": "vgg11", "head": "compact", "width": 0.125, "input-size":
 TRAIN = ["train", *(f"--{key}" if value is True else f"--{key}={value}" for key, value in SETTINGS.items())]
 
 
-def start(arguments, log, kill_at=0, folder=""):
-    """Starts `hybrid-tf` with output to `log`; returns the process.
+def start(arguments, log, kill_at=0, folder="", environment=()):
+    """Starts `hybrid-tf` with output to `log`, and pairs of names and values in its environment; returns the process.
 
     With `kill_at` it kills itself before the nth time that Python opens, renames, removes or lists something in
     `folder`, so that kills fall upon what matters.
     """
-    process = CONTEXT.Process(target=_run, args=(list(map(str, arguments)), str(log), kill_at, str(folder)))
+    process = CONTEXT.Process(
+        target=_run, args=(list(map(str, arguments)), str(log), kill_at, str(folder), environment)
+    )
     process.start()
     return process
 
@@ -37,7 +39,8 @@ def finish(arguments, log):
     return process.exitcode, log.read_text(), time.monotonic() - start_time
 
 
-def _run(arguments, log, kill_at, folder):
+def _run(arguments, log, kill_at, folder, environment):
+    os.environ.update(environment)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)

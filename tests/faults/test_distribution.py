@@ -1,0 +1,140 @@
+"""Workers on this computer train as one processor does, and one that is lost costs no more than the epoch under way.
+
+Two workers here; `HYBRID_TF_WORKERS=4 pytest tests/faults/test_distribution.py` for four.
+"""
+
+import json
+import os
+import re
+import socket
+import time
+
+import numpy as np
+import pytest
+from killable import start
+
+from hybrid_tf.config import Config
+from hybrid_tf.data import Share, load_dataset, train_batches
+from hybrid_tf.distribution import Workers, _place, workers
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.history import read_history
+from hybrid_tf.training import train
+
+WORKERS = int(os.environ.get("HYBRID_TF_WORKERS", "2"))
+# Of the mean loss of an epoch. Sums in another order change the last digits, and a sign that they change is a step.
+TOLERANCE = 0.02
+TRAIN = ["train", "--network=resnet20", "--width=0.5", "--input-size=28", "--smoke", "--optimizer=sgd", "--resume"]
+TRAIN += ["--learning-rate=0.05"]
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for item in sockets:
+        item.bind(("localhost", 0))
+    ports = [item.getsockname()[1] for item in sockets]
+    for item in sockets:
+        item.close()
+    return ports
+
+
+def start_workers(folder, logs):
+    hosts = [f"localhost:{port}" for port in free_ports(WORKERS)]
+    processes = []
+    for index in range(WORKERS):
+        task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+        arguments = [*TRAIN, "--strategy=multi-worker", "--out", folder]
+        environment = (("TF_CONFIG", json.dumps(task)),)
+        processes.append(start(arguments, logs / f"{index}.log", environment=environment))
+    return processes
+
+
+def ended(processes, logs):
+    """Waits for all processes; returns their exit codes and what they wrote."""
+    for process in processes:
+        process.join(400)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    return [process.exitcode for process in processes], [path.read_text() for path in sorted(logs.glob("*.log"))]
+
+
+def test_workers_train_as_one_and_survive_a_loss(tmp_path):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    process = start([*TRAIN, "--out", alone], tmp_path / "alone.log")
+
+    processes = start_workers(together, tmp_path)
+    checkpoint, deadline = together / "checkpoints" / "ckpt-1.index", time.monotonic() + 400
+    while not checkpoint.exists():
+        assert all(item.is_alive() for item in processes) and time.monotonic() < deadline, ended(processes, tmp_path)
+        time.sleep(0.02)
+    processes[-1].kill()
+    codes, texts = ended(processes, tmp_path)
+    assert codes == [1] * (WORKERS - 1) + [-9], texts
+    assert re.search(r"error: a worker was lost \(.*\): start all of them again with --resume", texts[0]), texts[0]
+
+    kept = read_history(together)[:1]
+    codes, texts = ended(start_workers(together, tmp_path), tmp_path)
+    assert codes == [0] * WORKERS, texts
+    assert ended([process], tmp_path)[0] == [0], (tmp_path / "alone.log").read_text()
+    found, expected = read_history(together), read_history(alone)
+    assert found[:1] == kept
+    assert len(found) == len(expected) == 2
+    for one, other in zip(found, expected, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=TOLERANCE)
+        assert one["learning_rate"] == other["learning_rate"]
+    assert {path.name for path in together.iterdir()} == {path.name for path in alone.iterdir()}
+    # From here on it is a run like any other.
+    assert (
+        train(
+            Config(network="resnet20", width=0.5, input_size=28, smoke=True, optimizer="sgd", learning_rate=0.05),
+            together,
+            resume=True,
+        ).report["epochs"]
+        == 2
+    )
+
+
+@pytest.mark.parametrize("augmentation", ["crop-flip", "resized-crop-flip"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_shares_are_parts_of_the_whole_batch(augmentation, streaming, tmp_path, monkeypatch):
+    dataset = load_dataset("digits", limit=40, validation=0.0)
+    if streaming:
+        from PIL import Image
+
+        images, labels = dataset.train.take(40)
+        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+            folder = tmp_path / str(label)
+            folder.mkdir(exist_ok=True)
+            Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
+        monkeypatch.setattr("hybrid_tf.data.load.MEMORY_LIMIT", 0)
+        dataset = load_dataset(str(tmp_path), validation=0.0)
+        assert type(dataset.train).__name__ == "Streaming"
+    settings = {"batch_size": 8, "seed": 1, "first_epoch": 1, "epochs": 3, "augmentation": augmentation}
+    whole, steps = train_batches(dataset, **settings)
+    parts = [train_batches(dataset, **settings, share=Share(index, 4))[0] for index in range(4)]
+    count = 0
+    for batch, *shares in zip(whole, *parts, strict=True):
+        for position, expected in enumerate(batch):
+            np.testing.assert_allclose(np.concatenate([share[position] for share in shares]), expected, atol=1e-5)
+        count += 1
+    assert count == 2 * steps
+
+
+def test_the_place_among_workers():
+    def text(kind, index, **jobs):
+        return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})
+
+    assert _place(text("worker", 1, worker=["a", "b"])) == (1, 2)
+    assert _place(text("chief", 0, chief=["c"], worker=["a", "b"])) == (0, 3)
+    assert _place(text("worker", 0, chief=["c"], worker=["a", "b"])) == (1, 3)
+    for wrong in ("", "{", "[]", "{}", text("worker", 2, worker=["a", "b"]), text("ps", 0, worker=["a"])):
+        with pytest.raises(HybridTFError, match="needs TF_CONFIG in the environment, on the first worker for example"):
+            _place(wrong)
+
+
+def test_wrong_strategies_are_refused(tmp_path, hybrid_tf):
+    with pytest.raises(HybridTFError, match="unknown strategy 'mirored': did you mean 'mirrored'"):
+        workers("mirored")
+    code, _, errors = hybrid_tf("train", "--strategy", "multi-worker")
+    assert (code, errors) == (1, "error: --strategy multi-worker needs --out, a folder that all workers share\n")
+    assert Workers().replicas == 1
