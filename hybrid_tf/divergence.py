@@ -1,5 +1,7 @@
 """Training whose numbers are no longer finite: noticed before weights are spoilt, and where it began."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 MARK = "hybrid_tf: a gradient is not finite"
@@ -11,12 +13,14 @@ class FiniteGradients:
     The failure is a `tf.errors.InvalidArgumentError` with `MARK` in its message.
     """
 
-    def compute_gradients(self, *arguments: object, **options: object) -> list[tuple[tf.Tensor, tf.Variable]]:
-        """Returns (gradient, variable) pairs, as the optimiser does."""
-        pairs = super().compute_gradients(*arguments, **options)
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[tf.Tensor, tf.Variable]], *arguments: object, **options: object
+    ) -> object:
+        """Changes the variables of (gradient, variable) pairs, as the optimiser does."""
+        pairs = list(grads_and_vars)
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient, _ in pairs])
-        with tf.control_dependencies([tf.debugging.Assert(finite, [MARK])]):
-            return [(tf.identity(gradient), variable) for gradient, variable in pairs]
+        with tf.control_dependencies([tf.debugging.Assert(finite, [MARK])]):  # weight decay waits for it, too
+            return super().apply_gradients(pairs, *arguments, **options)
 
 
 class DivergedError(Exception):

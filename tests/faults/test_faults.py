@@ -35,7 +35,7 @@ def unfinished(whole, folder):
 def wait_for(process, log, holds):
     deadline = time.monotonic() + 300
     while not holds():
-        assert process.is_alive() and time.monotonic() < deadline, log.read_text()
+        assert process.is_alive() and time.monotonic() < deadline, log.exists() and log.read_text()
         time.sleep(0.01)
 
 
@@ -109,6 +109,7 @@ def half(tmp_path_factory):
     """A run folder that was killed in its second epoch; no test may change it."""
     folder = tmp_path_factory.mktemp("half")
     process = start([*TRAIN, "--out", folder / "run"], folder / "log")
+    wait_for(process, folder / "log", lambda: (folder / "run" / CHECKPOINTS / "ckpt-1.index").exists())
     wait_for(process, folder / "log", lambda: "Epoch 2/2" in (folder / "log").read_text())
     process.kill()
     process.join()
