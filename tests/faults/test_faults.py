@@ -197,7 +197,6 @@ def test_weights_with_flipped_bits(unbroken, tmp_path):
 def test_a_run_folder_of_an_older_version(unbroken, tmp_path):
     """Version 0.1.0's first runs: fewer settings, no step in the checkpoint, no checksum in the weights."""
     import h5py
-    import tensorflow as tf
 
     folder = unfinished(unbroken[0], tmp_path / "run")
     stored = read_json(folder / CONFIG)
@@ -207,12 +206,32 @@ def test_a_run_folder_of_an_older_version(unbroken, tmp_path):
     write_json(folder / CONFIG, stored)
     with h5py.File(folder / BEST, "r+") as file:
         del file.attrs["hybrid_tf_sha256"]
-    path = tf.train.latest_checkpoint(folder / CHECKPOINTS)
-    reader = tf.train.load_checkpoint(path)
-    assert reader.has_tensor("step/.ATTRIBUTES/VARIABLE_VALUE")
     assert load_run(folder).config == CONFIG_OF_TRAIN
+    _as_once(folder)
     run = train(CONFIG_OF_TRAIN, folder, resume=True)
     assert run.report["test_loss"] == read_json(unbroken[0] / REPORT)["test_loss"]
+
+
+def _as_once(folder):
+    """Writes the checkpoint of a run folder again, as the first version did."""
+    import tensorflow as tf
+
+    from hybrid_tf.optimisation import compile_model
+
+    model = load_run(folder).build()
+    compile_model(model, CONFIG_OF_TRAIN, 10)
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=tf.Variable(0, dtype=tf.int64))
+    checkpoint.restore(tf.train.latest_checkpoint(folder / CHECKPOINTS)).expect_partial()
+    shutil.rmtree(folder / CHECKPOINTS)
+    path = tf.train.CheckpointManager(checkpoint, folder / CHECKPOINTS, max_to_keep=1).save()
+    assert {name.split("/")[0] for name, _ in tf.train.list_variables(path)} == {
+        "_CHECKPOINTABLE_OBJECT_GRAPH",
+        "epoch",
+        "model",
+        "optimizer",
+        "save_counter",
+    }
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", 1.0, True, None, [1]])
