@@ -165,7 +165,8 @@ def _magnitude(weights: np.ndarray, axis: int) -> str:
     if not rows.size or rows.shape[1] < _FEWEST_WEIGHTS:
         return "many"
     first = rows[:, :1]
-    alike = np.all(np.abs(rows - first) <= _SCALE_TOLERANCE * first, axis=1)
+    with np.errstate(invalid="ignore"):  # of infinite weights, which are not alike
+        alike = np.all(np.abs(rows - first) <= _SCALE_TOLERANCE * first, axis=1)
     if not np.all(alike):
         return "many"
     return "one" if np.all(first > np.finfo(np.float32).eps) else "zero"
