@@ -3,6 +3,7 @@
 Field numbers are those of tensorflow/lite/schema/schema.fbs; the layout is that of https://flatbuffers.dev/internals/.
 """
 
+import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -112,7 +113,7 @@ class TFLiteFile:
         """
         spec = self.tensors[tensor]
         content = self.buffers[spec.buffer]
-        if len(content) != np.prod(spec.shape, dtype=np.int64) * np.dtype(dtype).itemsize:
+        if len(content) != math.prod(spec.shape) * np.dtype(dtype).itemsize:
             raise HybridTFError(
                 f"tensor '{spec.name}' of shape {spec.shape} holds {len(content)} bytes: copy the file again"
             )

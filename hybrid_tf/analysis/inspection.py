@@ -120,9 +120,10 @@ def inspect_file(path: str | Path) -> Inspection:
     try:
         graphs = [file_graph(file, seen) for file in files]
         peaks = tuple(peak_memory(graph) for graph in graphs)
+        subgraphs = tuple(tuple(graph.rows()) for graph in graphs)
+        memory = file_memory(files, len(content))
     except (IndexError, KeyError) as error:  # an operator without the inputs that its kind has
         raise HybridTFError(f"{path} is cut off or damaged (an operator lacks an input): copy it again") from error
-    subgraphs = tuple(tuple(graph.rows()) for graph in graphs)
     largest = max((max(row.macs, row.input_bytes, row.output_bytes) for rows in subgraphs for row in rows), default=0)
     if largest > _LARGEST:
         raise HybridTFError(
@@ -132,7 +133,7 @@ def inspect_file(path: str | Path) -> Inspection:
     return Inspection(
         path=Path(path),
         bytes=len(content),
-        memory=file_memory(files, len(content)),
+        memory=memory,
         inputs=tuple(first.tensors[number] for number in first.inputs),
         outputs=tuple(first.tensors[number] for number in first.outputs),
         subgraphs=subgraphs,

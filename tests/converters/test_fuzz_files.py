@@ -60,6 +60,23 @@ def test_absurd_shapes_take_no_memory(path, tmp_path):
             read(tmp_path / "large.tflite")
 
 
+@pytest.mark.parametrize("field", ["inputs", "outputs"])
+def test_operators_without_tensors_are_errors(field, path, tmp_path):
+    """An operator that only brings a constant into another form; found by the fuzzer."""
+
+    def change(model):
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+        model.operatorCodes.append(code)
+        operator = model.subgraphs[0].operators[0]
+        operator.opcodeIndex = len(model.operatorCodes) - 1
+        setattr(operator, field, [])
+
+    (tmp_path / "odd.tflite").write_bytes(_changed(path, change))
+    with pytest.raises(HybridTFError, match=r"odd\.tflite is cut off or damaged \(an operator lacks an input\)"):
+        inspect_file(tmp_path / "odd.tflite")
+
+
 def test_vectors_that_overlap_are_an_error(path, tmp_path):
     """A few kB of tables that all name the same large vector would take hours to read."""
     builder = flatbuffers.Builder(1 << 20)
