@@ -16,6 +16,13 @@ from hybrid_tf.data import Share
 from hybrid_tf.errors import HybridTFError, unknown
 
 STRATEGIES = ("mirrored", "multi-worker")
+LOST = (  # what the others get when a worker is
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,10 @@ class Workers:
             return make()
 
         def part(_: tf.distribute.InputContext) -> tf.data.Dataset:
-            dataset = make()
-            return dataset if batch_size is None else dataset.rebatch(batch_size // self.replicas, drop_remainder=True)
+            if batch_size is not None:
+                return make().rebatch(batch_size // self.replicas, drop_remainder=True)
+            local = self.replicas // self.count  # each takes the next batch
+            return make().flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(local))
 
         return self.strategy.distribute_datasets_from_function(part)
 

@@ -13,7 +13,7 @@ from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset, Share, train_batches
 from hybrid_tf.distillation import Distillation, check_teacher, load_teacher
-from hybrid_tf.distribution import Workers, workers
+from hybrid_tf.distribution import LOST, Workers, workers
 from hybrid_tf.divergence import MARK, DivergedError, first_not_finite
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import BATCH_SIZE, evaluate, one_hot
@@ -210,7 +210,7 @@ def _fit_stage(
             return one_hot(found.skip(recorder.steps), classes)
 
         trained.fit(
-            together.distributed(batches, config.batch_size),
+            together.distributed(batches, min(config.batch_size, dataset.train.size)),
             steps_per_epoch=steps - recorder.steps,
             epochs=last,
             initial_epoch=epoch,
@@ -247,7 +247,7 @@ def _explain(
         ) from error
     if "No space left on device" in error.message or isinstance(error, tf.errors.PermissionDeniedError):
         raise write_error(run.folder, error) from error
-    if together.count > 1:
+    if together.count > 1 and isinstance(error, LOST):
         raise HybridTFError(
             f"a worker was lost ({error.message.splitlines()[0][:200]}): start all of them again with --resume, which "
             "continues at the last whole epoch"

@@ -14,7 +14,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.flatbuffer import Tensor, parse_subgraphs, read_bytes
 from hybrid_tf.tables import table
 
-_LARGEST = 2**62  # bytes or MACs of one operator that a sound file can have
+_LARGEST = 2**62  # bytes, weights or MACs of one operator that a sound file can have
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,12 @@ def inspect_file(path: str | Path) -> Inspection:
         memory = file_memory(files, len(content))
     except (IndexError, KeyError) as error:  # an operator without the inputs that its kind has
         raise HybridTFError(f"{path} is cut off or damaged (an operator lacks an input): copy it again") from error
-    largest = max((max(row.macs, row.input_bytes, row.output_bytes) for rows in subgraphs for row in rows), default=0)
+    largest = max(
+        (max(row.macs, row.weights, row.input_bytes, row.output_bytes) for rows in subgraphs for row in rows), default=0
+    )
     if largest > _LARGEST:
         raise HybridTFError(
-            f"{path} is cut off or damaged (an operator of more than {_LARGEST:,} bytes or MACs): copy it again"
+            f"{path} is cut off or damaged (an operator of more than {_LARGEST:,} bytes, weights or MACs): copy it again"
         )
     first = files[0]
     return Inspection(
