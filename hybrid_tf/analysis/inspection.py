@@ -129,7 +129,7 @@ def inspect_file(path: str | Path) -> Inspection:
     )
     if largest > _LARGEST:
         raise HybridTFError(
-            f"{path} is cut off or damaged (an operator of more than {_LARGEST:,} bytes, weights or MACs): copy it again"
+            f"{path} is cut off or damaged (an operator of over {_LARGEST:,} bytes, weights or MACs): copy it again"
         )
     first = files[0]
     return Inspection(
