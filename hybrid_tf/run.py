@@ -9,6 +9,7 @@
 | `model.tflite` | the converted network, once there is one |
 | `report.json` | the result, on the test images; it is there when the run is finished |
 | `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
+| `.lock` | which process trains here, as long as it does |
 """
 
 import math
