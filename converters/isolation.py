@@ -1,5 +1,6 @@
 """Runs what may crash on a file from anywhere in a process of its own, with bounded memory."""
 
+import faulthandler
 import io
 import os
 import resource
@@ -59,6 +60,7 @@ def _answer(function: Callable[[], list[np.ndarray]], name: str, descriptor: int
     """Writes what `function` returns to `descriptor`, and ends this process."""
     status = 1
     try:
+        faulthandler.disable()  # how it ends is told by the one that waits
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + _MEMORY
         _, allowed = resource.getrlimit(resource.RLIMIT_AS)

@@ -119,7 +119,7 @@ def half(tmp_path_factory):
 
 @pytest.mark.parametrize(("free", "is_best"), [(0, True), (1000, True), (1000, False)])
 def test_a_full_disk(free, is_best, half, unbroken, mount):
-    """So many kB are free when a run is resumed: too few for its settings, its weights or, unless best, a checkpoint."""
+    """So many kB are free when a run is resumed: too few for settings, weights or, unless best, a checkpoint."""
     folder = mount("-o", "size=8m") / "run"
     shutil.copytree(half, folder)
     if not is_best:
