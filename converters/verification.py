@@ -133,16 +133,23 @@ def verify(
     parsed = parse_tflite(content, interpreter.name)
     bits = [op.inputs[0] for op in match_layers(parsed, traced.calls)]
     packed = sorted(set(bits))
+    name = interpreter.name
     interpreter = Interpreter(add_outputs(content, packed))
     keras = _keras(model, shape)
-    keras_with = _keras_with_signs(model, shape, [parsed.tensors[tensor].shape for tensor in bits])
+    shapes = [(*inputs.shape[1:3], -(-inputs.shape[3] // 32)) for inputs in traced.inputs]
+    keras_with = _keras_with_signs(model, shape, shapes)
 
     rows = []
     for start in with_progress(range(0, len(images), _BATCH), progress):
         batch = images[start : start + _BATCH]
-        scores, *signs = interpreter.outputs(batch)
+        scores, *words = interpreter.outputs(batch)
+        signs = [words[packed.index(tensor)] for tensor in bits]
+        if any(
+            given.dtype != np.int32 or given.shape[1:] != needed for given, needed in zip(signs, shapes, strict=True)
+        ):
+            raise HybridTFError(f"{name} has other sizes inside than model '{model.name}': it is of another model")
         batch = tf.constant(batch)
-        same, *other_signs = keras_with(batch, [tf.constant(signs[packed.index(tensor)]) for tensor in bits])
+        same, *other_signs = keras_with(batch, list(map(tf.constant, signs)))
         rows.append([scores, *(tensor.numpy() for tensor in (keras(batch), same, *other_signs))])
     return _summary(*map(np.concatenate, zip(*rows, strict=True)), labels)
 
@@ -164,7 +171,7 @@ def _scores(model: tf.keras.Model, images: tf.Tensor) -> tf.Tensor:
 
 
 def _keras_with_signs(
-    model: tf.keras.Model, shape: tuple[int, ...], packed_shapes: list[tuple[int, ...]]
+    model: tf.keras.Model, shape: tuple[int, ...], packed_shapes: list[tuple[int, int, int]]
 ) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Returns a function that runs `model` with the signs it is given instead of those of its binary layers' inputs.
 
@@ -172,7 +179,7 @@ def _keras_with_signs(
     returns the scores [N, classes] and, for each image, the largest share of a layer's signs that it changed, and the
     largest number that it changed the sign of, over the root mean square of the layer's input.
     """
-    specs = [tf.TensorSpec((None, *packed[1:]), tf.int32) for packed in packed_shapes]
+    specs = [tf.TensorSpec((None, *packed), tf.int32) for packed in packed_shapes]
 
     @tf.function(input_signature=[tf.TensorSpec((None, *shape)), specs])
     def run(images: tf.Tensor, packed: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import flatbuffers
 import pytest
-from small_networks import full_precision_network
+from small_networks import full_precision_network, random_images
 from tensorflow.lite.python import schema_py_generated as schema
 
 from hybrid_tf.analysis.inspection import inspect_file
-from hybrid_tf.converters import Interpreter, convert
+from hybrid_tf.converters import Interpreter, convert, verify
 from hybrid_tf.errors import HybridTFError
 
 HERE = Path(__file__).parent
@@ -75,6 +75,24 @@ def test_operators_without_tensors_are_errors(field, path, tmp_path):
     (tmp_path / "odd.tflite").write_bytes(_changed(path, change))
     with pytest.raises(HybridTFError, match=r"odd\.tflite is cut off or damaged \(an operator lacks an input\)"):
         inspect_file(tmp_path / "odd.tflite")
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 3, 2], [1, 12, 12], [0]])
+def test_sizes_inside_that_are_not_the_model_s(shape, path, model, tmp_path):
+    """The interpreter finds sizes out for itself, so what the file says of bits is not asked; found by the fuzzer."""
+
+    def change(file):
+        graph = file.subgraphs[0]
+        for operator in graph.operators:
+            tensor = graph.tensors[operator.outputs[0]]
+            if tensor.type == schema.TensorType.INT32 and not len(file.buffers[tensor.buffer].data or ()):
+                tensor.shape = shape
+
+    content = _changed(path, change)
+    try:
+        assert verify(model, content, random_images(2)).passed
+    except HybridTFError as error:
+        assert str(error)
 
 
 def test_vectors_that_overlap_are_an_error(path, tmp_path):
