@@ -21,9 +21,9 @@ from hybrid_tf.history import read_history
 from hybrid_tf.training import train
 
 WORKERS = int(os.environ.get("HYBRID_TF_WORKERS", "2"))
-# Of the mean loss of an epoch. Sums in another order change the last digits, and training makes more of it: the first
-# step agrees to 1e-6, and each one multiplies the difference, the more so the higher the learning rate.
-TOLERANCE = 0.002
+# Of the mean loss of an epoch. The first step agrees to 1e-6; sums in another order then change the last digits, and
+# every step multiplies the difference: 0.4 % in the eighth.
+TOLERANCE = 0.02
 SETTINGS = {"network": "resnet20", "width": 0.5, "input_size": 28, "smoke": True, "plan": "full_precision"}
 SETTINGS |= {"optimizer": "sgd", "learning_rate": 0.005}
 TRAIN = ["train", "--network=resnet20", "--width=0.5", "--input-size=28", "--smoke", "--plan=full_precision"]
