@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Debian packages that some tests need: real images that PyPI does not have, a browser to look at reports with, an
-# emulator and a compiler for ARM, and a compiler with fuzzer and sanitizers.
-DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake
+# Debian packages that some tests need: real images that PyPI does not have, a browser to look at reports with,
+# emulators and compilers for 64-bit ARM and for Cortex-M, and a compiler with fuzzer and sanitizers.
+DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake \
+  qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
 
 RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
 

@@ -18,6 +18,14 @@ def version() -> str:
     return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
 
 
+# The kernels for TFLite Micro, which `export-micro` copies: sources of the runtime, as data of our package.
+KERNELS = [
+    *("micro/*.cc", "micro/*.h", "micro/helium/*.cc", "micro/host/*.cc", "micro/host/*.h"),
+    "micro/host/tensorflow/lite/**/*.h",
+    *(f"src/{name}.cc" for name in ("bits", "flexbuffer", "window_axis")),
+    *(f"src/{name}.h" for name in ("bits", "flexbuffer", "kernels", "packing", "pixels_impl", "window_axis")),
+]
+
 setup(
     name="hybrid-tf",
     version=version(),
@@ -28,11 +36,31 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     install_requires=requirements(),
-    packages=["hybrid_tf", "hybrid_tf.models", "hybrid_tf.data", "hybrid_tf.analysis", "hybrid_tf.converters"],
-    package_data={"hybrid_tf.analysis": ["report.html"]},
-    # The converters stand at the top of the repository but install inside our package: a top-level
-    # module called `converters` would collide with other distributions.
-    package_dir={"hybrid_tf": "hybrid_tf", "hybrid_tf.converters": "converters"},
+    extras_require={"micro": ["tflite-micro==0.dev20261023182759"]},
+    packages=[
+        "hybrid_tf",
+        "hybrid_tf.models",
+        "hybrid_tf.data",
+        "hybrid_tf.analysis",
+        "hybrid_tf.converters",
+        "hybrid_tf.pretrained",
+        "hybrid_tf.micro",
+        "hybrid_tf.micro.sources",
+    ],
+    package_data={
+        "hybrid_tf.analysis": ["report.html"],
+        "hybrid_tf.pretrained": ["*/*"],
+        "hybrid_tf.micro": ["templates/*"],
+        "hybrid_tf.micro.sources": KERNELS,
+    },
+    # These stand at the top of the repository but install inside our package: top-level modules with such names would
+    # collide with other distributions.
+    package_dir={
+        "hybrid_tf": "hybrid_tf",
+        "hybrid_tf.converters": "converters",
+        "hybrid_tf.pretrained": "pretrained",
+        "hybrid_tf.micro.sources": "runtime",
+    },
     entry_points={"console_scripts": ["hybrid-tf = hybrid_tf.cli:main"]},
     classifiers=[
         "License :: OSI Approved :: Apache Software License",

@@ -19,7 +19,7 @@ class Engine:
     Attributes:
         name: what tables call it.
         family: LCE, OURS or TWIN; a TWIN runs the network in full precision.
-        file: which file it runs: `networks.HYBRID`, `networks.FLOAT32` or `networks.INT8`.
+        file: which file it runs: `networks.HYBRID`, `networks.HYBRID_INT8`, `networks.FLOAT32` or `networks.INT8`.
         options: of its interpreter.
         amx: whether XNNPACK may use the matrix unit of newer Intel processors.
     """
@@ -32,8 +32,8 @@ class Engine:
 
     @property
     def is_fused(self) -> bool:
-        """Whether it is ours as users get it, with fusion."""
-        return self.family == OURS and self.options["fusion"]
+        """Whether it is ours as users get it, with fusion, on the float32 hybrid that goals are set for."""
+        return self.family == OURS and self.options["fusion"] and self.file == networks.HYBRID
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ def engines(kernels: list[str], has_amx: bool) -> list[Engine]:
         Engine("LCE, indirect bgemm + XNNPACK", LCE, networks.HYBRID, xnnpack),
         *(Engine(f"ours, {name}", OURS, networks.HYBRID, {"kernels": name, "fusion": True}) for name in kernels),
         Engine(f"ours, {kernels[0]}, no fusion", OURS, networks.HYBRID, {"kernels": kernels[0], "fusion": False}),
+        Engine("LCE, indirect bgemm, int8 hybrid", LCE, networks.HYBRID_INT8, lce["indirect bgemm"]),
+        Engine(f"ours, {kernels[0]}, int8 hybrid", OURS, networks.HYBRID_INT8, {"kernels": kernels[0], "fusion": True}),
         Engine("twin, XNNPACK float32", TWIN, networks.FLOAT32),
         Engine("twin, XNNPACK int8", TWIN, networks.INT8),
         *([Engine("twin, XNNPACK int8 without AMX", TWIN, networks.INT8, amx=False)] if has_amx else []),
@@ -95,10 +97,22 @@ def _lce(path: Path, threads: int, options: dict[str, bool]) -> Runner:
 
     interpreter = larq_compute_engine.testing.Interpreter(path.read_bytes(), threads, **options).interpreter
 
-    def prepare(image: np.ndarray) -> np.ndarray:
-        return image.astype(np.float32)  # of an image from another process it does not know the type
+    (image,), (scores,) = (
+        [
+            {"dtype": dtype, "quantization": (scale, zero_point)}
+            for dtype, scale, zero_point in zip(*details, strict=True)
+        ]
+        for details in (
+            (interpreter.input_types, interpreter.input_scales, interpreter.input_zero_points),
+            (interpreter.output_types, interpreter.output_scales, interpreter.output_zero_points),
+        )
+    )
 
-    return Runner(prepare, lambda image: interpreter.predict([image])[0], lambda scores: scores[0])
+    def prepare(values: np.ndarray) -> np.ndarray:
+        # Of an image from another process it does not know the type.
+        return _quantised(values, image).astype(image["dtype"].type)
+
+    return Runner(prepare, lambda values: interpreter.predict([values])[0], lambda values: _real(values, scores)[0])
 
 
 def _litert(interpreter: Any) -> Runner:

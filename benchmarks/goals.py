@@ -31,7 +31,7 @@ class Goal:
 
 _RIVALS: dict[str, Callable[[Latency], bool]] = {
     "LCE's default": lambda row: row.engine == "LCE, default",
-    "LCE's fastest mode": lambda row: row.family == LCE,
+    "LCE's fastest mode": lambda row: row.family == LCE and "int8" not in row.engine,
     "the twin in XNNPACK, float32": lambda row: row.engine == "twin, XNNPACK float32",
     "the twin in XNNPACK, int8": lambda row: row.engine == "twin, XNNPACK int8",
     "the twin in XNNPACK, int8 without AMX": lambda row: row.engine == "twin, XNNPACK int8 without AMX",

@@ -1,4 +1,4 @@
-"""The networks of the inference benchmark as files: hybrid, and their full-precision twins in float32 and in int8."""
+"""The networks of the inference benchmark as files: hybrid ones and their twins, each in float32 and in int8."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "benchmarks"
-HYBRID, FLOAT32, INT8 = "hybrid", "float32", "int8"
+HYBRID, HYBRID_INT8, FLOAT32, INT8 = "hybrid", "hybrid-int8", "float32", "int8"
 CHECKED_IMAGES = 8
 _CALIBRATION_IMAGES = 32  # enough for the ranges of activations, as all images are noise of the same distribution
 _SOURCES = (
@@ -69,12 +69,12 @@ def images(network: Network) -> np.ndarray:
 
 
 def network_files(network: Network) -> dict[str, Path]:
-    """Returns the paths of the files HYBRID, FLOAT32 and INT8, made now unless an earlier run of the same code did.
+    """Returns the paths of the files HYBRID, HYBRID_INT8, FLOAT32 and INT8, made now unless an earlier run did it.
 
     Raises:
         HybridTFError: when a network cannot be converted or a file not be written.
     """
-    makers = {HYBRID: _make_hybrid, FLOAT32: _make_float32, INT8: _make_int8}
+    makers = {HYBRID: _make_hybrid, HYBRID_INT8: _make_hybrid_int8, FLOAT32: _make_float32, INT8: _make_int8}
     folder = FOLDER / _digest()
     files = {kind: folder / f"{network.name}-{network.width:g}-{kind}.tflite" for kind in makers}
     for kind, path in files.items():
@@ -88,6 +88,14 @@ def _make_hybrid(network: Network, path: Path) -> None:
     from hybrid_tf.converters import convert
 
     convert(_random_model(network, "residual"), path)
+
+
+def _make_hybrid_int8(network: Network, path: Path) -> None:
+    from hybrid_tf.converters import Metadata, calibrate_int8, convert
+
+    model = _random_model(network, "residual")
+    calibration = _noise(network, _CALIBRATION_IMAGES, seed=2)
+    convert(model, path, Metadata(int8=calibrate_int8(model, calibration)), io="int8")
 
 
 def _make_float32(network: Network, path: Path) -> None:

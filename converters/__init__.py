@@ -9,10 +9,12 @@ from typing import Any
 _WHERE = {
     "Conversion": "conversion",
     "Finding": "findings",
+    "Int8": "metadata",
     "Interpreter": "interpreter",
     "Metadata": "metadata",
     "RULES": "findings",
     "Verification": "verification",
+    "calibrate_int8": "calibration",
     "convert": "conversion",
     "convert_and_verify": "conversion",
     "lint_file": "lint_tflite",

@@ -8,6 +8,7 @@ import larq
 import numpy as np
 import tensorflow as tf
 
+Call = Callable[..., tf.Tensor]
 _QUANTIZERS = ("input_quantizer", "kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
 
@@ -37,14 +38,13 @@ def replaced_inputs(
 ) -> Iterator[None]:
     """While this lasts, a call of one of `layers` with a tensor gets `replace(layer, tensor)` instead.
 
-    This sees every use of a layer in every kind of model: nested, shared, functional or subclassed. It acts when a
-    model is traced, so what is traced inside keeps it, and nothing else does.
+    See `calls_through` for what this reaches.
     """
 
-    def around(layer: tf.keras.layers.Layer, call: Callable[..., tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
-        return call(replace(layer, inputs))
+    def around(layer: tf.keras.layers.Layer, call: Call, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
+        return call(replace(layer, inputs), *args, **kwargs)
 
-    with _calls_through(layers, around):
+    with calls_through(layers, around):
         yield
 
 
@@ -54,36 +54,42 @@ def recorded_calls(
 ) -> Iterator[None]:
     """While this lasts, each call of one of `layers` is followed by `record(layer, input, output)`."""
 
-    def around(layer: tf.keras.layers.Layer, call: Callable[..., tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
-        output = call(inputs)
+    def around(layer: tf.keras.layers.Layer, call: Call, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
+        output = call(inputs, *args, **kwargs)
         record(layer, inputs, output)
         return output
 
-    with _calls_through(layers, around):
+    with calls_through(layers, around):
         yield
 
 
 @contextlib.contextmanager
-def _calls_through(
-    layers: list[tf.keras.layers.Layer],
-    around: Callable[[tf.keras.layers.Layer, Callable[..., tf.Tensor], tf.Tensor], tf.Tensor],
-) -> Iterator[None]:
+def calls_through(layers: list[tf.keras.layers.Layer], around: Callable[..., tf.Tensor]) -> Iterator[None]:
+    """While this lasts, a call of one of `layers` is `around(layer, call, *arguments)`, with its own `call`.
+
+    This sees every use of a layer in every kind of model: nested, shared, functional or subclassed. It acts when a
+    model is traced, so what is traced inside keeps it, and nothing else does. Several can be inside each other.
+    """
+
     def wrap(layer: tf.keras.layers.Layer) -> None:
         call = layer.call
 
-        def wrapped(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-            return around(layer, lambda tensor: call(tensor, *args, **kwargs), inputs)
+        def wrapped(*args: Any, **kwargs: Any) -> tf.Tensor:
+            return around(layer, call, *args, **kwargs)
 
         layer.call = wrapped
 
     quantise = larq.context.should_quantize()
+    before = [vars(layer).get("call") for layer in layers]
     try:
         for layer in layers:
             wrap(layer)
         yield
     finally:
-        for layer in layers:
+        for layer, call in zip(layers, before, strict=True):
             vars(layer).pop("call", None)
+            if call is not None:
+                layer.call = call
         # When a call fails, Larq stays as it was inside of it: kernels would read as signs, in training too.
         # Entering sets the value; a scope that is left sets the one before.
         larq.context.quantized_scope(quantise).__enter__()

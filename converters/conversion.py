@@ -8,11 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.converters.graph_rules import check_padding, check_relus
+from hybrid_tf.converters.int8_file import check_no_float, match_points
+from hybrid_tf.converters.int8_plan import plan_int8
+from hybrid_tf.converters.int8_rounding import int8_calls, rounded_to
 from hybrid_tf.converters.lce import convert_function
 from hybrid_tf.converters.matching import check_ops, match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Metadata
 from hybrid_tf.converters.rewrite import add_metadata
-from hybrid_tf.converters.rules import check_layers
+from hybrid_tf.converters.rules import check_int8_padding, check_layers
 from hybrid_tf.converters.tracing import image_shape, trace_model
 from hybrid_tf.converters.verification import Verification, verify
 from hybrid_tf.errors import HybridTFError
@@ -41,7 +44,9 @@ class Conversion:
         return {**asdict(self), "path": str(self.path)}
 
 
-def convert(model: tf.keras.Model, path: str | Path, metadata: Metadata | None = None) -> Conversion:
+def convert(
+    model: tf.keras.Model, path: str | Path, metadata: Metadata | None = None, io: str = "float32"
+) -> Conversion:
     """Converts a Keras model into a Larq Compute Engine file, replacing an older one at `path`.
 
     Every layer with binary weights and a binary input is in the file as a binary convolution, with every bit as in the
@@ -50,12 +55,14 @@ def convert(model: tf.keras.Model, path: str | Path, metadata: Metadata | None =
     Args:
         model: functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
         path: of the file.
-        metadata: stored in the file. Without it, or where its input shape is empty, what the model says is stored.
+        metadata: stored in the file. Without it, or where its input shape is empty, what the model says is stored. Its
+            `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
+        io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
 
     Raises:
         HybridTFError: when a layer cannot be binary in the file, the converter fails, or the file cannot be written.
     """
-    content, conversion = _converted(model, Path(path), metadata)
+    content, conversion = _converted(model, Path(path), metadata, io)
     write_bytes(path, content)
     return conversion
 
@@ -66,6 +73,7 @@ def convert_and_verify(
     metadata: Metadata | None,
     images: np.ndarray,
     labels: np.ndarray | None = None,
+    io: str = "float32",
 ) -> tuple[Conversion, Verification]:
     """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
 
@@ -75,12 +83,13 @@ def convert_and_verify(
         metadata: as for `convert`.
         images: as for `verify`.
         labels: as for `verify`.
+        io: as for `convert`.
 
     Raises:
         HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an
             older one stays as it was.
     """
-    content, conversion = _converted(model, Path(path), metadata)
+    content, conversion = _converted(model, Path(path), metadata, io)
     verification = verify(model, content, images, labels)
     if not verification.passed:
         raise HybridTFError(f"{path} was not written: {verification.failure}")
@@ -88,7 +97,7 @@ def convert_and_verify(
     return conversion, verification
 
 
-def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None) -> tuple[bytes, Conversion]:
+def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str) -> tuple[bytes, Conversion]:
     shape = image_shape(model)
     metadata = metadata or Metadata()
     if metadata.input_shape and tuple(metadata.input_shape) != shape:
@@ -97,9 +106,19 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None) -> 
     traced = trace_model(model)
     check_padding(traced.function.graph)
     check_relus(traced.calls, traced.inputs)
-    content = convert_function(traced.function, model.variables)
+    plan = plan_int8(model, metadata.int8.except_layers) if metadata.int8 else None
+    if plan:
+        check_int8_padding(plan)
+        with int8_calls(model, plan, rounded_to(metadata.int8.ranges)):
+            traced = replace(traced, function=trace_model(model).function)
+    elif io != "float32":
+        raise HybridTFError(f"input and output can only be {io} where the file is: add --int8")
+    content = convert_function(traced.function, model.variables, io)
     content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
     file = parse_tflite(content, path)
     match_layers(file, traced.calls)
     check_ops(file, bool(traced.calls))
+    if plan:
+        match_points(file, plan, metadata.int8)
+        check_no_float(file, plan)
     return content, Conversion(path, len(content), len(traced.calls), file.op_counts())

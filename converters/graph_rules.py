@@ -12,7 +12,7 @@ from hybrid_tf.errors import HybridTFError
 
 # Operations that hand on each input as the output of the same number. Larq's quantizers end in an IdentityN, whose
 # second output, the value before the sign, is there for the gradient and is read by nobody.
-_HAND_ON = ("Identity", "IdentityN", "StopGradient")
+HAND_ON = ("Identity", "IdentityN", "StopGradient")
 RELUS = ("Relu", "Relu6")
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 # Keras calls a grouped convolution as a compiled function, of the same two inputs.
@@ -21,7 +21,7 @@ CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 def source(tensor: tf.Tensor) -> tf.Tensor:
     """Returns the tensor that `tensor` is a copy of."""
-    while tensor.op.type in _HAND_ON and tensor.op.inputs:
+    while tensor.op.type in HAND_ON and tensor.op.inputs:
         tensor = tensor.op.inputs[tensor.value_index]
     return tensor
 
@@ -35,7 +35,7 @@ def readers(tensor: tf.Tensor) -> list[tf.Operation | None]:
     """Returns the operations that read a tensor or a copy of it; `None` stands for an output of the model."""
     found = [None for output in tensor.graph.outputs if same(output, tensor)]
     for op in tensor.consumers():
-        if op.type not in _HAND_ON:
+        if op.type not in HAND_ON:
             found.append(op)
             continue
         for number, value in enumerate(op.inputs):

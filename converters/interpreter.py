@@ -11,7 +11,7 @@ from hybrid_tf.converters.matching import LCE_OPS
 from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.converters.tracing import check_images
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.flatbuffer import Tensor, parse_tflite, read_bytes
 from hybrid_tf.quiet import silenced
 
 
@@ -31,17 +31,18 @@ class Interpreter:
             threads: that LCE may use.
 
         Raises:
-            HybridTFError: when the file cannot be read, is damaged, is not from one float32 image to one row of float32
-                scores, or needs operators that LCE does not have.
+            HybridTFError: when the file cannot be read, is damaged, is not from one image to one row of scores, both
+                float32 or int8, or needs operators that LCE does not have.
         """
         content = file if isinstance(file, bytes) else read_bytes(file)
         self.name = "the file" if isinstance(file, bytes) else str(file)
-        self.input_shape, self.classes = _shapes(content, self.name)
+        self._image, self._scores = _interface(content, self.name)
+        self.input_shape, self.classes = tuple(self._image.shape[1:]), self._scores.shape[1]
         self._content, self._threads = content, threads
         isolated(self._try_to_load, self.name)
 
     def predict(self, images: np.ndarray, progress: str = "") -> np.ndarray:
-        """Returns the scores, float32 [N, classes].
+        """Returns the scores, float32 [N, classes]; the images of an int8 network are rounded first.
 
         Args:
             images: float32 [N, height, width, channels], normalised as the network was trained.
@@ -50,17 +51,24 @@ class Interpreter:
         Raises:
             HybridTFError: when the images do not fit the network.
         """
-        return self.outputs(images, progress)[0]
+        scores, *_ = self.outputs(images, progress)
+        return scores
 
     def outputs(self, images: np.ndarray, progress: str = "") -> list[np.ndarray]:
-        """As `predict`, but returns every output of the file; the first axis of each is N."""
+        """As `predict`, but returns every output of the file, those behind the scores as they are; [N, ...] each."""
         check_images(images, self.input_shape, self.name)
 
         def predict() -> list[np.ndarray]:
-            outputs = self._load().predict(iter(with_progress(images, progress)))
+            inputs = with_progress(images, progress)
+            if self._image.type == "INT8":
+                inputs = (_rounded(image, self._image) for image in inputs)
+            outputs = self._load().predict(iter(inputs))
             return [outputs] if isinstance(outputs, np.ndarray) else outputs
 
-        return isolated(predict, self.name)
+        scores, *others = isolated(predict, self.name)
+        if self._scores.type == "INT8":
+            scores = (scores.astype(np.float32) - self._scores.zero_points[0]) * np.float32(self._scores.scales[0])
+        return [scores, *others]
 
     def _try_to_load(self) -> list[np.ndarray]:
         self._load()
@@ -82,7 +90,12 @@ class Interpreter:
                 raise HybridTFError(f"{self.name} cannot be run: {reason}") from error
 
 
-def _shapes(content: bytes, name: str) -> tuple[tuple[int, int, int], int]:
+def _rounded(image: np.ndarray, tensor: Tensor) -> np.ndarray:
+    values = np.floor(image / np.float32(tensor.scales[0]) + 0.5) + tensor.zero_points[0]
+    return np.clip(values, -128, 127).astype(np.int8)
+
+
+def _interface(content: bytes, name: str) -> tuple[Tensor, Tensor]:
     file = parse_tflite(content, name)
     foreign = sorted({op.name for op in file.operators if op.is_custom} - set(LCE_OPS))
     if foreign:
@@ -92,14 +105,18 @@ def _shapes(content: bytes, name: str) -> tuple[tuple[int, int, int], int]:
     is_network = (
         len(inputs) == 1
         and len(outputs) >= 1
-        and (inputs[0].type, len(inputs[0].shape), inputs[0].shape[:1]) == ("FLOAT32", 4, (1,))
-        and (outputs[0].type, len(outputs[0].shape), outputs[0].shape[:1]) == ("FLOAT32", 2, (1,))
+        and (_is_number(inputs[0]), len(inputs[0].shape), inputs[0].shape[:1]) == (True, 4, (1,))
+        and (_is_number(outputs[0]), len(outputs[0].shape), outputs[0].shape[:1]) == (True, 2, (1,))
     )
     if not is_network:
         given = ", ".join(f"{t.type.lower()} {t.shape}" for t in inputs)
         gives = ", ".join(f"{t.type.lower()} {t.shape}" for t in outputs)
         raise HybridTFError(
-            f"{name} turns {given} into {gives}: only a network from one float32 image (1, height, width, channels) to "
-            "float32 scores (1, classes) can be run"
+            f"{name} turns {given} into {gives}: only a network from one image (1, height, width, channels) to scores "
+            "(1, classes), each float32 or int8, can be run"
         )
-    return tuple(inputs[0].shape[1:]), outputs[0].shape[1]
+    return inputs[0], outputs[0]
+
+
+def _is_number(tensor: Tensor) -> bool:
+    return tensor.type == "FLOAT32" or (tensor.type == "INT8" and len(tensor.scales) == len(tensor.zero_points) == 1)

@@ -13,7 +13,9 @@ with silenced():
 _OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
-def convert_function(function: tf.types.experimental.ConcreteFunction, variables: list[tf.Variable]) -> bytes:
+def convert_function(
+    function: tf.types.experimental.ConcreteFunction, variables: list[tf.Variable], io: str = "float32"
+) -> bytes:
     """Returns the LCE file of a traced network.
 
     The converter's own `convert_keras_model` would save the whole Keras model first, losses and optimizer included,
@@ -23,6 +25,7 @@ def convert_function(function: tf.types.experimental.ConcreteFunction, variables
     Args:
         function: takes one image and returns a dictionary of outputs; their names end up in the file.
         variables: those that the function uses.
+        io: type of the file's input and output; `int8` where the function rounds both.
 
     Raises:
         HybridTFError: with the converter's first error.
@@ -33,7 +36,8 @@ def convert_function(function: tf.types.experimental.ConcreteFunction, variables
     with tempfile.TemporaryDirectory() as folder, silenced() as written:
         try:
             tf.saved_model.save(holder, folder, signatures=function, options=_OPTIONS)
-            return larq_compute_engine.convert_saved_model(folder)
+            types = {"inference_input_type": tf.as_dtype(io), "inference_output_type": tf.as_dtype(io)}
+            return larq_compute_engine.convert_saved_model(folder, **types)
         except Exception as error:
             raise HybridTFError(f"the model cannot be converted: {_first_error(written(), error)}") from error
 

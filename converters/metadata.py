@@ -13,6 +13,27 @@ METADATA_NAME = "hybrid_tf"
 
 
 @dataclass(frozen=True)
+class Int8:
+    """How the full-precision sections of a file were rounded to int8.
+
+    Attributes:
+        ranges: lowest and highest value at each point where values are rounded, by its name: `image`, or a layer's.
+        except_layers: names of the layers that stay float32.
+        calibration_images: that the ranges were measured on.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    except_layers: tuple[str, ...] = ()
+    calibration_images: int = 0
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Int8":
+        """Returns what `asdict` described. Raises ValueError, TypeError or KeyError when something is wrong with it."""
+        ranges = {str(point): (float(low), float(high)) for point, (low, high) in values["ranges"].items()}
+        return cls(ranges, _tuple(values, "except_layers", str), int(values.get("calibration_images", 0)))
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What a device needs besides the network.
 
@@ -22,6 +43,7 @@ class Metadata:
         input_shape: height, width and channels of an image; empty when unknown.
         network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
         versions: of hybrid-tf and the packages it was made with.
+        int8: how the full-precision sections were rounded; `None` where they are float32.
     """
 
     class_names: tuple[str, ...] = ()
@@ -32,6 +54,7 @@ class Metadata:
     plan: str = ""
     dataset: str = ""
     versions: dict[str, str] = field(default_factory=versions)
+    int8: Int8 | None = None
 
     def to_json(self) -> str:
         """Returns the metadata as one JSON object."""
@@ -55,8 +78,9 @@ class Metadata:
                 input_shape=_tuple(values, "input_shape", int),
                 **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
                 versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
+                int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),
             )
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
 
 

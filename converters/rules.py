@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import layers_of, quantised_kernel, quantised_layers, quantizers_of
 from hybrid_tf.converters.findings import Finding, finding
+from hybrid_tf.converters.int8_plan import Int8Plan
 from hybrid_tf.converters.lint_channels import BITS_PER_WORD
 from hybrid_tf.errors import HybridTFError
 
@@ -99,6 +100,22 @@ def _padding_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     if layer.padding == "same" and value not in (0.0, 1.0):
         return "pad-value", f"pads with {value:g}, which LCE computes in float32", "use pad_values=1.0"
     return None
+
+
+def check_int8_padding(plan: Int8Plan) -> None:
+    """Checks that no binary layer that writes int8 pads with zeros: LCE converts it, and its interpreter then fails.
+
+    Raises:
+        HybridTFError: naming the layer.
+    """
+    for number, step in enumerate(plan.steps):
+        layer = step.layer
+        pads = "kernel_quantizer" in quantizers_of(layer) and layer.padding == "same" and pad_value(layer) == 0
+        if pads and plan.end_of(number).rounded:
+            raise HybridTFError(
+                f"layer '{layer.name}' pads with zeros, and LCE cannot run it with an int8 output: use "
+                f"pad_values=1.0, or let it write float32 with --int8-except {layer.name}"
+            )
 
 
 def pad_value(layer: tf.keras.layers.Layer) -> float:

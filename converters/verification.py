@@ -7,10 +7,16 @@ comparing scores alone proves little. Hence the comparison is made in two parts,
 1. The signs. LCE is asked for the bits that enter each of its binary convolutions. Where they differ from the signs in
    Keras, the number in Keras must be zero but for rounding.
 2. The scores, with the signs that LCE took put in place of those of Keras, so that both compute the same step.
+
+An int8 file is compared with Keras rounding as the file does (`int8_rounding.py`), and in a third part:
+
+3. Every int8 tensor. Keras goes on from the numbers that LCE has at each point, so that each operator is compared
+   alone, on equal inputs: then no value may differ by more than one step, which is what rounding a tie explains.
 """
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +24,17 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import quantised_layers, replaced_inputs
+from hybrid_tf.converters.int8_file import match_points
+from hybrid_tf.converters.int8_plan import Int8Plan, plan_int8
+from hybrid_tf.converters.int8_rounding import int8_calls
 from hybrid_tf.converters.interpreter import Interpreter
 from hybrid_tf.converters.matching import match_layers
+from hybrid_tf.converters.metadata import METADATA_NAME, Int8, Metadata
 from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.converters.rewrite import add_outputs
 from hybrid_tf.converters.tracing import check_images, image_shape, trace_model
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.flatbuffer import Tensor, TFLiteFile, parse_tflite, read_bytes
 
 # Of the largest score. Networks of 20 to 110 layers, 32x32 to 224x224, with random weights, stayed below 3e-6.
 TOLERANCE = 1e-4
@@ -34,6 +44,8 @@ SIGN_TOLERANCE = 1e-5
 # Of a layer's inputs for one image. Rounding changes few signs; a file that loses a ReLU changes half of them, while in
 # Keras they are exactly zero.
 MOST_OTHER_SIGNS = 0.25
+# Of an int8 value, in steps of its scale. Fixed-point arithmetic and ties round otherwise than float32.
+MOST_STEPS = 1
 _BATCH = 16
 
 
@@ -52,6 +64,9 @@ class Verification:
         top1_agreement: share of images to which the file and Keras, each with its own signs, give the same class.
         keras_accuracy, file_accuracy: top-1, each with its own signs; None without labels.
         finite: whether every score of both was a finite number.
+        int8_tensors: how many int8 tensors of the file were compared; 0 when the full-precision sections are float32.
+        most_steps: the largest difference between int8 values of file and Keras, operator by operator.
+        other_int8: the share of all int8 values that differ.
     """
 
     images: int
@@ -64,6 +79,9 @@ class Verification:
     keras_accuracy: float | None
     file_accuracy: float | None
     finite: bool
+    int8_tensors: int = 0
+    most_steps: int = 0
+    other_int8: float = 0.0
 
     @property
     def failure(self) -> str | None:
@@ -79,6 +97,11 @@ class Verification:
             return (
                 f"the file takes other signs for {self.most_other_signs:.0%} of a layer's inputs, which are zero in "
                 f"Keras: more than the {MOST_OTHER_SIGNS:.0%} that rounding explains"
+            )
+        if self.most_steps > MOST_STEPS:
+            return (
+                f"an int8 value of the file is {self.most_steps} steps from that of Keras on the same inputs, and "
+                f"rounding explains {MOST_STEPS}"
             )
         if self.max_rel_difference > TOLERANCE:
             return (
@@ -132,26 +155,56 @@ def verify(
         )
     parsed = parse_tflite(content, interpreter.name)
     bits = [op.inputs[0] for op in match_layers(parsed, traced.calls)]
-    packed = sorted(set(bits))
+    rounding = _Rounding.of(parsed, model)
+    inside = sorted({*bits, *rounding.tensors})
     name = interpreter.name
-    interpreter = Interpreter(add_outputs(content, packed))
+    interpreter = Interpreter(add_outputs(content, inside))
     keras = _keras(model, shape)
     shapes = [(*inputs.shape[1:3], -(-inputs.shape[3] // 32)) for inputs in traced.inputs]
-    keras_with = _keras_with_signs(model, shape, shapes)
+    keras_with = _keras_with(model, shape, shapes, rounding)
+    needed = dict(zip(bits, ((np.int32, packed) for packed in shapes), strict=True))
+    needed |= {number: (np.int8, spec.shape[1:]) for number, spec in zip(rounding.tensors, rounding.specs, strict=True)}
 
     rows = []
     for start in with_progress(range(0, len(images), _BATCH), progress):
         batch = images[start : start + _BATCH]
-        scores, *words = interpreter.outputs(batch)
-        signs = [words[packed.index(tensor)] for tensor in bits]
-        if any(
-            given.dtype != np.int32 or given.shape[1:] != needed for given, needed in zip(signs, shapes, strict=True)
-        ):
+        scores, *found = interpreter.outputs(batch)
+        values = dict(zip(inside, found, strict=True))
+        if any((value.dtype, value.shape[1:]) != needed[tensor] for tensor, value in values.items()):
             raise HybridTFError(f"{name} has other sizes inside than model '{model.name}': it is of another model")
         batch = tf.constant(batch)
-        same, *other_signs = keras_with(batch, list(map(tf.constant, signs)))
-        rows.append([scores, *(tensor.numpy() for tensor in (keras(batch), same, *other_signs))])
-    return _summary(*map(np.concatenate, zip(*rows, strict=True)), labels)
+        given = [[tf.constant(values[tensor]) for tensor in tensors] for tensors in (bits, rounding.tensors)]
+        rows.append([scores, *(tensor.numpy() for tensor in (keras(batch), *keras_with(batch, *given)))])
+    verification = _summary(*map(np.concatenate, zip(*rows, strict=True)), labels)
+    return replace(verification, int8_tensors=len(rounding.tensors))
+
+
+@dataclass(frozen=True)
+class _Rounding:
+    """Where a file rounds to int8.
+
+    Attributes:
+        plan: of the model; without steps for a file that does not round.
+        specs: of the int8 tensor at each point, in the order of the points.
+        tensors: their numbers.
+    """
+
+    plan: Int8Plan | None = None
+    specs: tuple[Tensor, ...] = ()
+    tensors: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, file: TFLiteFile, model: tf.keras.Model) -> "_Rounding":
+        content = file.metadata.get(METADATA_NAME)
+        int8: Int8 | None = Metadata.from_json(content).int8 if content is not None else None
+        if int8 is None:
+            return cls()
+        plan = plan_int8(model, int8.except_layers)
+        if set(plan.points) != set(int8.ranges):
+            raise HybridTFError(f"the file rounds other values to int8 than model '{model.name}' has: it is of another")
+        numbers = match_points(file, plan, int8)
+        tensors = tuple(numbers[point] for point in plan.points)
+        return cls(plan, tuple(file.tensors[tensor] for tensor in tensors), tensors)
 
 
 def _keras(model: tf.keras.Model, shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -170,34 +223,62 @@ def _scores(model: tf.keras.Model, images: tf.Tensor) -> tf.Tensor:
         return tf.nest.flatten(model(images, training=False))[0]
 
 
-def _keras_with_signs(
-    model: tf.keras.Model, shape: tuple[int, ...], packed_shapes: list[tuple[int, int, int]]
-) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Returns a function that runs `model` with the signs it is given instead of those of its binary layers' inputs.
+def _keras_with(
+    model: tf.keras.Model, shape: tuple[int, ...], packed_shapes: list[tuple[int, int, int]], rounding: _Rounding
+) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Returns a function that runs `model` with the signs and the int8 values it is given instead of its own.
 
-    The function takes images [N, H, W, C] and, for each call of a binary layer, the packed signs of its input. It
-    returns the scores [N, classes] and, for each image, the largest share of a layer's signs that it changed, and the
-    largest number that it changed the sign of, over the root mean square of the layer's input.
+    The function takes images [N, H, W, C], for each call of a binary layer the packed signs of its input, and the int8
+    values at each point. It returns the scores [N, classes] and for each image: the largest share of a layer's signs
+    that it changed; the largest number that it changed the sign of, over the root mean square of the layer's input; the
+    largest difference of an int8 value; and the share of these that differ.
     """
-    specs = [tf.TensorSpec((None, *packed), tf.int32) for packed in packed_shapes]
+    signs = [tf.TensorSpec((None, *packed), tf.int32) for packed in packed_shapes]
+    values = [tf.TensorSpec((None, *tensor.shape[1:]), tf.int8) for tensor in rounding.specs]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape)), specs])
-    def run(images: tf.Tensor, packed: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape)), signs, values])
+    def run(images: tf.Tensor, packed: list[tf.Tensor], rounded: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
         remaining = iter(packed)
         none = tf.zeros(tf.shape(images)[:1])
-        shares, largest = [none], [none]
+        shares, largest, steps, others = [none], [none], [none], [none]
 
-        def replace(layer: tf.keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
+        def replace_signs(layer: tf.keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
             signs = _unpacked(next(remaining), inputs.shape[-1])
             for values, value in zip((shares, largest), _changed(inputs, signs), strict=True):
                 values.append(value)
             return signs
 
-        with replaced_inputs(quantised_layers(model), replace):
+        def replace_values(point: str, inputs: tf.Tensor) -> tf.Tensor:
+            number = rounding.plan.points.index(point)
+            stored, different, share = _int8_changed(inputs, rounded[number], rounding.specs[number])
+            steps.append(different)
+            others.append(share)
+            return stored
+
+        with contextlib.ExitStack() as stack:
+            if rounding.plan:
+                stack.enter_context(int8_calls(model, rounding.plan, replace_values))
+            stack.enter_context(replaced_inputs(quantised_layers(model), replace_signs))
             scores = _scores(model, images)
-        return scores, tf.reduce_max(tf.stack(shares), axis=0), tf.reduce_max(tf.stack(largest), axis=0)
+        found = [tf.reduce_max(tf.stack(rows), axis=0) for rows in (shares, largest, steps)]
+        return scores, *found, tf.reduce_mean(tf.stack(others[1:] or others), axis=0)
 
     return run.get_concrete_function()
+
+
+def _int8_changed(inputs: tf.Tensor, stored: tf.Tensor, spec: Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns the numbers that `stored` stands for, in the shape of `inputs`, and how those differ when rounded.
+
+    For each image: the largest difference in steps, and the share of values that differ.
+    """
+    scale, zero_point = spec.scales[0], float(spec.zero_points[0])
+    stored = tf.reshape(tf.cast(stored, tf.float32), tf.shape(inputs))
+    wanted = tf.clip_by_value(tf.floor(inputs / scale + 0.5) + zero_point, -128.0, 127.0)
+    axes = tuple(range(1, inputs.shape.rank))
+    difference = tf.abs(wanted - stored)
+    share = tf.reduce_mean(tf.cast(difference > 0, tf.float32), axes)
+    numbers = tf.ensure_shape((stored - zero_point) * scale, inputs.shape)
+    return numbers, tf.reduce_max(difference, axes), share
 
 
 def _unpacked(packed: tf.Tensor, channels: int) -> tf.Tensor:
@@ -222,9 +303,11 @@ def _summary(
     same: np.ndarray,
     other_signs: np.ndarray,
     largest_other: np.ndarray,
+    steps: np.ndarray,
+    other_int8: np.ndarray,
     labels: np.ndarray | None,
 ) -> Verification:
-    """Sums up scores [N, classes] of the file, of Keras and of Keras with the file's signs, and the signs [N]."""
+    """Sums up scores [N, classes] of the file, of Keras and of Keras with the file's signs, and the differences [N]."""
     finite = bool(np.isfinite(scores).all() and np.isfinite(keras).all() and np.isfinite(same).all())
     difference = float(np.abs(scores - same).max()) if finite else 0.0
     largest = float(np.abs(same).max()) if finite else 0.0
@@ -240,4 +323,6 @@ def _summary(
         keras_accuracy=None if labels is None else float(np.mean(keras_classes == labels)),
         file_accuracy=None if labels is None else float(np.mean(classes == labels)),
         finite=finite,
+        most_steps=int(steps.max()),
+        other_int8=float(other_int8.mean()),
     )

@@ -26,6 +26,7 @@ _WHERE = {
     "network_names": "models",
     "load_dataset": "data",
     "load_run": "run",
+    "load_pretrained": "pretrained",
     "train": "training",
     "convert": "converters",
     "verify": "converters",

@@ -8,6 +8,7 @@ import click
 
 from hybrid_tf import __version__
 from hybrid_tf.cli_analysis import AS_JSON, COMMANDS
+from hybrid_tf.cli_micro import COMMANDS as MICRO_COMMANDS
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.options import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hybrid_tf.converters import Conversion, Verification
+    from hybrid_tf.deploy import Int8Options
 
 SAMPLES = click.option(
     "--samples", type=click.IntRange(1), default=256, show_default=True, help="test images to compare Keras and LCE on"
@@ -128,11 +130,13 @@ def train(out: Path | None, resume: bool, as_json: bool, strategy: str | None, *
     Examples: hybrid-tf train --network resnet20 --plan residual --dataset fashion_mnist --epochs 15
               hybrid-tf train --network vgg11 --head compact --dataset path/to/images --input-size 64 --out runs/mine
               hybrid-tf train ... --out runs/mine --resume
+              hybrid-tf train --resume-from runs/mine --int8-aware --out runs/mine-int8
     """
+    from hybrid_tf.fine_tuning import fine_tuning_config
     from hybrid_tf.recipe import show_run
     from hybrid_tf.training import train as train_run
 
-    config = Config(**given(options))
+    config = fine_tuning_config(given(options))
     if strategy == "multi-worker" and out is None:
         raise HybridTFError("--strategy multi-worker needs --out, a folder that all workers share")
     run = train_run(config, run_folder(config, out, resume), resume=resume, strategy=strategy)
@@ -169,23 +173,32 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json
 @cli.command()
 @click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: RUN/model.tflite]")
-@click.option("--dataset", help="real images to verify a Keras model on; a run has its own")
+@click.option("--dataset", help="real images to verify a Keras model on, and to calibrate it; a run has its own")
+@click.option("--int8", is_flag=True, help="make the full-precision sections int8: a quarter of their memory")
+@click.option("--calibration", type=int, help="with --int8: training images to measure ranges on  [default: 500]")
+@click.option("--io", type=click.Choice(["float32", "int8"]), help="with --int8: input and output  [default: float32]")
+@click.option("--int8-except", "except_layers", multiple=True, metavar="LAYER", help="with --int8: stays float32")
 @SAMPLES
 @AS_JSON
-def convert(run_or_model: Path, output: Path | None, dataset: str | None, samples: int, as_json: bool) -> None:
+def convert(
+    run_or_model: Path, output: Path | None, dataset: str | None, samples: int, as_json: bool, **options: Any
+) -> None:
     r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
 
     \b
     Examples: hybrid-tf convert runs/first
+              hybrid-tf convert runs/first --int8
+              hybrid-tf convert runs/first --int8 --int8-except classifier --calibration 1000
               hybrid-tf convert model.keras -o model.tflite --dataset cifar10
     """
     from hybrid_tf.deploy import convert_model, convert_run
     from hybrid_tf.tables import show
 
+    int8 = _int8_options(**options)
     if run_or_model.is_dir():
-        conversion, verification = convert_run(run_or_model, output, samples)
+        conversion, verification = convert_run(run_or_model, output, samples, int8)
     else:
-        conversion, verification = convert_model(run_or_model, output, dataset, samples)
+        conversion, verification = convert_model(run_or_model, output, dataset, samples, int8)
     result = {"conversion": conversion.to_dict(), "verification": verification.to_dict()}
     show(as_json, result, _conversion_table(conversion), _verification_table(verification))
 
@@ -234,6 +247,15 @@ def predict(run_or_file: Path, images: tuple[Path, ...], top: int, as_json: bool
     show(as_json, found, table(str(run_or_file), ["image", "class", "probability"], rows))
 
 
+def _int8_options(int8: bool, **options: Any) -> "Int8Options | None":
+    from hybrid_tf.deploy import Int8Options
+
+    given_options = {name: value for name, value in options.items() if value}
+    if not int8 and given_options:
+        raise click.UsageError("--calibration, --io and --int8-except belong to --int8")
+    return Int8Options(**given_options) if int8 else None
+
+
 def _conversion_table(conversion: "Conversion") -> "Table":
     from hybrid_tf.tables import table
 
@@ -255,10 +277,13 @@ def _verification_table(verification: "Verification") -> "Table":
         ["... of the largest score", f"{found.max_rel_difference:.1e}"],
         ["images with a sign of zero but for rounding", f"{found.images_with_other_signs:,}"],
     ]
+    if found.int8_tensors:
+        share = f"{found.other_int8:.2%} of the values, by at most {found.most_steps} step"
+        rows += [["int8 tensors compared", found.int8_tensors], ["... that differ", share]]
     return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *MICRO_COMMANDS):
     cli.add_command(_command)
 
 

@@ -41,10 +41,17 @@ def inspect(file: Path, as_json: bool) -> None:
 @click.option("--plan", "plans", multiple=True, help="of a network, can be repeated  [default: the three main plans]")
 @click.option("--energy-profile", "names", multiple=True, help=PROFILES)
 @click.option("--twin", type=click.Path(path_type=Path), help="the full-precision .tflite to compare a FILE with")
+@click.option("--int8", is_flag=True, help="show each plan with int8 full-precision sections, too")
 @network_options
 @AS_JSON
 def energy(
-    source: str, plans: tuple[str, ...], names: tuple[str, ...], twin: Path | None, as_json: bool, **options: Any
+    source: str,
+    plans: tuple[str, ...],
+    names: tuple[str, ...],
+    twin: Path | None,
+    int8: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     r"""Model the energy and the memory of one image through a network, a run or a file.
 
@@ -53,7 +60,7 @@ def energy(
 
     \b
     Examples: hybrid-tf energy vgg19 --classes 100 --energy-profile horowitz-45nm-dram
-              hybrid-tf energy runs/first --json
+              hybrid-tf energy runs/first --int8 --json
               hybrid-tf energy model.tflite --twin full_precision.tflite --energy-profile mine.json
     """
     from hybrid_tf.analysis.cost import NOTE, cost_tables, file_cost
@@ -63,11 +70,13 @@ def energy(
     profiles = [energy_profile(name) for name in dict.fromkeys(names or (DEFAULT,))]
     if twin is not None and not source.endswith(".tflite"):
         raise HybridTFError("--twin is for a FILE.tflite: the twin of a network or a run is known")
+    if int8 and source.endswith(".tflite"):
+        raise HybridTFError("--int8 is for a network or a run: a FILE.tflite is int8 or is not")
     if source.endswith(".tflite"):
         against = [] if twin is None else [file_cost(twin, profiles)]
         found = [*against, file_cost(Path(source), profiles, *against)]
     else:
-        found = _network_costs(source, plans, profiles, options)
+        found = _network_costs(source, plans, profiles, options | {"int8": int8})
     result = {
         "source": source,
         "note": NOTE,
@@ -80,14 +89,15 @@ def energy(
 def _network_costs(
     source: str, plans: tuple[str, ...], profiles: list["EnergyProfile"], options: dict[str, Any]
 ) -> list["Cost"]:
-    from hybrid_tf.analysis.network_cost import PLANS, network_costs
+    from hybrid_tf.analysis.network_cost import INT8, PLANS, network_costs
 
     if not Path(source).is_dir():
-        return network_costs(source, plans or PLANS, profiles, **network_arguments(options))
-    from hybrid_tf.run import FILE, load_run
+        return network_costs(source, plans or PLANS, profiles, int8=options["int8"], **network_arguments(options))
+    from hybrid_tf.run import FILE, INT8_FILE, load_run
 
     run = load_run(source)
     config = run.config
+    files = {config.plan: run.folder / FILE, config.plan + INT8: run.folder / INT8_FILE}
     return network_costs(
         config.network,
         plans or dict.fromkeys(("full_precision", config.plan)),
@@ -96,7 +106,8 @@ def _network_costs(
         classes=len(run.class_names),
         width=config.width,
         head=config.head,
-        file_bytes={config.plan: file.stat().st_size} if (file := run.folder / FILE).exists() else None,
+        file_bytes={name: file.stat().st_size for name, file in files.items() if file.exists()},
+        int8=options["int8"],
     )
 
 

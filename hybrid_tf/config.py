@@ -72,6 +72,12 @@ class Config:
     recalibrate: int = _setting(
         int, 0, "batches of training images to measure batch norm's statistics on again when training is done"
     )
+    resume_from: str | None = _setting(
+        str, None, "finished run folder to start from: its best weights and settings, 3 epochs, a 20th of its rate"
+    )
+    int8_aware: bool = _setting(
+        bool, False, "with --resume-from: train with the rounding of `hybrid-tf convert --int8`"
+    )
     augmentation: str = _setting(
         str, "auto", "what training images go through; auto: the data set's usual", AUGMENTATIONS
     )
@@ -95,11 +101,12 @@ class Config:
             "learning_rate": 0 < self.peak_learning_rate < math.inf,
             "weight_decay": 0 <= self.weight_decay < 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
-            "two_stage": self.two_stage == 0 or (0 < self.two_stage < 1 and self.epochs > 1),
+            "two_stage": self.two_stage == 0 or (0 < self.two_stage < 1 and self.epochs > 1 and not self.resume_from),
+            "int8_aware": not self.int8_aware or bool(self.resume_from),
             "distillation": 0 <= self.distillation <= 1,
             "temperature": 0 < self.temperature < math.inf,
             "attention": 0 <= self.attention < math.inf,
-            "recalibrate": self.recalibrate >= 0,
+            "recalibrate": self.recalibrate >= 0 and not (self.recalibrate and self.int8_aware),
             "validation": 0 <= self.validation < 0.9,
             "seed": 0 <= self.seed < 2**31,
             "input_size": self.input_size is None or 1 <= self.input_size <= LARGEST_SIZE,

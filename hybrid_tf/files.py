@@ -1,7 +1,8 @@
-"""Files that are either whole or absent: written to a temporary name, flushed, then renamed."""
+"""Files and folders that are either whole or absent: written under a temporary name, then renamed."""
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,30 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary folder beside `path`; on success it becomes `path`, on any error it is removed.
+
+    Raises:
+        HybridTFError: when `path` is there already and not an empty folder, or cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise HybridTFError(f"{path} is there already: remove it, or choose another folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY))
+        temporary.chmod(0o755)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise HybridTFError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -6,7 +6,8 @@
 | `summary.txt` | the network by layers: `larq.models.summary` and ours |
 | `history.csv`, `curves.png` | loss and accuracy of each epoch |
 | `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
-| `model.tflite` | the converted network, once there is one |
+| `model.tflite`, `model.int8.tflite` | the converted network, once there is one; with int8 sections |
+| `int8.json` | the ranges of an int8-aware training |
 | `report.json` | the result, on the test images; it is there when the run is finished |
 | `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
 | `.lock` | which process trains here, as long as it does |
@@ -34,6 +35,7 @@ REPORT = "report.json"
 BEST = "best.weights.h5"
 LAST = "last.weights.h5"
 FILE = "model.tflite"
+INT8_FILE = "model.int8.tflite"
 
 
 @dataclass(frozen=True)

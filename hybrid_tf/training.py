@@ -18,6 +18,7 @@ from hybrid_tf.divergence import MARK, DivergedError, first_not_finite
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import BATCH_SIZE, evaluate, one_hot
 from hybrid_tf.files import write_json, write_text
+from hybrid_tf.fine_tuning import int8_aware, load_start
 from hybrid_tf.history import Recorder, plot_curves, write_error
 from hybrid_tf.interruption import deferred
 from hybrid_tf.layers import Signs
@@ -72,13 +73,15 @@ def _train(config: Config, folder: Path, resume: bool, together: Workers) -> Run
             f"the weights of --teacher {config.teacher} are not those that {folder} was started with: restore them, or "
             "choose another --out"
         )
-    if teacher and together.replicas > 1:
-        raise HybridTFError("--teacher trains on one processor: leave --strategy out")
+    for name, given in {"teacher": teacher, "int8_aware": config.int8_aware}.items():
+        if given and together.replicas > 1:
+            raise HybridTFError(f"{option(name)} trains on one processor: leave --strategy out")
     together.check_batch_size(min(config.batch_size, dataset.train.size))
     with together.strategy.scope():
         model = run.build(binary_kernels=_stages(config)[0].binary_kernels)
     if teacher:
         check_teacher(teacher.run, run)
+    load_start(model, config)
     summary = summarise_run(run)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:  # every worker has to write checkpoints, and one alone is kept
@@ -89,7 +92,8 @@ def _train(config: Config, folder: Path, resume: bool, together: Workers) -> Run
         if together.is_chief:
             run.save()
             write_text(folder / SUMMARY, summary_text(run.build(), summary))
-        model = _fit(run, model, dataset, teacher and teacher.run, recorder, done, together)
+        with int8_aware(run, model, dataset):
+            model = _fit(run, model, dataset, teacher and teacher.run, recorder, done, together)
         save_weights(model, recorder.output / LAST)
     if together.is_chief:
         model = model if together.replicas == 1 else run.build()

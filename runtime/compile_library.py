@@ -28,7 +28,7 @@ AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"]
 X86_64_FLAGS = {
     "kernels_avx2.cc": ["-mavx2", "-mfma"],
     "kernels_avx512.cc": AVX512,
-    "kernels_avx512vpopcnt.cc": [*AVX512, "-mavx512vpopcntdq"],
+    "kernels_avx512vpopcnt.cc": [*AVX512, "-mavx512vpopcntdq", "-mavx512vnni"],
 }
 # A device may have an older C++ library than this machine, or none: ours is inside. -s strips.
 STATIC = ["-static-libstdc++", "-static-libgcc"]

@@ -16,3 +16,14 @@ def hybrid_tf(monkeypatch, capfd):
         return stopped.value.code or 0, *capfd.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tflm(tmp_path_factory):
+    """Real TensorFlow Lite Micro with our kernels."""
+    from hybrid_tf.micro.kernels import build_host_library
+    from hybrid_tf.micro.tflm import TFLM
+
+    library = tmp_path_factory.mktemp("tflm") / "kernels.so"
+    build_host_library(library)
+    return TFLM(library)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import hybrid_tf
+from hybrid_tf.micro.kernels import HOST, ROOT, helium_files, kernel_files
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -45,7 +46,7 @@ def test_the_wheel_holds_every_package(tmp_path):
     source.mkdir()
     for name in ("setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
-    for name in ("hybrid_tf", "converters"):
+    for name in ("hybrid_tf", "converters", "runtime"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
     subprocess.run(command, check=True, capture_output=True)
@@ -54,3 +55,9 @@ def test_the_wheel_holds_every_package(tmp_path):
     for folder, package in (("hybrid_tf", "hybrid_tf"), ("converters", "hybrid_tf/converters")):
         for path in (path for suffix in ("py", "html") for path in (source / folder).rglob(f"*.{suffix}")):
             assert f"{package}/{path.relative_to(source / folder)}" in names
+    kernels = [*kernel_files(), *helium_files(), *(path for path in HOST.rglob("*") if path.is_file())]
+    assert len(kernels) > 25
+    assert {f"hybrid_tf/micro/sources/{path.relative_to(ROOT)}" for path in kernels} <= names
+    templates = [path.name for path in (source / "hybrid_tf" / "micro" / "templates").iterdir()]
+    assert {f"hybrid_tf/micro/templates/{name}" for name in templates} <= names
+    assert not [name for name in names if name.endswith((".so", ".o")) or "/fuzz/" in name]

@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.cost import Cost, cost
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
+from hybrid_tf.analysis.int8_graph import int8_graph
 from hybrid_tf.analysis.keras_graph import keras_graph
 from hybrid_tf.models import build_model
 from hybrid_tf.plan import FULL_PRECISION, Plan
 
+INT8 = ", int8"  # behind the name of a plan whose full-precision sections are int8
 PLANS = ("full_precision", "xnor", "residual")
 
 
@@ -20,12 +22,18 @@ def model_cost(
     profiles: Sequence[EnergyProfile],
     twin: Cost | None = None,
     file_bytes: int | None = None,
+    *,
+    int8: bool = False,
 ) -> Cost:
     """Returns the cost of a functional or sequential model, and of its file if that has been made.
+
+    With `int8` its full-precision sections are int8.
 
     Raises:
         HybridTFError: as `keras_graph` does.
     """
+    if int8:
+        return cost(int8_graph(keras_graph(model)), name, profiles, twin, file_bytes=file_bytes)
     larq_bits = larq.models.ModelProfile(model).memory
     return cost(keras_graph(model), name, profiles, twin, larq_bits=larq_bits, file_bytes=file_bytes)
 
@@ -40,8 +48,11 @@ def network_costs(
     width: float = 1.0,
     head: str | None = None,
     file_bytes: Mapping[str, int] | None = None,
+    int8: bool = False,
 ) -> list[Cost]:
     """Returns the cost of a registered network under each plan, in the order of `plans`.
+
+    With `int8` the cost with int8 in place of float32 follows each of them, under the plan's name with ", int8".
 
     Args:
         name: a registered network.
@@ -51,7 +62,8 @@ def network_costs(
         classes: as for `hybrid_tf.build_model`.
         width: as for `hybrid_tf.build_model`.
         head: as for `hybrid_tf.build_model`.
-        file_bytes: sizes of converted files by plan, where there are any.
+        file_bytes: sizes of converted files by the cost's name, where there are any.
+        int8: see above.
 
     Raises:
         HybridTFError: as `hybrid_tf.build_model` does.
@@ -60,8 +72,18 @@ def network_costs(
     parsed = [Plan.parse(plan) for plan in plans]  # a mistake in the last plan shows before the first is built
     files = file_bytes or {}
 
-    def measure(plan: Plan, twin: Cost | None) -> Cost:
-        return model_cost(build_model(name, plan, **options), str(plan), profiles, twin, files.get(str(plan)))
-
-    twin = measure(FULL_PRECISION, None)
-    return [twin if plan == FULL_PRECISION else measure(plan, twin) for plan in parsed]
+    twin = model_cost(
+        build_model(name, FULL_PRECISION, **options),
+        str(FULL_PRECISION),
+        profiles,
+        file_bytes=files.get(str(FULL_PRECISION)),
+    )
+    costs = []
+    for plan in parsed:
+        model = build_model(name, plan, **options)
+        label = str(plan)
+        costs.append(twin if plan == FULL_PRECISION else model_cost(model, label, profiles, twin, files.get(label)))
+        if int8:
+            label += INT8
+            costs.append(model_cost(model, label, profiles, twin, files.get(label), int8=True))
+    return costs

@@ -15,24 +15,34 @@ from hybrid_tf.analysis.energy_profiles import EnergyProfile
 from hybrid_tf.analysis.figures import Series, lines, pareto_front, scatter
 from hybrid_tf.analysis.graph import LayerProfile
 from hybrid_tf.analysis.memory import size
-from hybrid_tf.analysis.network_cost import model_cost
+from hybrid_tf.analysis.network_cost import INT8, model_cost
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_text
 from hybrid_tf.history import read_history
-from hybrid_tf.run import FILE, Run, load_run
+from hybrid_tf.run import FILE, INT8_FILE, Run, load_run
 from hybrid_tf.tables import percent, table
 from hybrid_tf.version import __version__
 
 
 @dataclass(frozen=True)
 class RunCost:
-    """A finished run with its cost, as the page shows it."""
+    """A finished run with its cost, as the page shows it.
+
+    Attributes:
+        name: the plan's text, `, int8` behind it for the run's int8 file.
+        report: of the run.
+        history: of its epochs.
+        cost: of its network.
+        file_bytes: size of its `.tflite`; `None` when it is not converted.
+        accuracy: top-1 on the test images; `None` for an int8 file, whose accuracy the run does not know.
+    """
 
     name: str
     report: dict[str, Any]
     history: list[dict[str, float]]
     cost: Cost
     file_bytes: int | None
+    accuracy: float | None
 
     @property
     def layers(self) -> list[LayerProfile]:
@@ -62,7 +72,13 @@ class RunCost:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report of the run and its cost as JSON values."""
-        return {"name": self.name, "report": self.report, "cost": self.cost.to_dict(), "file_bytes": self.file_bytes}
+        return {
+            "name": self.name,
+            "report": self.report,
+            "cost": self.cost.to_dict(),
+            "file_bytes": self.file_bytes,
+            "accuracy": self.accuracy,
+        }
 
     @property
     def energy_parts(self) -> list[tuple[str, float]]:
@@ -76,7 +92,7 @@ def _traffic(cost: Cost) -> float:
 
 
 def run_costs(folders: Sequence[Path], profile: EnergyProfile) -> list[RunCost]:
-    """Returns finished runs with their costs.
+    """Returns finished runs with their costs, the one of its int8 file behind each that has one.
 
     Args:
         folders: run folders.
@@ -85,10 +101,14 @@ def run_costs(folders: Sequence[Path], profile: EnergyProfile) -> list[RunCost]:
     Raises:
         HybridTFError: when a run cannot be read or is not finished.
     """
-    runs = [_run_cost(load_run(folder), profile) for folder in folders]
-    if len({run.name for run in runs}) < len(runs):  # the same plan twice: tell the runs apart by their folders
-        runs = [replace(run, name=f"{run.name} ({folder.name})") for run, folder in zip(runs, folders, strict=True)]
-    return runs
+    found = [_costs(load_run(folder), profile) for folder in folders]
+    names = [run.name for runs in found for run in runs]
+    if len(set(names)) < len(names):  # the same plan twice: tell the runs apart by their folders
+        found = [
+            [replace(run, name=f"{run.name} ({folder.name})") for run in runs]
+            for runs, folder in zip(found, folders, strict=True)
+        ]
+    return [run for runs in found for run in runs]
 
 
 def write_report(runs: Sequence[RunCost], path: Path, profile: EnergyProfile) -> None:
@@ -114,7 +134,7 @@ def comparison_table(runs: Sequence[RunCost]) -> Table:
     rows = [
         [
             run.name,
-            percent(run.report["test_accuracy"]),
+            percent(run.accuracy),
             size(run.weight_bytes),
             f"{run.cost.compressions()['weights']:.2f}x",
             "-" if run.file_bytes is None else size(run.file_bytes),
@@ -127,21 +147,31 @@ def comparison_table(runs: Sequence[RunCost]) -> Table:
     return table("runs; energy is a model, not a measurement", columns, rows)
 
 
-def _run_cost(run: Run, profile: EnergyProfile) -> RunCost:
+def _costs(run: Run, profile: EnergyProfile) -> list[RunCost]:
     report = run.report
     twin = model_cost(run.build("full_precision"), "full_precision", [profile])
-    cost = model_cost(run.build(), run.config.plan, [profile], twin)
-    file = run.folder / FILE
     history = read_history(run.folder)
     if not history:
         raise HybridTFError(f"run {run.folder} has no history: train it again")
-    return RunCost(run.config.plan, report, history, cost, file.stat().st_size if file.exists() else None)
+    files = [run.folder / FILE, run.folder / INT8_FILE]
+    sizes = [file.stat().st_size if file.exists() else None for file in files]
+    name, model = run.config.plan, run.build()
+    found = [
+        RunCost(name, report, history, model_cost(model, name, [profile], twin), sizes[0], report["test_accuracy"])
+    ]
+    if sizes[1] is not None:
+        name += INT8
+        found.append(
+            RunCost(name, report, history, model_cost(model, name, [profile], twin, int8=True), sizes[1], None)
+        )
+    return found
 
 
 def _values(runs: Sequence[RunCost], profile: EnergyProfile) -> dict[str, Any]:
-    accuracies = [100 * run.report["test_accuracy"] for run in runs]
-    memories = [run.weight_bytes / 1000 for run in runs]
-    energies = [run.cost.energies[0].total / 1e6 for run in runs]
+    measured = [run for run in runs if run.accuracy is not None]
+    accuracies = [100 * run.accuracy for run in measured]
+    memories = [run.weight_bytes / 1000 for run in measured]
+    energies = [run.cost.energies[0].total / 1e6 for run in measured]
     networks = sorted({f"{run.report['network']} on {run.report['dataset']}" for run in runs})
     return {
         "title": " and ".join(networks),
@@ -150,10 +180,10 @@ def _values(runs: Sequence[RunCost], profile: EnergyProfile) -> dict[str, Any]:
         "profile": profile,
         "largest_energy": max(run.cost.energies[0].total for run in runs),
         "has_int8": any(row.precision == "int8" for run in runs for row in run.layers),
-        "memory_figure": _figure(runs, memories, accuracies, "memory of the weights (kB)"),
-        "energy_figure": _figure(runs, energies, accuracies, "energy of one image (uJ)"),
-        "loss_figure": _curves(runs, "loss", 1),
-        "accuracy_figure": _curves(runs, "accuracy", 100),
+        "memory_figure": _figure(measured, memories, accuracies, "memory of the weights (kB)"),
+        "energy_figure": _figure(measured, energies, accuracies, "energy of one image (uJ)"),
+        "loss_figure": _curves(measured, "loss", 1),
+        "accuracy_figure": _curves(measured, "accuracy", 100),
         "size": size,
         "percent": percent,
         "energy": picojoules,

@@ -43,11 +43,37 @@ struct Avx512Vectors {
   static uint32_t greater(Int a, Int b) { return _mm512_cmpgt_epi32_mask(a, b); }
   // Adding the largest float below a half, with the number's sign, then dropping the fraction, rounds half away from
   // zero without carrying 0.49999997 up to 1.
-  static void store_int8(int8_t* to, Float a, int n) {
+  static Int rounded(Float a) {
     const __m512i sign = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN));
     const __m512i half = _mm512_or_si512(sign, _mm512_castps_si512(set(0.49999997f)));
-    const Int whole = _mm512_cvttps_epi32(_mm512_add_ps(a, _mm512_castsi512_ps(half)));
-    _mm512_mask_cvtepi32_storeu_epi8(to, first(n), whole);
+    return _mm512_cvttps_epi32(_mm512_add_ps(a, _mm512_castsi512_ps(half)));
+  }
+
+  static Int nearest(Float a) { return _mm512_cvtps_epi32(a); }
+  static Int max_int(Int a, Int b) { return _mm512_max_epi32(a, b); }
+  static Int min_int(Int a, Int b) { return _mm512_min_epi32(a, b); }
+  static Int load_int8(const int8_t* from, int n) {
+    if (n == kLanes) return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    return _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), from));
+  }
+  static void store_int8(int8_t* to, Int a, int n) {
+    const __m128i bytes = _mm512_cvtepi32_epi8(a);
+    if (n == kLanes) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+    } else {
+      _mm_mask_storeu_epi8(to, first(n), bytes);
+    }
+  }
+  static Int multiply_high(Int a, Int b) {
+    const __m512i half = _mm512_set1_epi64(int64_t{1} << 30);
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a, b), half);
+    const __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32)), half);
+    return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+  }
+  static Int shift_left(Int a, Int n) { return _mm512_sllv_epi32(a, n); }
+  static Int shift_right_up(Int a, Int n) { return shift_right(a, n, half_below(n)); }
+  static Int shift_right_away(Int a, Int n) {
+    return shift_right(a, n, _mm512_add_epi32(half_below(n), _mm512_srli_epi32(a, 31)));
   }
 
   using Words = __m512i;
@@ -64,6 +90,16 @@ struct Avx512Vectors {
   static constexpr int kBconvBlock = 64;
   static constexpr int kFconvBlock = 64;
   static constexpr int kFconvPixels = 6;
+
+ private:
+  static Int ones_below(Int n) { return _mm512_andnot_si512(_mm512_sllv_epi32(set_int(-1), n), set_int(-1)); }
+  static Int half_below(Int n) { return _mm512_srli_epi32(ones_below(n), 1); }
+  // One more where what is shifted out is greater than `limit`.
+  static Int shift_right(Int a, Int n, Int limit) {
+    const __mmask16 carry = _mm512_cmpgt_epi32_mask(_mm512_and_si512(a, ones_below(n)), limit);
+    const Int whole = _mm512_srav_epi32(a, n);
+    return _mm512_mask_add_epi32(whole, carry, whole, set_int(1));
+  }
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 //   kCountsLimit   words that Counts can take before they must be added to an Int, total(Int, Counts); INT32_MAX: any
 #pragma once
 
-#include "epilogue_impl.h"
+#include "int8_epilogue_impl.h"
 
 namespace hybrid_tf {
 namespace {
@@ -144,17 +144,14 @@ inline void finish_bits(const Bconv& conv, const Tile& tile, const int32_t* thre
 }
 
 template <class V>
-inline void finish_int8(int8_t* int8s, const Tile& tile, BconvValues<V> values) {
-  ptrdiff_t at = tile.at();
-  Pixel pixel(tile.pixel, tile.height, tile.width);
-  for (int32_t p = 0; p < tile.pixels; ++p, pixel.next(), at += tile.channels) {
-    values.move(pixel);
-    for (int32_t c = 0, lane = 0; lane < tile.count; ++c, lane += V::kLanes) {
-      const typename V::Float value = V::min(V::set(127.0f), V::max(V::set(-128.0f), values(c)));
-      V::store_int8(int8s + at + lane, value, smaller(tile.count - lane, V::kLanes));
-    }
+struct Int8BconvValues {
+  BconvValues<V> values;
+
+  void move(const Pixel& pixel) { values.move(pixel); }
+  typename V::Int operator()(int32_t c) const {
+    return V::rounded(V::min(V::set(127.0f), V::max(V::set(-128.0f), values(c))));
   }
-}
+};
 
 // What becomes of the counts of `pixels` pixels from number `pixel` on x `vectors` vectors. Not inlined, as it is long
 // and serves all sizes of tile.
@@ -167,7 +164,9 @@ __attribute__((noinline)) void finish_bconv(const Bconv& conv, const BconvBlock&
     return finish_bits<V>(conv, tile, conv.thresholds + block.packed, vectors, counts);
   }
   const BconvValues<V> values(conv, block, vectors, counts);
-  if (conv.output == BconvOutput::kInt8) return finish_int8<V>(conv.int8s, tile, values);
+  if (conv.output == BconvOutput::kInt8) {
+    return finish_int8_tile<V, V::kBconvBlock / V::kLanes>(conv.int8_epilogue, tile, Int8BconvValues<V>{values});
+  }
   finish_tile<V, V::kBconvBlock / V::kLanes>(conv.epilogue, tile, values);
 }
 

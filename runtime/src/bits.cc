@@ -35,6 +35,12 @@ void unpack(const uint32_t* words, int32_t channels, T plus, T minus, T* values,
 
 }  // namespace
 
+void pack_float(const float* values, int32_t channels, int32_t out_height, int32_t out_width,
+                const Map<uint32_t>& signs, int32_t pixel_begin, int32_t pixel_end) {
+  pack(values, channels, out_height, out_width, signs, pixel_begin, pixel_end,
+       [](float value) { return value < 0; });
+}
+
 void pack_int8(const int8_t* values, int32_t channels, int32_t zero_point, int32_t out_height, int32_t out_width,
                const Map<uint32_t>& signs, int32_t pixel_begin, int32_t pixel_end) {
   pack(values, channels, out_height, out_width, signs, pixel_begin, pixel_end,

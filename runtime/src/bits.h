@@ -8,7 +8,10 @@
 namespace hybrid_tf {
 
 // Rows of `channels` values into rows of ceil(channels / 32) words. Row r = pixel p of `signs` in the order of
-// `out_height` x `out_width` images. int8: bit = (q < zero_point). bool: bit = !value.
+// `out_height` x `out_width` images. float: bit = (x < 0); kernel sets have this in their elementwise operations, here
+// it is for processors without any (micro/). int8: bit = (q < zero_point). bool: bit = !value.
+void pack_float(const float* values, int32_t channels, int32_t out_height, int32_t out_width,
+                const Map<uint32_t>& signs, int32_t pixel_begin, int32_t pixel_end);
 void pack_int8(const int8_t* values, int32_t channels, int32_t zero_point, int32_t out_height, int32_t out_width,
                const Map<uint32_t>& signs, int32_t pixel_begin, int32_t pixel_end);
 void pack_bool(const uint8_t* values, int32_t channels, int32_t out_height, int32_t out_width,

@@ -49,8 +49,8 @@ bool claim_nodes(TfLiteContext* context, bool fusion, std::vector<int>* nodes) {
     const bool lce = is_lce_operator(*registration);
     Operator op;
     Message reason;
-    const bool sound = (lce || fusion) && read_operator(context, *node, *registration, &op, &reason);
-    if (!lce && !sound) continue;
+    const bool sound = read_operator(context, *node, *registration, &op, &reason);
+    if (!lce && !(sound && (fusion || is_int8(context, op)))) continue;
     // A malformed operator of LCE's is claimed all the same: who else would say what is wrong with it?
     candidates.push_back({order->data[i], lce, {-1, -1, -1}});
     if (!sound) continue;

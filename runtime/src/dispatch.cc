@@ -23,7 +23,7 @@ namespace {
 constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27;                                          // leaf 1, ecx
 constexpr uint32_t kAvx2 = 1u << 5;                                                               // leaf 7, ebx
 constexpr uint32_t kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL    leaf 7, ebx
-constexpr uint32_t kVpopcntdq = 1u << 14;                                                         // leaf 7, ecx
+constexpr uint32_t kVnniVpopcntdq = (1u << 11) | (1u << 14);                                      // leaf 7, ecx
 constexpr uint64_t kYmmSaved = 0x06, kZmmSaved = 0xe6;
 
 struct Cpu {
@@ -53,7 +53,7 @@ bool cpu_has_avx512() {
   return (cpu.saved & kZmmSaved) == kZmmSaved && cpu.fma && (cpu.leaf7_ebx & kAvx512) == kAvx512;
 }
 
-bool cpu_has_avx512_vpopcnt() { return cpu_has_avx512() && (Cpu().leaf7_ecx & kVpopcntdq); }
+bool cpu_has_avx512_vpopcnt() { return cpu_has_avx512() && (Cpu().leaf7_ecx & kVnniVpopcntdq) == kVnniVpopcntdq; }
 
 #elif defined(__aarch64__)
 

@@ -10,8 +10,8 @@
 //   max(a, b), min(a, b) b where either is NaN
 //   negative(a)          bit i set where lane i < 0
 //   load_int, add_int, subtract_int, to_float (of Int), greater(Int a, Int b): bit i set where lane i of a > b
-//   store_int8(to, a, n) n floats within [-128, 127], rounded half away from zero
-// and what bconv_impl.h says.
+//   rounded(a)           an Int: floats within [-128, 127], rounded half away from zero
+// and what bconv_impl.h, int8_epilogue_impl.h and int8_conv_impl.h say.
 #pragma once
 
 #include "pixels_impl.h"

@@ -24,19 +24,26 @@ class Fuser {
   }
 
  private:
-  bool is_float(int tensor) const { return graph_.tensors[tensor].type == kTfLiteFloat32; }
+  TfLiteType type(int tensor) const { return graph_.tensors[tensor].type; }
 
-  // The step that makes these floats and can still do something to them; null when there is none.
-  StepPlan* float_maker(int tensor) {
-    if (maker_[tensor] < 0 || !is_float(tensor)) return nullptr;
+  // The step that makes these floats or int8s and can still do something to them; null when there is none.
+  StepPlan* value_maker(int tensor) {
+    if (maker_[tensor] < 0) return nullptr;
     StepPlan& step = steps_[maker_[tensor]];
-    return step.op->kind == OperatorKind::kDequantize ? nullptr : &step;
+    const OperatorKind kind = step.op->kind;
+    if (type(tensor) == kTfLiteFloat32) {
+      return kind == OperatorKind::kDequantize || kind == OperatorKind::kFromInt8 ? nullptr : &step;
+    }
+    const bool can = kind == OperatorKind::kBconv || kind == OperatorKind::kConv || kind == OperatorKind::kDense ||
+                     kind == OperatorKind::kAdd || kind == OperatorKind::kAveragePool ||
+                     kind == OperatorKind::kMaxPool;
+    return type(tensor) == kTfLiteInt8 && can ? &step : nullptr;
   }
 
-  // The same, where the floats themselves may change since nobody else reads them.
+  // The same, where the values themselves may change since nobody else reads them.
   StepPlan* private_maker(int tensor) {
     const Tensor& t = graph_.tensors[tensor];
-    StepPlan* step = float_maker(tensor);
+    StepPlan* step = value_maker(tensor);
     if (!step || t.readers != 1 || t.is_output || step->min != -INFINITY || step->max != INFINITY) return nullptr;
     return step;
   }
@@ -73,15 +80,14 @@ class Fuser {
     StepPlan step = *best;
     best->op = nullptr;
     step.residual = other;
-    step.min = op.activation_min;
-    step.max = op.activation_max;
+    finish_sum(&step, op);
     finish(std::move(step), op);
     return true;
   }
 
   bool join_clamp(const Operator& op) {
     StepPlan* maker = private_maker(op.input);
-    if (!maker) return false;
+    if (!maker || type(op.input) != kTfLiteFloat32) return false;
     maker->min = op.activation_min;
     maker->max = op.activation_max;
     maker->output = maker->named_after = op.output;
@@ -91,7 +97,7 @@ class Fuser {
   }
 
   bool join_quantize(const Operator& op) {
-    StepPlan* maker = float_maker(op.input);
+    StepPlan* maker = value_maker(op.input);
     if (!maker || maker->signs >= 0) return false;
     maker->signs = op.output;
     maker->names.push_back(op.name);
@@ -104,16 +110,23 @@ class Fuser {
     step.op = &op;
     step.input = op.input;
     step.residual = op.residual;
-    if (op.kind == OperatorKind::kAdd || op.kind == OperatorKind::kClamp) {
-      step.min = op.activation_min;
-      step.max = op.activation_max;
-    }
+    if (op.kind == OperatorKind::kAdd || op.kind == OperatorKind::kClamp) finish_sum(&step, op);
     finish(std::move(step), op);
+  }
+
+  // int8 sums have scales of their own; floats are only clamped.
+  void finish_sum(StepPlan* step, const Operator& op) const {
+    if (type(op.output) == kTfLiteInt8) {
+      step->sum = &op;
+    } else {
+      step->min = op.activation_min;
+      step->max = op.activation_max;
+    }
   }
 
   // Puts a step at the end, as the maker of an operator's output.
   void finish(StepPlan step, const Operator& op) {
-    const bool packed = graph_.tensors[op.output].type == kTfLiteInt32;
+    const bool packed = type(op.output) == kTfLiteInt32;
     (packed ? step.signs : step.output) = op.output;
     step.named_after = op.output;
     step.names.push_back(op.name);

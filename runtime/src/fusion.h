@@ -13,7 +13,8 @@ namespace hybrid_tf {
 struct StepPlan {
   const Operator* op;      // null: a copy of `input` with a halo
   int input = -1;
-  int residual = -1;       // floats, added to the results
+  int residual = -1;       // floats or int8s, added to the results
+  const Operator* sum = nullptr;  // of int8: the addition
   float min = -INFINITY;   // results are then clamped
   float max = INFINITY;
   int output = -1;         // results: floats, int8 or bool
@@ -23,7 +24,7 @@ struct StepPlan {
 };
 
 // The steps of a graph, in order. Without `fusion` each operator is a step of its own. With it, a sum, an activation
-// and LceQuantize join the step that makes their input, and floats that nobody reads any more are not written.
+// and LceQuantize join the step that makes their input, and floats or int8s that nobody reads any more are not written.
 std::vector<StepPlan> plan_steps(const Graph& graph, bool fusion);
 
 }  // namespace hybrid_tf

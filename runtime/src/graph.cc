@@ -84,6 +84,24 @@ bool infer_mean(const Operator& op, const Shape& input, Shape* output, Message* 
   return true;
 }
 
+bool infer_reshape(const Operator& op, const Shape& input, Shape* output, Message* message) {
+  *output = op.new_shape;
+  int64_t known = 1;
+  int open = -1;
+  for (int i = 0; i < output->rank; ++i) {
+    if (output->dims[i] == -1 && open < 0) {
+      open = i;
+    } else {
+      known *= output->dims[i];  // read_reshape() keeps this small
+    }
+  }
+  if (open >= 0 && known > 0 && input.elements() % known == 0) {
+    output->dims[open] = static_cast<int32_t>(input.elements() / known);
+    known = input.elements();
+  }
+  return known == input.elements() || message->fail("changes the number of values");
+}
+
 bool infer_shape(const Operator& op, const Graph& graph, Message* message, Shape* output) {
   const Shape& input = graph.tensors[op.input].shape;
   const bool packed = graph.tensors[op.output].type == kTfLiteInt32;
@@ -107,11 +125,16 @@ bool infer_shape(const Operator& op, const Graph& graph, Message* message, Shape
       return infer_window(op, input.channels(), input, output, message);
     case OperatorKind::kDense:
       return infer_dense(op, input, output, message);
+    case OperatorKind::kReshape:
+      return infer_reshape(op, input, output, message);
     case OperatorKind::kMean:
       return infer_mean(op, input, output, message);
     case OperatorKind::kAdd:
       return graph.tensors[op.residual].shape == input || message->fail("its inputs have different shapes");
     case OperatorKind::kClamp:
+    case OperatorKind::kToInt8:
+    case OperatorKind::kFromInt8:
+    case OperatorKind::kRescale:
       return true;
   }
   return false;

@@ -22,6 +22,10 @@ enum class OperatorKind {
   kAveragePool,
   kMaxPool,
   kMean,
+  kToInt8,    // QUANTIZE of float32
+  kFromInt8,  // DEQUANTIZE
+  kRescale,   // QUANTIZE of int8
+  kReshape,
 };
 
 // An operator, as the file describes it. Tensors are the interpreter's indices, or -1; read_graph() renumbers `input`,
@@ -38,11 +42,12 @@ struct Operator {
   bool same_padding = false;
   bool zero_padding = false;  // kBconv: taps outside of the image add nothing; else they count as +1
   FilterAxis vertical, horizontal;
-  // Convolutions and dense layers. A filter reads the channels of one group: as many words, of 32 bits or one float.
+  // Convolutions and dense layers. A filter reads the channels of one group: as many words, of 32 bits or one number.
   int32_t groups = 1, group_channels = 0, filter_channels = 0, filter_words = 0;
   float activation_min, activation_max;
   bool keep_dims = false;       // kMean, kDense: the output keeps the rank of the input
   int32_t stored_channels = 0;  // kDequantize
+  Shape new_shape;              // kReshape: one dimension may be -1, for what is left
   int32_t channels_out() const { return groups * group_channels; }
 };
 
@@ -50,7 +55,7 @@ struct Tensor {
   int index;  // the interpreter's
   TfLiteType type;
   const char* name;
-  float scale;
+  float scale;  // of int8
   int32_t zero_point;
   bool is_input = false, is_output = false;  // of this part of the graph: then it lies in the interpreter's memory
   int readers = 0;                           // operators of this part that read it

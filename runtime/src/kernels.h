@@ -46,6 +46,29 @@ struct TapRange {
   bool operator==(const TapRange& other) const { return first == other.first && end == other.end; }
 };
 
+// A positive real number as bits / 2^31 * 2^(left - right); at most one of the shifts is not 0.
+struct FixedPoint {
+  int32_t bits, left, right;
+};
+
+// What happens to int8 results, in this order: add `residual`, write int8s, write signs.
+// `residual` and `int8s` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < sign_limit),
+// and the bits above the last channel of the last word are written as 0.
+// The sum is ((value - zero_point) * scale + (residual - residual_zero_point) * residual_scale) * sum_scale +
+// sum_zero_point, clamped. A product with a fixed-point number is rounded twice: after the multiplication halves up,
+// after the shift to the right halves away from zero.
+// Nearly always it is value * near_scale + residual * near_residual_scale + near_offset, clamped and rounded, which takes a
+// third of the time: where the square of what is rounded off is at most `near_limit`.
+struct Int8Epilogue {
+  const int8_t* residual;
+  int32_t zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max;
+  FixedPoint scale, residual_scale, sum_scale;
+  float near_scale, near_residual_scale, near_offset, near_limit;
+  int8_t* int8s;
+  Map<uint32_t> signs;
+  int32_t sign_limit;
+};
+
 enum class BconvOutput { kFloat, kInt8, kBits };
 
 // Binary convolution. acc = popcount(input XOR weights) over the window, y = depth - 2 * acc.
@@ -76,7 +99,7 @@ struct Bconv {
   const uint16_t* column_class;
   int32_t column_classes;
   Epilogue epilogue;          // kFloat; for kBits only `signs`
-  int8_t* int8s;              // kInt8: dense [pixels][groups * group_channels]
+  Int8Epilogue int8_epilogue;
 };
 
 // Full-precision convolution, one group: sum over the window of input * weight, starting from the bias, in the
@@ -89,6 +112,23 @@ struct Fconv {
   const float* biases;   // [blocks * block]
   float activation_min, activation_max;  // clamp before the epilogue's residual
   Epilogue epilogue;
+};
+
+// Convolution of int8, one group. acc = bias + sum over the window of (input + Int8Kernels::input_offset) * weight; then
+// acc * scale of its channel + zero_point, clamped to [min, max]; then `epilogue`. The product is rounded as those of the
+// epilogue, but after the shift halves up; and nearly always it is acc * near_scale + zero_point. The halo of the input
+// has its zero point.
+struct Int8Conv {
+  Window window;
+  const int8_t* input;
+  int32_t channels, blocks;
+  const int8_t* weights;       // [blocks][segments][ceil(segment_length / 4)][block][4], 0 after the end of a segment
+  const int32_t* biases;       // [blocks * block]
+  const int32_t *scale_bits, *scale_lefts, *scale_rights;  // the same, of fixed-point numbers; unused lanes 0
+  const float* near_scales;  // the same
+  float near_limit;
+  int32_t zero_point, min, max;
+  Int8Epilogue epilogue;
 };
 
 enum class PoolKind { kAverage, kMax };
@@ -110,6 +150,30 @@ struct Elementwise {
   Epilogue epilogue;
 };
 
+// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD.
+struct Int8Elementwise {
+  int32_t out_height, out_width, channels;
+  const int8_t* input;
+  Int8Epilogue epilogue;
+};
+
+// Pooling of int8 over the in-bounds pixels of a filter; `input`, clamp and epilogue of `window` are not used. Averages
+// are rounded half away from zero; filters have at most 512 pixels.
+struct Int8Pool {
+  Pool window;
+  const int8_t* input;
+  int32_t min, max;
+  Int8Epilogue epilogue;
+};
+
+struct Int8Kernels {
+  int32_t block;         // output channels in a block; divides 64
+  int32_t input_offset;  // what `conv` adds to every input, because its products are of unsigned ones
+  void (*conv)(const Int8Conv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
+  void (*elementwise)(const Int8Elementwise&, int32_t pixel_begin, int32_t pixel_end);
+  void (*pool)(const Int8Pool&, int32_t pixel_begin, int32_t pixel_end);
+};
+
 // One instruction set. Ranges are half-open; two threads may run disjoint ranges of one call at once.
 // Pixels count over all images of the batch. A bconv or fconv range covers pixels x blocks (blocks of all groups).
 struct KernelSet {
@@ -122,6 +186,7 @@ struct KernelSet {
   void (*fconv)(const Fconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
   void (*pool)(const Pool&, int32_t pixel_begin, int32_t pixel_end);
   void (*elementwise)(const Elementwise&, int32_t pixel_begin, int32_t pixel_end);
+  Int8Kernels int8;
   // Null, or the form in which bconv reads binary weights: how many rows of bconv_block words a block takes, and what
   // brings packed weights, [blocks][taps * tap_words][bconv_block] at the start of a buffer for
   // [blocks][weight_rows][bconv_block], into that form; once.

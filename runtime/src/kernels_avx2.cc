@@ -37,16 +37,65 @@ struct Avx2 {
   static uint32_t greater(Int a, Int b) { return bits(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b))); }
   // Adding the largest float below a half, with the number's sign, then dropping the fraction, rounds half away from
   // zero without carrying 0.49999997 up to 1.
-  static void store_int8(int8_t* to, Float a, int n) {
+  static Int rounded(Float a) {
     const __m256 half = _mm256_or_ps(_mm256_and_ps(a, set(-0.0f)), set(0.49999997f));
-    const Int whole = _mm256_cvttps_epi32(_mm256_add_ps(a, half));
-    const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    return _mm256_cvttps_epi32(_mm256_add_ps(a, half));
+  }
+
+  static Int nearest(Float a) { return _mm256_cvtps_epi32(a); }
+  static Int max_int(Int a, Int b) { return _mm256_max_epi32(a, b); }
+  static Int min_int(Int a, Int b) { return _mm256_min_epi32(a, b); }
+  static Int load_int8(const int8_t* from, int n) {
+    int64_t bytes = 0;
+    if (n == kLanes) {
+      __builtin_memcpy(&bytes, from, kLanes);
+    } else {
+      for (int i = 0; i < n; ++i) bytes |= int64_t{static_cast<uint8_t>(from[i])} << (8 * i);
+    }
+    return _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes));
+  }
+  static void store_int8(int8_t* to, Int a, int n) {
+    const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     const int64_t bytes = _mm_cvtsi128_si64(_mm_packs_epi16(shorts, shorts));
     if (n == kLanes) {
       __builtin_memcpy(to, &bytes, kLanes);
     } else {
       for (int i = 0; i < n; ++i) to[i] = static_cast<int8_t>(bytes >> (8 * i));
     }
+  }
+  static Int multiply_high(Int a, Int b) {
+    const __m256i half = _mm256_set1_epi64x(int64_t{1} << 30);
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(a, b), half);
+    const __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32)), half);
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
+  }
+  static Int shift_left(Int a, Int n) { return _mm256_sllv_epi32(a, n); }
+  static Int shift_right_up(Int a, Int n) { return shift_right(a, n, half_below(n)); }
+  static Int shift_right_away(Int a, Int n) {
+    return shift_right(a, n, _mm256_add_epi32(half_below(n), _mm256_srli_epi32(a, 31)));
+  }
+
+  // Products of bytes as shorts: each channel has two sums, of two inputs each.
+  static constexpr int kInt8Block = 8;
+  static constexpr int kInt8Pixels = 4;
+  static constexpr int kInputOffset = 0;
+  struct Sums {
+    __m256i low, high;  // of channels 0 to 3, and 4 to 7
+  };
+  using Inputs = __m256i;
+  using Weights = Sums;
+  static Sums no_sums() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Int total_sums(Sums sums) {
+    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(sums.low, sums.high), _MM_SHUFFLE(3, 1, 2, 0));
+  }
+  static Inputs inputs(int32_t four) { return _mm256_cvtepi8_epi16(_mm_set1_epi32(four)); }
+  static Weights load_weights(const int8_t* from) {
+    const auto* vectors = reinterpret_cast<const __m128i*>(from);
+    return {_mm256_cvtepi8_epi16(_mm_loadu_si128(vectors)), _mm256_cvtepi8_epi16(_mm_loadu_si128(vectors + 1))};
+  }
+  static Sums multiply_add(Sums sums, Inputs x, Weights w) {
+    return {_mm256_add_epi32(sums.low, _mm256_madd_epi16(x, w.low)),
+            _mm256_add_epi32(sums.high, _mm256_madd_epi16(x, w.high))};
   }
 
   static constexpr int kBconvBlock = 16;
@@ -101,6 +150,13 @@ struct Avx2 {
   static constexpr int kFconvPixels = 6;
 
  private:
+  static Int ones_below(Int n) { return _mm256_andnot_si256(_mm256_sllv_epi32(set_int(-1), n), set_int(-1)); }
+  static Int half_below(Int n) { return _mm256_srli_epi32(ones_below(n), 1); }
+  // One more where what is shifted out is greater than `limit`.
+  static Int shift_right(Int a, Int n, Int limit) {
+    const Int carry = _mm256_cmpgt_epi32(_mm256_and_si256(a, ones_below(n)), limit);
+    return _mm256_sub_epi32(_mm256_srav_epi32(a, n), carry);
+  }
   static Words fall(Words p, Words p1, Words p2) {
     return _mm256_or_si256(_mm256_andnot_si256(p2, p1), _mm256_andnot_si256(p1, p));
   }

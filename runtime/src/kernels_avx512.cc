@@ -47,6 +47,32 @@ struct Avx512 : Avx512Vectors {
     carried = _mm512_ternarylogic_epi32(carried, a, b, kOdd);
   }
 
+  // Products of bytes as shorts: each channel has two sums, of two inputs each.
+  static constexpr int kInt8Block = 32;
+  static constexpr int kInt8Pixels = 4;
+  static constexpr int kInputOffset = 0;
+  struct Sums {
+    __m512i low, high;  // of channels 0 to 7, and 8 to 15
+  };
+  using Inputs = __m512i;
+  using Weights = Sums;
+  static Sums no_sums() { return {_mm512_setzero_si512(), _mm512_setzero_si512()}; }
+  static Int total_sums(Sums sums) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_add_epi32(_mm512_permutex2var_epi32(sums.low, even, sums.high),
+                            _mm512_permutex2var_epi32(sums.low, odd, sums.high));
+  }
+  static Inputs inputs(int32_t four) { return _mm512_cvtepi8_epi16(_mm256_set1_epi32(four)); }
+  static Weights load_weights(const int8_t* from) {
+    const auto* vectors = reinterpret_cast<const __m256i*>(from);
+    return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(vectors)), _mm512_cvtepi8_epi16(_mm256_loadu_si256(vectors + 1))};
+  }
+  static Sums multiply_add(Sums sums, Inputs x, Weights w) {
+    return {_mm512_add_epi32(sums.low, _mm512_madd_epi16(x, w.low)),
+            _mm512_add_epi32(sums.high, _mm512_madd_epi16(x, w.high))};
+  }
+
  private:
   static void carry(Words& carried, Counts& counts, Words fall) {
     counts = count(counts, _mm512_and_si512(carried, fall));

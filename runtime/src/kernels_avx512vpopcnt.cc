@@ -1,4 +1,5 @@
-// Kernels for AVX-512 processors that count bits in vectors (VPOPCNTDQ): Ice Lake, Zen 4 and later.
+// Kernels for AVX-512 processors that count bits in vectors (VPOPCNTDQ) and multiply bytes (VNNI): Ice Lake, Zen 4 and
+// later.
 #if defined(__x86_64__)
 
 #include "avx512_impl.h"
@@ -45,12 +46,25 @@ struct Avx512Vpopcnt : Avx512Vectors {
           [w3] "v"(load_words(weights + 2 * kBconvBlock)), [w4] "v"(load_words(weights + 3 * kBconvBlock)),
           [fall] "i"(kFall));
   }
+
+  // The products are of unsigned inputs.
+  static constexpr int kInt8Block = 64;
+  static constexpr int kInt8Pixels = 6;
+  static constexpr int kInputOffset = 128;
+  using Sums = __m512i;
+  using Inputs = __m512i;
+  using Weights = __m512i;
+  static Sums no_sums() { return _mm512_setzero_si512(); }
+  static Int total_sums(Sums sums) { return sums; }
+  static Inputs inputs(int32_t four) { return _mm512_xor_si512(_mm512_set1_epi32(four), _mm512_set1_epi8(-128)); }
+  static Weights load_weights(const int8_t* from) { return _mm512_loadu_si512(from); }
+  static Sums multiply_add(Sums sums, Inputs x, Weights w) { return _mm512_dpbusd_epi32(sums, x, w); }
 };
 
 }  // namespace
 
 extern const KernelSet kAvx512VpopcntKernels =
-    make_parity_kernel_set<Avx512Vpopcnt>("avx512vpopcnt", "AVX-512 with VPOPCNTDQ", &cpu_has_avx512_vpopcnt);
+    make_parity_kernel_set<Avx512Vpopcnt>("avx512vpopcnt", "AVX-512 with VPOPCNTDQ and VNNI", &cpu_has_avx512_vpopcnt);
 
 }  // namespace hybrid_tf
 

@@ -6,7 +6,7 @@
 namespace hybrid_tf {
 namespace {
 
-struct Neon : NeonVectors {
+struct Neon : NeonVectors, NeonProducts {
   static constexpr bool kDot = false;
 };
 

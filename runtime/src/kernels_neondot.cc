@@ -6,7 +6,7 @@
 namespace hybrid_tf {
 namespace {
 
-struct NeonDot : NeonVectors {
+struct NeonDot : NeonVectors, NeonDotProducts {
   static constexpr bool kDot = true;
 };
 

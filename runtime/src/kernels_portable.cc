@@ -37,12 +37,52 @@ struct Portable {
   static Int subtract_int(Int a, Int b) { return a - b; }
   static Float to_float(Int a) { return __builtin_convertvector(a, Float); }
   static uint32_t greater(Int a, Int b) { return bits(a > b); }
-  static void store_int8(int8_t* to, Float a, int n) {
-    for (int i = 0; i < n; ++i) {
-      const int32_t whole = static_cast<int32_t>(a[i]);
-      const float rest = a[i] - static_cast<float>(whole);
-      to[i] = static_cast<int8_t>(whole + (rest >= 0.5f) - (rest <= -0.5f));
+  static Int rounded(Float a) {
+    const Int whole = __builtin_convertvector(a, Int);
+    const Float rest = a - __builtin_convertvector(whole, Float);
+    return whole - (rest >= set(0.5f)) + (rest <= set(-0.5f));  // comparisons are -1 where true
+  }
+
+  static Int nearest(Float a) { return rounded(a); }
+  static Int max_int(Int a, Int b) { return a > b ? a : b; }
+  static Int min_int(Int a, Int b) { return a < b ? a : b; }
+  static Int load_int8(const int8_t* from, int n) { return read<Int>(from, n); }
+  static void store_int8(int8_t* to, Int a, int n) {
+    for (int i = 0; i < n; ++i) to[i] = static_cast<int8_t>(a[i]);
+  }
+  static Int multiply_high(Int a, Int b) {
+    Int high;
+    for (int i = 0; i < kLanes; ++i) {
+      high[i] = static_cast<int32_t>((int64_t{a[i]} * b[i] + (int64_t{1} << 30)) >> 31);
     }
+    return high;
+  }
+  static Int shift_left(Int a, Int n) {
+    return reinterpret_cast<Int>(reinterpret_cast<Words>(a) << reinterpret_cast<Words>(n));
+  }
+  static Int shift_right_up(Int a, Int n) { return (a >> n) - (below(a, n) > (mask(n) >> 1)); }
+  static Int shift_right_away(Int a, Int n) { return (a >> n) - (below(a, n) > (mask(n) >> 1) - (a < 0)); }
+
+  static constexpr int kInt8Block = 16;
+  static constexpr int kInt8Pixels = 2;
+  static constexpr int kInputOffset = 0;
+  using Sums = Words;
+  struct Inputs {
+    int32_t at[4];
+  };
+  using Weights = const int8_t*;
+  static Sums no_sums() { return Words{}; }
+  static Int total_sums(Sums sums) { return reinterpret_cast<Int>(sums); }
+  static Inputs inputs(int32_t four) {
+    const auto byte = [four](int i) { return int32_t{static_cast<int8_t>(four >> (8 * i))}; };
+    return {{byte(0), byte(1), byte(2), byte(3)}};
+  }
+  static Weights load_weights(const int8_t* from) { return from; }
+  static Sums multiply_add(Sums sums, Inputs x, Weights w) {
+    for (int i = 0; i < kLanes; ++i, w += 4) {
+      sums[i] += static_cast<uint32_t>(x.at[0] * w[0] + x.at[1] * w[1] + x.at[2] * w[2] + x.at[3] * w[3]);
+    }
+    return sums;
   }
 
   static constexpr int kBconvBlock = 16;
@@ -68,6 +108,8 @@ struct Portable {
   static constexpr int kFconvPixels = 2;
 
  private:
+  static Int mask(Int n) { return ~shift_left(set_int(-1), n); }
+  static Int below(Int a, Int n) { return a & mask(n); }  // what a shift drops
   static uint32_t bits(Int mask) {
     return (mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8);
   }

@@ -45,6 +45,8 @@ void add_halos(const Graph& graph, const std::vector<StepPlan>& steps, Layout* l
         Value copy = values[input];
         copy.external = false;
         copy.halo = wanted[input];
+        const Tensor& tensor = graph.tensors[copy.tensor];
+        if (tensor.type == kTfLiteInt8) copy.halo_byte = tensor.zero_point;
         values.push_back(copy);
         StepPlan pad = {};
         pad.input = input;
@@ -127,10 +129,10 @@ void Value::clear_halo(void* data) const {
   const size_t after = halo.bottom * row + halo.right * pixel, inside = image.width * pixel;
   for (int32_t b = 0; b < image.batches; ++b) {
     char* at = start + b * batch_stride() * element_size;
-    memset(at, 0, before);
+    memset(at, halo_byte, before);
     at += before + inside;
-    for (int32_t y = 1; y < image.height; ++y, at += between + inside) memset(at, 0, between);
-    memset(at, 0, after);
+    for (int32_t y = 1; y < image.height; ++y, at += between + inside) memset(at, halo_byte, between);
+    memset(at, halo_byte, after);
   }
 }
 

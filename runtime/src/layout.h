@@ -17,6 +17,7 @@ struct Value {
   Image image;     // of bits: `channels` counts words
   int element_size;
   Halo halo = {};
+  int halo_byte = 0;  // what it is filled with
   size_t offset = 0;  // in the arena: of the first byte, halo included
 
   ptrdiff_t row_stride() const;  // in elements, as all strides

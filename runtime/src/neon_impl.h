@@ -4,13 +4,14 @@
 #include <arm_neon.h>
 
 #include "kernel_set_impl.h"
+#include "neon_int8_impl.h"
 
 namespace hybrid_tf {
 namespace {
 
 constexpr int32_t kPixelsAtOnce = 256;  // whose addresses are computed once for all blocks
 
-struct NeonVectors {
+struct NeonVectors : NeonInt8 {
   static constexpr int kLanes = 4;
   using Float = float32x4_t;
   using Int = int32x4_t;
@@ -42,17 +43,7 @@ struct NeonVectors {
   static Int subtract_int(Int a, Int b) { return vsubq_s32(a, b); }
   static Float to_float(Int a) { return vcvtq_f32_s32(a); }
   static uint32_t greater(Int a, Int b) { return bits(vcgtq_s32(a, b)); }
-  static void store_int8(int8_t* to, Float a, int n) {
-    const int16x4_t shorts = vmovn_s32(vcvtaq_s32_f32(a));  // rounds half away from zero
-    const int8x8_t bytes = vmovn_s16(vcombine_s16(shorts, shorts));
-    if (n == kLanes) {
-      vst1_lane_s32(reinterpret_cast<int32_t*>(to), vreinterpret_s32_s8(bytes), 0);
-    } else {
-      vst1_lane_s8(to, bytes, 0);
-      if (n > 1) vst1_lane_s8(to + 1, bytes, 1);
-      if (n > 2) vst1_lane_s8(to + 2, bytes, 2);
-    }
-  }
+  static Int rounded(Float a) { return vcvtaq_s32_f32(a); }  // half away from zero
 
   static constexpr int kBconvBlock = 16;
   static constexpr int kBconvPixels = 1;  // by bconv_impl.h: only for very long windows

@@ -25,6 +25,19 @@ bool OperatorReader::variable(int index, const char* what, std::initializer_list
   return message->fail("the type of its %s (%d) is none that it can have", what, tensor(index).type);
 }
 
+bool OperatorReader::map(int index, const char* what) const {
+  if (!variable(index, what, {kTfLiteFloat32, kTfLiteInt8})) return false;
+  const TfLiteTensor& t = tensor(index);
+  if (t.type == kTfLiteFloat32) return true;
+  const bool sound = std::isfinite(t.params.scale) && t.params.scale > 0 && t.params.zero_point >= INT8_MIN &&
+                     t.params.zero_point <= INT8_MAX;
+  return sound || message->fail("its int8 %s has no scale and zero point of int8", what);
+}
+
+bool OperatorReader::ratio(double ratio) const {
+  return (ratio > 1e-9 && ratio < 1e4) || message->fail("its scales do not fit each other");
+}
+
 bool OperatorReader::has_rank(int index, int rank, const char* what) const {
   if (tensor(index).dims->size == rank) return true;
   return message->fail("its %s has %d dimensions, not %d", what, tensor(index).dims->size, rank);
@@ -39,10 +52,11 @@ bool OperatorReader::constant(int index, TfLiteType type, int rank, const char* 
   Shape shape;
   Message reason;
   if (!make_shape(t.dims->data, rank, &shape, &reason)) return message->fail("its %s %s", what, reason.text);
-  if (t.sparsity || t.bytes != static_cast<size_t>(shape.elements()) * 4) {
+  const size_t size = type == kTfLiteInt8 ? 1 : 4;
+  if (t.sparsity || t.bytes != shape.elements() * size) {
     return message->fail("the data of its %s do not have the size of its shape", what);
   }
-  if (reinterpret_cast<uintptr_t>(t.data) % 4) return message->fail("the data of its %s are not aligned", what);
+  if (reinterpret_cast<uintptr_t>(t.data) % size) return message->fail("the data of its %s are not aligned", what);
   return true;
 }
 

@@ -23,9 +23,14 @@ struct OperatorReader {
   bool has_rank(int index, int rank, const char* what) const;
   // An input or output that changes with each run.
   bool variable(int index, const char* what, std::initializer_list<TfLiteType> types) const;
-  // Aligned constants of 4 bytes each, as many as the shape says.
+  // A map that changes with each run: of float32, or of int8 with a scale.
+  bool map(int index, const char* what) const;
+  // Constants, as many as the shape says; those of 4 bytes are aligned.
   bool constant(int index, TfLiteType type, int rank, const char* what) const;
   bool channel_constant(int index, TfLiteType type, int32_t channels, const char* what) const;  // one for each channel
+
+  // A ratio of scales that TensorFlow Lite's kernels can multiply by.
+  bool ratio(double ratio) const;
 
   bool axis(int64_t size, int64_t stride, int64_t dilation, FilterAxis* axis) const;
   bool activation(int64_t kind) const;
@@ -48,5 +53,8 @@ bool read_add(const OperatorReader& reader);
 bool read_clamp(const OperatorReader& reader, TfLiteFusedActivation activation);
 bool read_pool(const OperatorReader& reader);
 bool read_mean(const OperatorReader& reader);
+bool read_reshape(const OperatorReader& reader);
+bool read_to_int8(const OperatorReader& reader);
+bool read_from_int8(const OperatorReader& reader);
 
 }  // namespace hybrid_tf

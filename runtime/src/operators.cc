@@ -25,6 +25,8 @@ bool read_kind(const OperatorReader& r, const TfLiteRegistration& registration) 
       return is(OperatorKind::kAveragePool, "AVERAGE_POOL_2D") && read_pool(r);
     case kTfLiteBuiltinConv2d:
       return is(OperatorKind::kConv, "CONV_2D") && read_conv(r);
+    case kTfLiteBuiltinDequantize:
+      return is(OperatorKind::kFromInt8, "DEQUANTIZE") && read_from_int8(r);
     case kTfLiteBuiltinFullyConnected:
       return is(OperatorKind::kDense, "FULLY_CONNECTED") && read_dense(r);
     case kTfLiteBuiltinMaxPool2d:
@@ -37,6 +39,10 @@ bool read_kind(const OperatorReader& r, const TfLiteRegistration& registration) 
       return is(OperatorKind::kClamp, "RELU_N1_TO_1") && read_clamp(r, kTfLiteActReluN1To1);
     case kTfLiteBuiltinRelu6:
       return is(OperatorKind::kClamp, "RELU6") && read_clamp(r, kTfLiteActRelu6);
+    case kTfLiteBuiltinReshape:
+      return is(OperatorKind::kReshape, "RESHAPE") && read_reshape(r);
+    case kTfLiteBuiltinQuantize:
+      return is(OperatorKind::kToInt8, "QUANTIZE") && read_to_int8(r);
   }
   if (is_custom(registration, "LceQuantize")) return is(OperatorKind::kQuantize, "LceQuantize") && read_quantize(r);
   if (is_custom(registration, "LceDequantize")) {
@@ -54,6 +60,10 @@ bool is_lce_operator(const TfLiteRegistration& registration) {
     if (is_custom(registration, name)) return true;
   }
   return false;
+}
+
+bool is_int8(const TfLiteContext* context, const Operator& op) {
+  return context->tensors[op.input].type == kTfLiteInt8 || context->tensors[op.output].type == kTfLiteInt8;
 }
 
 bool read_operator(const TfLiteContext* context, const TfLiteNode& node, const TfLiteRegistration& registration,

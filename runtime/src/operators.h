@@ -8,6 +8,9 @@ namespace hybrid_tf {
 // Whether this is one of LCE's custom operators.
 bool is_lce_operator(const TfLiteRegistration& registration);
 
+// Whether a full-precision operator reads or makes int8.
+bool is_int8(const TfLiteContext* context, const Operator& op);
+
 // Reads a node and checks all that does not depend on the shapes of its inputs: number and types of tensors, options,
 // constant tensors and their sizes. Returns false, with a message, when the operator is malformed or not of a kind that
 // the delegate can run.

@@ -42,21 +42,6 @@ bool check_shape(const Shape& shape, Message* message) {
   return true;
 }
 
-bool slide(const FilterAxis& filter, int32_t in, bool same_padding, WindowAxis* window) {
-  const int32_t extent = filter.extent();
-  int32_t padding = 0;
-  if (same_padding) {
-    window->out = (in - 1) / filter.stride + 1;
-    padding = std::max(0, (window->out - 1) * filter.stride + extent - in);
-  } else {
-    if (extent > in) return false;
-    window->out = (in - extent) / filter.stride + 1;
-  }
-  window->pad_before = window->halo_before = padding / 2;
-  window->halo_after = std::max(0, (window->out - 1) * filter.stride + extent - window->pad_before - in);
-  return true;
-}
-
 void Halo::cover(const Halo& other) {
   top = std::max(top, other.top);
   bottom = std::max(bottom, other.bottom);

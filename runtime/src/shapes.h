@@ -1,10 +1,11 @@
-// Shapes of maps, and the arithmetic of windows that slide over them.
+// Shapes of maps.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "message.h"
+#include "window_axis.h"
 
 namespace hybrid_tf {
 
@@ -29,22 +30,6 @@ struct Image {
 // pixels, channels and bytes of a map within the integers that hold them).
 bool make_shape(const int* dims, int rank, Shape* shape, Message* message);
 bool check_shape(const Shape& shape, Message* message);
-
-// A filter along one axis.
-struct FilterAxis {
-  int32_t size = 1, stride = 1, dilation = 1;
-  int32_t extent() const { return (size - 1) * dilation + 1; }
-};
-
-// A filter on a map, along one axis: the window of output o starts at o * stride - pad_before.
-struct WindowAxis {
-  int32_t out;
-  int32_t pad_before;
-  int32_t halo_before, halo_after;  // positions that windows cover before the first and after the last one of the map
-};
-
-// Returns false when the filter does not fit into the map (VALID padding).
-bool slide(const FilterAxis& filter, int32_t in, bool same_padding, WindowAxis* window);
 
 // Positions around a map.
 struct Halo {

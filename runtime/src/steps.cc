@@ -9,17 +9,6 @@
 namespace hybrid_tf {
 namespace {
 
-Work map_work(const StepPlan& plan, const Layout& layout, int32_t pixels) {
-  Work work;
-  work.pixels = pixels;
-  work.block_unit = 0;
-  work.input_bytes = layout.values[plan.input].bytes();
-  for (int value : {plan.residual, plan.output, plan.signs}) {
-    if (value >= 0) work.output_bytes += layout.values[value].bytes();
-  }
-  return work;
-}
-
 // What the steps of this file share: they know their plan and divide by pixels of one of their maps.
 class MapStep : public Step {
  public:
@@ -61,32 +50,10 @@ class PoolStep : public MapStep {
  public:
   PoolStep(const StepPlan& plan, const Layout& layout, const KernelSet& kernels)
       : MapStep(plan, layout, plan.input), kernel_(kernels.pool) {
-    const Operator& op = *plan.op;
-    const Image& in = value(plan.input).image;
-    pool_ = {};
-    pool_.kind = op.kind == OperatorKind::kMaxPool ? PoolKind::kMax : PoolKind::kAverage;
-    pool_.batches = in.batches;
-    pool_.in_height = in.height;
-    pool_.in_width = in.width;
-    pool_.channels = in.channels;
-    pool_.activation_min = op.activation_min;
-    pool_.activation_max = op.activation_max;
-    if (op.kind == OperatorKind::kMean) {
-      pool_.out_height = pool_.out_width = pool_.stride_height = pool_.stride_width = 1;
-      pool_.filter_height = in.height;
-      pool_.filter_width = in.width;
-    } else {
-      const Sliding s = sliding(op, in);
-      pool_.out_height = s.vertical.out;
-      pool_.out_width = s.horizontal.out;
-      pool_.filter_height = op.vertical.size;
-      pool_.filter_width = op.horizontal.size;
-      pool_.stride_height = op.vertical.stride;
-      pool_.stride_width = op.horizontal.stride;
-      pool_.pad_top = s.vertical.pad_before;
-      pool_.pad_left = s.horizontal.pad_before;
-    }
-    work.pixels = in.batches * pool_.out_height * pool_.out_width;
+    pool_ = pool_window(*plan.op, value(plan.input).image);
+    pool_.activation_min = plan.op->activation_min;
+    pool_.activation_max = plan.op->activation_max;
+    work.pixels = pool_.batches * pool_.out_height * pool_.out_width;
   }
 
   void bind(const std::vector<void*>& data) override {
@@ -225,6 +192,42 @@ class PadStep : public MapStep {
 
 }  // namespace
 
+Work map_work(const StepPlan& plan, const Layout& layout, int32_t pixels) {
+  Work work;
+  work.pixels = pixels;
+  work.block_unit = 0;
+  work.input_bytes = layout.values[plan.input].bytes();
+  for (int value : {plan.residual, plan.output, plan.signs}) {
+    if (value >= 0) work.output_bytes += layout.values[value].bytes();
+  }
+  return work;
+}
+
+Pool pool_window(const Operator& op, const Image& in) {
+  Pool pool = {};
+  pool.kind = op.kind == OperatorKind::kMaxPool ? PoolKind::kMax : PoolKind::kAverage;
+  pool.batches = in.batches;
+  pool.in_height = in.height;
+  pool.in_width = in.width;
+  pool.channels = in.channels;
+  if (op.kind == OperatorKind::kMean) {
+    pool.out_height = pool.out_width = pool.stride_height = pool.stride_width = 1;
+    pool.filter_height = in.height;
+    pool.filter_width = in.width;
+  } else {
+    const Sliding s = sliding(op, in);
+    pool.out_height = s.vertical.out;
+    pool.out_width = s.horizontal.out;
+    pool.filter_height = op.vertical.size;
+    pool.filter_width = op.horizontal.size;
+    pool.stride_height = op.vertical.stride;
+    pool.stride_width = op.horizontal.stride;
+    pool.pad_top = s.vertical.pad_before;
+    pool.pad_left = s.horizontal.pad_before;
+  }
+  return pool;
+}
+
 Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data) {
   Epilogue epilogue = {};
   epilogue.residual = static_cast<const float*>(data_of(data, plan.residual));
@@ -240,15 +243,24 @@ std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, cons
   if (!plan.op) return std::make_unique<PadStep>(plan, layout);
   const Tensor& input = graph.tensors[plan.op->input];
   const Tensor& output = graph.tensors[plan.op->output];
+  const bool is_lce = plan.op->kind <= OperatorKind::kBmaxPool;
+  const bool is_int8 = !is_lce && (input.type == kTfLiteInt8 || output.type == kTfLiteInt8);
   switch (plan.op->kind) {
     case OperatorKind::kBconv:
-      return make_bconv_step(plan, layout, weights, kernels, output.type);
+      return make_bconv_step(plan, layout, graph, weights, kernels);
     case OperatorKind::kConv:
     case OperatorKind::kDense:
+      if (is_int8) return make_int8_conv_step(plan, layout, graph, weights, kernels);
       return make_fconv_step(plan, layout, weights, kernels);
+    case OperatorKind::kToInt8:
+    case OperatorKind::kFromInt8:
+    case OperatorKind::kRescale:
+    case OperatorKind::kReshape:
+      return make_int8_step(plan, layout, graph, kernels);
     case OperatorKind::kAveragePool:
     case OperatorKind::kMaxPool:
     case OperatorKind::kMean:
+      if (is_int8) return make_int8_step(plan, layout, graph, kernels);
       return std::make_unique<PoolStep>(plan, layout, kernels);
     case OperatorKind::kBmaxPool:
       return std::make_unique<BmaxPoolStep>(plan, layout);
@@ -256,9 +268,10 @@ std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, cons
       return std::make_unique<UnpackStep>(plan, layout, output);
     case OperatorKind::kQuantize:
       if (input.type != kTfLiteFloat32) return std::make_unique<PackStep>(plan, layout, input);
-      [[fallthrough]];
+      return std::make_unique<ElementwiseStep>(plan, layout, kernels);
     case OperatorKind::kAdd:
     case OperatorKind::kClamp:
+      if (is_int8) return make_int8_step(plan, layout, graph, kernels);
       return std::make_unique<ElementwiseStep>(plan, layout, kernels);
   }
   return nullptr;

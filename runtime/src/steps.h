@@ -37,15 +37,30 @@ class Step {
 std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
                                 const Weights& weights, const KernelSet& kernels);
 
-// The two kinds with weights, in conv_steps.cc.
-std::unique_ptr<Step> make_bconv_step(const StepPlan& plan, const Layout& layout, const Weights& weights,
-                                      const KernelSet& kernels, TfLiteType output_type);
+// The kinds with weights, in conv_steps.cc.
+std::unique_ptr<Step> make_bconv_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
+                                      const Weights& weights, const KernelSet& kernels);
 std::unique_ptr<Step> make_fconv_step(const StepPlan& plan, const Layout& layout, const Weights& weights,
                                       const KernelSet& kernels);
+std::unique_ptr<Step> make_int8_conv_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
+                                          const Weights& weights, const KernelSet& kernels);
+
+// The other full-precision operators that read or make int8, in int8_steps.cc.
+std::unique_ptr<Step> make_int8_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
+                                     const KernelSet& kernels);
+
+Work map_work(const StepPlan& plan, const Layout& layout, int32_t pixels);
+// What the kernels' Pool is told of an operator, but for pointers and activation.
+Pool pool_window(const Operator& op, const Image& input);
 
 inline void* data_of(const std::vector<void*>& data, int value) { return value < 0 ? nullptr : data[value]; }
 
 // The epilogue of a step.
 Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data);
+// The same of int8: what does not depend on where maps lie, and that. `own` is what the sum's own operand is: the result
+// of the operator, or one of the two that an addition adds.
+Int8Epilogue make_int8_epilogue(const StepPlan& plan, const Graph& graph, const Tensor& own);
+void bind_int8_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data,
+                        Int8Epilogue* epilogue);
 
 }  // namespace hybrid_tf

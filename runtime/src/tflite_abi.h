@@ -33,14 +33,17 @@ enum TfLiteBuiltinOperator : int {
   kTfLiteBuiltinAdd = 0,
   kTfLiteBuiltinAveragePool2d = 1,
   kTfLiteBuiltinConv2d = 3,
+  kTfLiteBuiltinDequantize = 6,
   kTfLiteBuiltinFullyConnected = 9,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinRelu = 19,
   kTfLiteBuiltinReluN1To1 = 20,
   kTfLiteBuiltinRelu6 = 21,
+  kTfLiteBuiltinReshape = 22,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinMean = 40,
   kTfLiteBuiltinDelegate = 51,
+  kTfLiteBuiltinQuantize = 114,
 };
 
 enum TfLiteDelegateFlags : int {
@@ -60,6 +63,20 @@ struct TfLiteQuantizationParams {
   float scale;
   int32_t zero_point;
 };
+
+struct TfLiteFloatArray {
+  int size;
+  float data[];
+};
+
+// One scale and zero point for a whole tensor, or for each position along one dimension.
+struct TfLiteAffineQuantization {
+  TfLiteFloatArray* scale;
+  TfLiteIntArray* zero_point;
+  int32_t quantized_dimension;
+};
+
+enum TfLiteQuantizationType : int { kTfLiteAffineQuantization = 1 };
 
 struct TfLiteTensor {
   TfLiteType type;

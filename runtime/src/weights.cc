@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fixed_point.h"
 #include "operators.h"
 #include "packing.h"
 
@@ -66,6 +67,57 @@ bool pack_float_bias(const TfLiteContext* context, const Operator& op, Weights* 
   const std::vector<float> zeros(op.biases < 0 ? op.group_channels : 0);
   const float* biases = op.biases < 0 ? zeros.data() : constant_data<float>(context, op.biases);
   return pack_values(op, biases, 0.0f, *weights, &weights->biases, message);
+}
+
+// What the offset of the inputs adds to the sums is taken from the biases. All of this wraps at 32 bits, as sums do.
+void make_int8_biases(const TfLiteContext* context, const Operator& op, int32_t offset, std::vector<int32_t>* biases) {
+  const int64_t depth = int64_t{op.vertical.size} * op.horizontal.size * op.filter_words;
+  const int8_t* filter = constant_data<int8_t>(context, op.filter);
+  for (int32_t c = 0; c < op.group_channels; ++c, filter += depth) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < depth; ++i) sum += static_cast<uint32_t>(int32_t{filter[i]});
+    const int32_t bias = op.biases < 0 ? 0 : constant_data<int32_t>(context, op.biases)[c];
+    biases->push_back(static_cast<int32_t>(static_cast<uint32_t>(bias) - static_cast<uint32_t>(offset) * sum));
+  }
+}
+
+// TensorFlow Lite multiplies the scales of a convolution in double precision, those of a dense layer in single.
+double filter_ratio(const Operator& op, float input, float filter, float output) {
+  const double product = op.kind == OperatorKind::kConv ? double{input} * filter : double{input * filter};
+  return product / output;
+}
+
+bool pack_int8(const TfLiteContext* context, const Graph& graph, const Operator& op, const Int8Kernels& kernels,
+               Weights* weights, Message* message) {
+  const Tensor &input = graph.tensors[op.input], &output = graph.tensors[op.output];
+  const Int8Runs runs(op);
+  weights->block = kernels.block;
+  if (!allocate(lanes(op, *weights) * runs.count * ceil_div(runs.length, 4) * 4, &weights->filter, message)) {
+    return false;
+  }
+  pack_int8_weights(constant_data<int8_t>(context, op.filter), op.group_channels, runs.count, runs.length,
+                    weights->block, weights->filter.as<int8_t>());
+
+  const auto& quantization =
+      *static_cast<const TfLiteAffineQuantization*>(context->tensors[op.filter].quantization.params);
+  std::vector<int32_t> biases, bits, lefts, rights;
+  std::vector<float> near;
+  make_int8_biases(context, op, input.zero_point + kernels.input_offset, &biases);
+  for (int32_t c = 0; c < op.group_channels; ++c) {
+    const float scale = quantization.scale->data[quantization.scale->size == 1 ? 0 : c];
+    const double real = filter_ratio(op, input.scale, scale, output.scale);
+    const FixedPoint ratio = make_fixed_point(real);
+    near.push_back(static_cast<float>(real));
+    bits.push_back(ratio.bits);
+    lefts.push_back(ratio.left);
+    rights.push_back(ratio.right);
+  }
+  weights->least_right = *std::min_element(rights.begin(), rights.end());
+  return pack_values(op, near.data(), 0.0f, *weights, &weights->near_scales, message) &&
+         pack_values(op, biases.data(), 0, *weights, &weights->biases, message) &&
+         pack_values(op, bits.data(), 0, *weights, &weights->multipliers, message) &&
+         pack_values(op, lefts.data(), 0, *weights, &weights->lefts, message) &&
+         pack_values(op, rights.data(), 0, *weights, &weights->rights, message);
 }
 
 // The different ranges, and which of them every output position has.
@@ -132,12 +184,21 @@ bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operat
                          &weights->thresholds, message);
     case OperatorKind::kConv:
     case OperatorKind::kDense:
+      if (graph.tensors[op.input].type == kTfLiteInt8) {
+        return pack_int8(context, graph, op, kernels.int8, weights, message);
+      }
       weights->block = kernels.fconv_block;
       return pack_filter<float>(context, op, taps_of(op) * op.filter_words, weights, message) &&
              pack_float_bias(context, op, weights, message);
     default:
       return true;
   }
+}
+
+Int8Runs::Int8Runs(const Operator& op) {
+  const bool rows = op.horizontal.dilation == 1;
+  count = op.vertical.size * (rows ? 1 : op.horizontal.size);
+  length = op.filter_words * (rows ? op.horizontal.size : 1);
 }
 
 std::vector<TapRange> inside_taps(const FilterAxis& filter, const WindowAxis& window, int32_t in) {

@@ -9,8 +9,11 @@ namespace hybrid_tf {
 
 struct Weights {
   int32_t block = 0;             // output channels in a block
-  Buffer filter;               // words or floats
-  Buffer multipliers, biases;  // floats
+  Buffer filter;               // words, floats or int8s
+  Buffer multipliers, biases;  // floats; of int8 convolutions, int32: the bits of fixed-point numbers, and biases
+  Buffer lefts, rights;        // int32: the shifts of those numbers
+  Buffer near_scales;          // those numbers as floats
+  int32_t least_right = 0;     // the smallest of `rights`
   Buffer thresholds;           // int32
   const uint32_t* file_filter = nullptr;  // of binary convolutions: the filter as it lies in the file
 
@@ -20,6 +23,12 @@ struct Weights {
 // Does nothing for operators without weights. Refuses numbers that have no int8 result.
 bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
                   Weights* weights, Message* message);
+
+// An int8 filter as runs of inputs that lie side by side in memory: how many, and how long they are.
+struct Int8Runs {
+  explicit Int8Runs(const Operator& op);
+  int32_t count, length;
+};
 
 // For every output position along an axis.
 std::vector<TapRange> inside_taps(const FilterAxis& filter, const WindowAxis& window, int32_t in);

@@ -54,20 +54,33 @@ def test_a_plain_float_classifier_runs(plain_model):
     np.testing.assert_allclose(scores, plain_model.predict(images, verbose=0), rtol=1e-3, atol=1e-4)
 
 
-def test_a_file_of_another_kind_is_refused(plain_model):
+def quantised(model, kind):
     def calibration():
-        for image in random_images(4):
+        for image in random_images(40):
             yield [image[np.newaxis]]
 
-    int8 = tflite(
-        plain_model,
+    return tflite(
+        model,
         optimizations=[tf.lite.Optimize.DEFAULT],
         representative_dataset=calibration,
-        inference_input_type=tf.int8,
-        inference_output_type=tf.int8,
+        inference_input_type=kind,
+        inference_output_type=kind,
     )
-    with pytest.raises(HybridTFError, match=r"turns int8 \(1, 12, 12, 3\) into int8 \(1, 5\): only a network from one"):
-        Interpreter(int8)
+
+
+def test_an_int8_classifier_takes_and_gives_floats(plain_model):
+    images = random_images(40)
+    scores = Interpreter(quantised(plain_model, tf.int8)).predict(images)
+    expected = plain_model(images).numpy()
+    assert scores.dtype == np.float32
+    assert 0 < np.abs(scores - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_a_file_of_another_kind_is_refused(plain_model):
+    with pytest.raises(
+        HybridTFError, match=r"turns uint8 \(1, 12, 12, 3\) into uint8 \(1, 5\): only a network from one"
+    ):
+        Interpreter(quantised(plain_model, tf.uint8))
     segmentation = tf.keras.Sequential([layers.Input((SIZE, SIZE, 3)), layers.Conv2D(2, 3)])
     with pytest.raises(HybridTFError, match=r"into float32 \(1, 10, 10, 2\)"):
         Interpreter(tflite(segmentation))

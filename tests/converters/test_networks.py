@@ -13,6 +13,7 @@ import tensorflow as tf
 from small_networks import random_images, randomise
 
 from hybrid_tf.converters import Conversion, Interpreter, convert, verify
+from hybrid_tf.deploy import file_size
 from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.layers import is_binary
 from hybrid_tf.models import build_model, network_names
@@ -121,3 +122,5 @@ def test_a_hybrid_vgg19_is_a_twentieth_of_the_full_precision_file(tmp_path):
     for plan in ("full_precision", "residual"):
         sizes[plan] = convert(build_model("vgg19", plan, classes=100), tmp_path / f"{plan}.tflite").bytes
     assert sizes["full_precision"] / sizes["residual"] >= 21.4
+    int8 = file_size(build_model("vgg19", "residual", classes=100), int8=True)
+    assert sizes["full_precision"] / int8 >= 27.5

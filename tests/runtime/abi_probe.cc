@@ -23,6 +23,14 @@ void write_tensor(FILE* file, const TfLiteTensor& t) {
   write_list(file, "shape", t.dims);
   fprintf(file, "\"scale\": %.9g, \"zero_point\": %d, \"bytes\": %zu, \"first_byte\": %d, ", t.params.scale,
           t.params.zero_point, t.bytes, constant ? *static_cast<const unsigned char*>(t.data) : -1);
+  const auto* quantization = static_cast<const TfLiteAffineQuantization*>(t.quantization.params);
+  const bool affine = t.quantization.type == kTfLiteAffineQuantization && quantization && quantization->scale;
+  fprintf(file, "\"scales\": [");
+  for (int i = 0; affine && i < quantization->scale->size; ++i) {
+    fprintf(file, "%s%.9g", i ? ", " : "", quantization->scale->data[i]);
+  }
+  fprintf(file, "], \"axis\": %d, ", affine ? quantization->quantized_dimension : 0);
+  write_list(file, "zero_points", affine ? quantization->zero_point : nullptr);
   fprintf(file, "\"variable\": %d, \"quantization\": %d, \"sparse\": %d}", t.is_variable, t.quantization.type,
           t.sparsity != nullptr);
 }

@@ -12,7 +12,7 @@ from graph_builder import build_file
 from small_networks import full_precision_network, network, random_images, residual_network
 from sweep_models import Case
 
-OPERATORS = ("bconv_grouped", "dequantize", "packed_chain", "shortcut", "int8_chain", "head")
+OPERATORS = ("bconv_grouped", "dequantize", "packed_chain", "shortcut", "int8_operator", "int8_network", "head")
 
 
 def write_seeds(folder):

@@ -6,10 +6,12 @@ Needs numpy, flatbuffers and ai_edge_litert only, so that it works where there i
 from dataclasses import dataclass
 
 import flatbuffers
+import int8_reference as int8
 import lce_reference as reference
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
+from int8_reference import Quantization
 from lce_reference import NONE, SAME
 
 TYPES = {
@@ -20,6 +22,7 @@ TYPES = {
 }
 _BUILTIN = schema.BuiltinOperator
 _OPTIONS = schema.BuiltinOptions
+_ACTIVATIONS = {1: _BUILTIN.RELU, 2: _BUILTIN.RELU_N1_TO_1, 3: _BUILTIN.RELU6}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Value:
     channels: int
     scale: float = 1.0
     zero_point: int = 0
+
+    @property
+    def quantization(self):
+        """Of int8."""
+        return Quantization(self.scale, self.zero_point)
 
 
 class _AligningBuilder(flatbuffers.Builder):
@@ -60,6 +68,11 @@ def build_file(graphs):
     model = schema.ModelT()
     model.version, model.subgraphs, model.buffers = 3, [whole], buffers
     model.operatorCodes = list(map(_operator_code, codes))
+    return pack_model(model)
+
+
+def pack_model(model):
+    """Returns the file of a model."""
     builder = _AligningBuilder(1 << 20)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -82,11 +95,11 @@ class Graph:
         """Makes `value` an output."""
         self.outputs.append(value)
 
-    def constant(self, array):
-        """Adds a constant."""
+    def constant(self, array, scale=None):
+        """Adds a constant. scale: of int8 or int32, one, or one for each of the first axis."""
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        return self._value(array, buffer=buffer)
+        return self._value(array, scale=scale, buffer=buffer)
 
     def quantize(self, x):
         packed = reference.quantize(x.array, x.zero_point)
@@ -149,64 +162,109 @@ class Graph:
         return self._custom("LceBMaxPool2d", [x], self._value(packed, x.channels), options)
 
     def add(self, a, b, activation=NONE):
+        return self._add(a, b, reference.activated(a.array + b.array, activation), activation)
+
+    def int8_add(self, a, b, to, activation=NONE):
+        """ADD of int8. to: the quantization of the result, here and below."""
+        array = int8.add(a.array, a.quantization, b.array, b.quantization, to, activation)
+        return self._add(a, b, array, activation, to)
+
+    def _add(self, a, b, array, activation, to=None):
         options = schema.AddOptionsT()
         options.fusedActivationFunction = activation
-        array = reference.activated(a.array + b.array, activation)
-        return self._builtin(_BUILTIN.ADD, [a, b], array, _OPTIONS.AddOptions, options)
+        return self._builtin(_BUILTIN.ADD, [a, b], array, _OPTIONS.AddOptions, options, to)
 
     def relu(self, x, activation):
-        code = {1: _BUILTIN.RELU, 2: _BUILTIN.RELU_N1_TO_1, 3: _BUILTIN.RELU6}[activation]
-        return self._builtin(code, [x], reference.activated(x.array, activation))
+        return self._builtin(_ACTIVATIONS[activation], [x], reference.activated(x.array, activation))
+
+    def int8_relu(self, x, activation, to):
+        array = int8.clamp(x.array, x.quantization, to, activation)
+        return self._builtin(_ACTIVATIONS[activation], [x], array, to=to)
+
+    def int8_quantize(self, x, to):
+        """QUANTIZE of float32 or int8."""
+        floats = x.array.dtype == np.float32
+        array = int8.quantize(x.array, to) if floats else int8.requantize(x.array, x.quantization, to)
+        return self._builtin(_BUILTIN.QUANTIZE, [x], array, to=to)
+
+    def int8_reshape(self, x, shape):
+        """RESHAPE. shape: one size may be -1."""
+        constant = self.constant(np.int32(shape))
+        return self._builtin(_BUILTIN.RESHAPE, [x, constant], x.array.reshape(shape), to=x.quantization)
+
+    def int8_dequantize(self, x):
+        """DEQUANTIZE."""
+        return self._builtin(_BUILTIN.DEQUANTIZE, [x], int8.dequantize(x.array, x.quantization))
 
     def convolution(self, x, filters, bias, stride=(1, 1), dilation=(1, 1), padding=SAME, activation=NONE):
+        array = reference.convolution(x.array, filters, bias, stride, dilation, padding)
+        inputs = [x, self.constant(filters), self.constant(bias)]
+        return self._convolution(inputs, reference.activated(array, activation), stride, dilation, padding, activation)
+
+    def int8_convolution(
+        self, x, filters, scales, bias, to, stride=(1, 1), dilation=(1, 1), padding=SAME, activation=NONE
+    ):
+        """CONV_2D of int8. scales: of the filters of each output channel."""
+        options = stride, dilation, padding, activation
+        array = int8.convolution(x.array, x.quantization, filters, scales, bias, to, *options)
+        inputs = [x, self.constant(filters, scales), self.constant(bias, np.float32(x.scale) * np.float32(scales))]
+        return self._convolution(inputs, array, *options, to)
+
+    def _convolution(self, inputs, array, stride, dilation, padding, activation, to=None):
         options = schema.Conv2DOptionsT()
         options.padding, options.fusedActivationFunction = padding, activation
         options.strideH, options.strideW = stride
         options.dilationHFactor, options.dilationWFactor = dilation
-        array = reference.convolution(x.array, filters, bias, stride, dilation, padding)
-        return self._builtin(
-            _BUILTIN.CONV_2D,
-            [x, self.constant(filters), self.constant(bias)],
-            reference.activated(array, activation),
-            _OPTIONS.Conv2DOptions,
-            options,
-        )
+        return self._builtin(_BUILTIN.CONV_2D, inputs, array, _OPTIONS.Conv2DOptions, options, to)
 
     def pool(self, x, kind, kernel, stride, padding, activation=NONE):
-        """kind: `average` or `max`."""
+        """kind: `average` or `max`. Of float32 or int8."""
         options = schema.Pool2DOptionsT()
         options.padding, options.fusedActivationFunction = padding, activation
         options.strideH, options.strideW = stride
         options.filterHeight, options.filterWidth = kernel
-        code, compute = {
-            "average": (_BUILTIN.AVERAGE_POOL_2D, reference.average_pool),
-            "max": (_BUILTIN.MAX_POOL_2D, reference.max_pool),
-        }[kind]
-        array = reference.activated(compute(x.array, kernel, stride, padding), activation)
-        return self._builtin(code, [x], array, _OPTIONS.Pool2DOptions, options)
+        code = {"average": _BUILTIN.AVERAGE_POOL_2D, "max": _BUILTIN.MAX_POOL_2D}[kind]
+        if x.array.dtype == np.int8:
+            compute = {"average": int8.average_pool, "max": int8.max_pool}[kind]
+            array, to = compute(x.array, x.quantization, kernel, stride, padding, activation), x.quantization
+        else:
+            compute = {"average": reference.average_pool, "max": reference.max_pool}[kind]
+            array, to = reference.activated(compute(x.array, kernel, stride, padding), activation), None
+        return self._builtin(code, [x], array, _OPTIONS.Pool2DOptions, options, to)
 
     def mean(self, x, keep_dims=False):
         """MEAN over height and width."""
+        return self._mean(
+            x, x.array.mean(axis=(1, 2), dtype=np.float64, keepdims=keep_dims).astype(np.float32), keep_dims
+        )
+
+    def int8_mean(self, x, to, keep_dims=False):
+        return self._mean(x, int8.mean(x.array, x.quantization, to, keep_dims), keep_dims, to)
+
+    def _mean(self, x, array, keep_dims, to=None):
         options = schema.ReducerOptionsT()
         options.keepDims = keep_dims
-        array = x.array.mean(axis=(1, 2), dtype=np.float64, keepdims=keep_dims).astype(np.float32)
         axes = self.constant(np.int32([1, 2]))
-        return self._builtin(_BUILTIN.MEAN, [x, axes], array, _OPTIONS.ReducerOptions, options)
+        return self._builtin(_BUILTIN.MEAN, [x, axes], array, _OPTIONS.ReducerOptions, options, to)
 
     def fully_connected(self, x, weights, bias, activation=NONE):
         """weights: [outputs, inputs]."""
-        options = schema.FullyConnectedOptionsT()
-        options.fusedActivationFunction = activation
         rows = x.array.reshape(-1, weights.shape[1]).astype(np.float64)
         array = (rows @ weights.T.astype(np.float64) + (0 if bias is None else bias)).astype(np.float32)
         constants = [self.constant(weights), None if bias is None else self.constant(bias)]
-        return self._builtin(
-            _BUILTIN.FULLY_CONNECTED,
-            [x, *constants],
-            reference.activated(array, activation),
-            _OPTIONS.FullyConnectedOptions,
-            options,
-        )
+        return self._fully_connected([x, *constants], reference.activated(array, activation), activation)
+
+    def int8_fully_connected(self, x, weights, scale, bias, to, activation=NONE):
+        """FULLY_CONNECTED of int8. scale: of all weights, or of those of each output."""
+        array = int8.fully_connected(x.array, x.quantization, weights, scale, bias, to, activation)
+        bias_scale = np.float32(x.scale) * np.float32(scale)
+        constants = [self.constant(weights, scale), None if bias is None else self.constant(bias, bias_scale)]
+        return self._fully_connected([x, *constants], array, activation, to)
+
+    def _fully_connected(self, inputs, array, activation, to=None):
+        options = schema.FullyConnectedOptionsT()
+        options.fusedActivationFunction = activation
+        return self._builtin(_BUILTIN.FULLY_CONNECTED, inputs, array, _OPTIONS.FullyConnectedOptions, options, to)
 
     def _value(self, array, channels=None, scale=None, zero_point=0, buffer=None):
         array = np.ascontiguousarray(array)
@@ -215,10 +273,11 @@ class Graph:
         tensor.name = f"tensor{len(self.tensors)}"
         if scale is not None:
             tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = np.float32([scale])
-            tensor.quantization.zeroPoint = np.int64([zero_point])
+            tensor.quantization.scale = np.float32(scale).reshape(-1)
+            tensor.quantization.zeroPoint = np.full(tensor.quantization.scale.shape, zero_point, np.int64)
         self.tensors.append((tensor, buffer))
-        return Value(len(self.tensors) - 1, array, channels or array.shape[-1], scale or 1.0, zero_point)
+        scale = 1.0 if scale is None or np.size(scale) > 1 else float(scale)
+        return Value(len(self.tensors) - 1, array, channels or array.shape[-1], scale, zero_point)
 
     def _custom(self, name, inputs, output, options):
         operator = self._operator(name, inputs, output)
@@ -226,8 +285,8 @@ class Graph:
             operator.customOptions = np.frombuffer(flexbuffers.Dumps(options), np.uint8)
         return output
 
-    def _builtin(self, code, inputs, array, options_type=0, options=None):
-        output = self._value(array)
+    def _builtin(self, code, inputs, array, options_type=0, options=None, to=None):
+        output = self._value(array) if to is None else self._value(array, None, *to)
         operator = self._operator(code, inputs, output)
         operator.builtinOptionsType, operator.builtinOptions = options_type, options
         return output

@@ -222,6 +222,8 @@ void in_parts(Random& random, int32_t pixels, Run run) {
   }
 }
 
+#include "int8_kernels_test.h"
+
 int32_t popcount(uint32_t word) { return __builtin_popcount(word); }
 
 void test_bconv(const KernelSet& set, Random& random) {
@@ -271,7 +273,7 @@ void test_bconv(const KernelSet& set, Random& random) {
   pack_channels(thresholds.data(), groups, group_channels, block, INT32_MAX, packed_thresholds.data());
 
   TestEpilogue end(random, g.batch, g.out_height, g.out_width, channels);
-  std::vector<int8_t> int8s = guarded<int8_t>(static_cast<size_t>(g.pixels()) * channels, 77), wanted_int8s = int8s;
+  TestInt8Epilogue int8_end(random, g.batch, g.out_height, g.out_width, channels);
   Bconv conv{};
   conv.window = window.window;
   conv.input = input.pixel(0, 0, 0);
@@ -290,7 +292,7 @@ void test_bconv(const KernelSet& set, Random& random) {
   conv.thresholds = packed_thresholds.data();
   conv.epilogue = end.epilogue;
   if (output == BconvOutput::kBits) conv.epilogue.signs = end.signs.map<uint32_t>();
-  conv.int8s = int8s.data();
+  conv.int8_epilogue = int8_end.epilogue;
 
   std::vector<uint16_t> row_class, column_class;
   if (zero_padding) {
@@ -334,8 +336,7 @@ void test_bconv(const KernelSet& set, Random& random) {
       value = value + biases[c];
       if (output == BconvOutput::kInt8) {
         const float rounded = std::round(std::fmin(std::fmax(value, -1000.0f), 1000.0f));
-        wanted_int8s[static_cast<size_t>(pixel) * channels + c] =
-            static_cast<int8_t>(std::fmin(std::fmax(rounded, -128.0f), 127.0f));
+        int8_end.want(pixel, c, static_cast<int32_t>(std::fmin(std::fmax(rounded, -128.0f), 127.0f)));
       } else {
         end.want(pixel, c, value);
       }
@@ -351,12 +352,9 @@ void test_bconv(const KernelSet& set, Random& random) {
     set.bconv(conv, from, to, split, blocks);
     if (split) set.bconv(conv, from, to, 0, split);
   });
-  if (output == BconvOutput::kInt8) {
-    expect_same("int8s", wanted_int8s, int8s);
-  }
-  end.compare();
+  end.compare(), int8_end.compare();
   if (!failed) return;
-  g.print(), end.print();
+  g.print(), end.print(), int8_end.print();
   std::printf("  groups %d of %d words -> %d channels, depth %d, output %d, zero padding %d, split at block %d of %d\n",
               groups, group_words, group_channels, conv.depth, static_cast<int>(output), zero_padding, split, blocks);
 }
@@ -551,7 +549,8 @@ struct Test {
   void (*run)(const KernelSet&, Random&);
 };
 const Test kTests[] = {{"bconv", test_bconv}, {"fconv", test_fconv}, {"pool", test_pool},
-                       {"elementwise", test_elementwise}, {"bits", test_bits}, {"bmaxpool", test_bmaxpool}};
+                       {"elementwise", test_elementwise}, {"int8_conv", test_int8_conv},
+                       {"int8_pool", test_int8_pool}, {"int8_elementwise", test_int8_elementwise}, {"bits", test_bits}, {"bmaxpool", test_bmaxpool}};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import sweep_int8
 from graph_builder import Graph, Value
 from lce_reference import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, pack
 
@@ -27,11 +28,22 @@ class Output:
     exact: bool
 
 
+def kind_of(seed, index):
+    """Returns what kind of configuration `Case(seed, index)` is."""
+    return _draw_kind(np.random.default_rng([seed, index]))
+
+
+def _draw_kind(rng):
+    shares = np.array([share for _, share in _KINDS.values()])
+    return str(rng.choice(list(_KINDS), p=shares / shares.sum()))
+
+
 class Case:
     """One configuration.
 
     Attributes:
         graph: that holds it.
+        rng, images: what options and weights are drawn from, and what inputs are.
         interpreters: the kernels of LCE that accept it.
         outputs: what its outputs must be.
         name: its options, as they are drawn.
@@ -39,13 +51,17 @@ class Case:
 
     def __init__(self, seed: int, index: int, batch: int | None = None):
         self.graph, self.rng = Graph(), np.random.default_rng([seed, index])
-        self._images = np.random.default_rng([seed, index, 1])
+        self.images = np.random.default_rng([seed, index, 1])
         self._batch = batch
         self.interpreters, self.outputs, self.name = set(INTERPRETERS), [], f"{index}:"
-        kinds, shares = zip(*_KINDS.items(), strict=True)
-        kind = str(self.rng.choice(kinds, p=np.array(shares) / sum(shares)))
+        kind = _draw_kind(self.rng)
         self.name += kind
-        globals()[f"_{kind}"](self)
+        _KINDS[kind][0](self)
+
+    @property
+    def is_resized(self):
+        """Whether the file may be run on another number of images than it was made for."""
+        return self._batch is not None
 
     def choose(self, *values):
         return values[self.rng.integers(len(values))]
@@ -70,14 +86,14 @@ class Case:
 
     def signs(self, shape):
         """A packed input of random signs."""
-        return self.graph.input(pack(self._images.random(shape) < 0.5), shape[-1])
+        return self.graph.input(pack(self.images.random(shape) < 0.5), shape[-1])
 
     def floats(self, shape, steps=None, special=(0, -0.0)):
         """A float input with `special` numbers in it; or in steps of 1/8, with `steps` of them to either side of 0."""
         if steps:
-            return self.graph.input(np.float32(self._images.integers(-steps, steps + 1, shape) / 8))
-        values = self._images.normal(size=shape).astype(np.float32)
-        values = np.where(self._images.random(shape) < 0.05, self._images.choice(np.float32(special), shape), values)
+            return self.graph.input(np.float32(self.images.integers(-steps, steps + 1, shape) / 8))
+        values = self.images.normal(size=shape).astype(np.float32)
+        values = np.where(self.images.random(shape) < 0.05, self.images.choice(np.float32(special), shape), values)
         return self.graph.input(values)
 
     def bconv(self, x: Value, outputs=None, to=None, steps=False, padding=None, stride=None, groups=1, largest=7):
@@ -146,11 +162,11 @@ def _quantize(case):
     if kind == "float":
         x = case.floats(shape, special=(0, -0.0, np.inf, -np.inf, np.nan))
     elif kind == "bool":
-        x = case.graph.input(case._images.random(shape) < 0.5)
+        x = case.graph.input(case.images.random(shape) < 0.5)
     else:
         zero_point = int(case.choose(-128, -127, -5, 0, 1, 64, 127))
         case.note(zero_point=zero_point)
-        x = case.graph.input(case._images.integers(-128, 128, shape).astype(np.int8), None, 0.5, zero_point)
+        x = case.graph.input(case.images.integers(-128, 128, shape).astype(np.int8), None, 0.5, zero_point)
     case.output(case.graph.quantize(x))
 
 
@@ -319,38 +335,27 @@ def _head(case):
     elif kind == "average":
         x = _float_pool(case, x, "average")
         case.output(x, exact=False)
-    outputs, inputs = int(case.choose(1, 5, 10, 33)), x.array[0].size
+    outputs, inputs = int(case.choose(5, 10, 33)), x.array[0].size
     bias = _steps(case, outputs) if case.chance(0.7) else None
     case.note(dense=outputs, bias=bias is not None)
     x = case.graph.fully_connected(x, _steps(case, (outputs, inputs)), bias, int(case.choose(NONE, NONE, RELU)))
     case.output(x, exact=False)
 
 
-def _int8_chain(case):
-    """int8 floats between binary convolutions, as in a file whose full-precision layers are int8."""
-    zero_point = int(case.rng.integers(-20, 20))
-    shape = case.shape()
-    case.note(zero_point=zero_point)
-    x = case.graph.input(case._images.integers(-128, 128, shape).astype(np.int8), None, 0.25, zero_point)
-    for _ in range(case.choose(1, 2)):
-        x = case.bconv(case.graph.quantize(x), to="int8")
-        if case.chance(0.4):
-            case.output(x)
-    case.output(case.bconv(case.graph.quantize(x)))
-
-
-# Kinds of configurations, and how many of each in a hundred.
+# Kinds of configurations, and how many of each in 120.
 _KINDS = {
-    "bconv": 40,
-    "bconv_grouped": 6,
-    "quantize": 8,
-    "dequantize": 5,
-    "bmaxpool": 6,
-    "packed_chain": 7,
-    "residual": 8,
-    "float_chain": 6,
-    "stem": 4,
-    "shortcut": 5,
-    "head": 2,
-    "int8_chain": 3,
+    "bconv": (_bconv, 40),
+    "bconv_grouped": (_bconv_grouped, 6),
+    "quantize": (_quantize, 8),
+    "dequantize": (_dequantize, 5),
+    "bmaxpool": (_bmaxpool, 6),
+    "packed_chain": (_packed_chain, 7),
+    "residual": (_residual, 8),
+    "float_chain": (_float_chain, 6),
+    "stem": (_stem, 4),
+    "shortcut": (_shortcut, 5),
+    "head": (_head, 2),
+    "int8_operator": (sweep_int8.operator, 10),
+    "int8_conversion": (sweep_int8.conversion, 3),
+    "int8_network": (sweep_int8.network, 10),
 }

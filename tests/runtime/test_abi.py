@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from graph_builder import Graph, build_file
+from int8_reference import Quantization
 from lce_reference import SAME, VALID
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "runtime"))
@@ -51,9 +52,13 @@ def graph():
     filters = np.where(random.integers(0, 2, (6, 1, 1, 8)), 1, -1)
     ones = np.ones(6, np.float32)
     graph.output(graph.bconv(graph.quantize(x), filters, ones, ones))
-    graph.output(graph.dequantize(graph.quantize(graph.input(np.zeros((1, 2, 33), np.int8), None, 0.25, -7)), bool))
+    graph.output(graph.dequantize(graph.quantize(graph.input(np.zeros((1, 2, 1, 33), np.int8), None, 0.25, -7)), bool))
     graph.output(graph.mean(floats, keep_dims=True))
     graph.output(graph.fully_connected(graph.mean(floats), random.standard_normal((4, 5), np.float32), None, RELU6))
+    weights, scales = np.ones((3, 1, 1, 33), np.int8), np.float32([0.5, 0.75, 1.25])
+    x = graph.int8_convolution(graph.inputs[1], weights, scales, np.zeros(3, np.int32), Quantization(4.0, 9))
+    x = graph.int8_reshape(graph.int8_add(x, x, x.quantization), (1, 1, 2, 3))
+    graph.output(graph.int8_dequantize(graph.int8_quantize(x, Quantization(0.5, -3))))
     return graph
 
 
@@ -79,8 +84,11 @@ def test_tensors(seen, graph):
             "name": expected.name,
             "type": type_of[expected.type],
             "shape": list(expected.shape),
-            "scale": expected.quantization.scale[0] if quantized else 0,
+            "scale": expected.quantization.scale[0] if quantized and len(expected.quantization.scale) == 1 else 0,
             "zero_point": expected.quantization.zeroPoint[0] if quantized else 0,
+            "scales": list(expected.quantization.scale) if quantized else [],
+            "zero_points": list(expected.quantization.zeroPoint) if quantized else [],
+            "axis": expected.quantization.quantizedDimension if quantized else 0,
             "bytes": len(constant.data) if constant else tensor["bytes"],
             "first_byte": constant.data[0] if constant else -1,
             "variable": 0,
@@ -101,7 +109,7 @@ def test_operators(seen, graph):
 
 def test_options(seen):
     same, valid = 1, 2  # TfLitePadding
-    options = {operator["code"]: operator["options"] for operator in seen["operators"]}
+    options = {operator["code"]: operator["options"] for operator in reversed(seen["operators"])}  # the first of a kind
     assert options[3] == [same, 1, 3, RELU6, 2, 1]  # CONV_2D
     assert options[1] == [valid, 4, 1, 3, 2, RELU]  # AVERAGE_POOL_2D
     assert options[17] == [same, 3, 2, 2, 1, RELU6]  # MAX_POOL_2D

@@ -11,6 +11,7 @@ import check_folder
 import numpy as np
 import pytest
 import sweep_files
+from int8_networks import write_int8_network
 from small_networks import randomise
 
 from hybrid_tf.converters import convert
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
 KERNELS = {"cortex-a72": ["neon", "portable"], "cortex-a76": ["neondot", "neon", "portable"]}
 CASES = 400
 NETWORKS = {"resnet20-residual": {}, "vgg11-xnor": {"width": 0.25}}
+INT8_NETWORKS = ("resnet20", "vgg11")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,8 @@ def networks(tmp_path_factory):
         facts = {"cases": 1, "names": ["scores"], "exact": [False]}
         scores = Interpreter(path).predict(image)
         np.savez(path.with_suffix(".npz"), facts=json.dumps(facts), input0=image, output0=scores)
+    for name in INT8_NETWORKS:  # every tensor is LCE's on this machine
+        write_int8_network(folder, name, "float32", 1, width=0.5)
     return folder
 
 
@@ -85,5 +89,5 @@ def test_the_wheel_computes_what_x86_does(what, processor, python, request):
     ).partition("\n")
     counts = json.loads(counts)
     assert not counts["failures"], failures
-    assert counts["cases"] == (CASES if what == "sweep" else len(NETWORKS))
+    assert counts["cases"] == (CASES if what == "sweep" else len(NETWORKS) + 2 * len(INT8_NETWORKS))
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from graph_builder import Graph, build_file
+from int8_reference import Quantization
 from lce_reference import SAME, VALID
 
 from hybrid_tf_runtime import HybridTFRuntimeError
@@ -33,6 +34,21 @@ def int8_model():
     x = graph.input(np.ones((1, 4, 4, 32), np.int8), None, 0.5, 0)
     filters = np.ones((32, 3, 3, 32), np.int8)
     graph.output(graph.bconv(graph.quantize(x), filters, constant(32), constant(32), int8=(0.5, 3)))
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(build_file([graph]), 0))
+
+
+def int8_hybrid():
+    """Operators: 0 QUANTIZE, 1 CONV_2D, 2 LceQuantize, 3 LceBconv2d, 4 ADD, 5 MEAN, 6 RESHAPE, 7 FULLY_CONNECTED,
+    8 DEQUANTIZE."""
+    graph, to = Graph(), Quantization(0.5, 3)
+    x = graph.int8_quantize(graph.input(constant(1, 8, 8, 3)), to)
+    weights, scales = np.ones((32, 3, 3, 3), np.int8), np.linspace(0.5, 1.5, 32)
+    x = graph.int8_convolution(x, weights, scales, np.arange(32, dtype=np.int32), to, (2, 2))
+    filters = np.ones((32, 3, 3, 32), np.int8)
+    y = graph.bconv(graph.quantize(x), filters, constant(32), constant(32), int8=to)
+    x = graph.int8_reshape(graph.int8_mean(graph.int8_add(x, y, to), to), (1, 32))
+    x = graph.int8_fully_connected(x, np.ones((5, 32), np.int8), 0.25, np.arange(5, dtype=np.int32), to)
+    graph.output(graph.int8_dequantize(x))
     return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(build_file([graph]), 0))
 
 
@@ -115,7 +131,7 @@ CHANGES = {
 
 
 def test_sound_models_pass():
-    for model in (sound_model(), int8_model()):
+    for model in (sound_model(), int8_model(), int8_hybrid()):
         check_model(packed(model), "it")
 
 
@@ -144,6 +160,47 @@ def test_it_refuses_an_unfit_scale(scale, zero_point, message):
     if scale is not None:
         pool.quantization = schema.QuantizationParametersT()
         pool.quantization.scale, pool.quantization.zeroPoint = np.float32([scale]), np.int64([zero_point])
+    with pytest.raises(HybridTFRuntimeError) as refused:
+        check_model(packed(model), "it")
+    assert message in str(refused.value)
+
+
+def set_scale(number, position, side, scales, zero_point=0, axis=0):
+    def change(model):
+        quantization = tensor_of(model, number, position, side).quantization = schema.QuantizationParametersT()
+        quantization.scale = np.float32(scales)
+        quantization.zeroPoint = np.full(len(scales), zero_point, np.int64)
+        quantization.quantizedDimension = axis
+
+    return change
+
+
+def set_type(number, position, side, name):
+    return lambda model: setattr(tensor_of(model, number, position, side), "type", getattr(schema.TensorType, name))
+
+
+INT8_CHANGES = {
+    "weights without scales": (set_scale(1, 1, "inputs", []), "(CONV_2D) has int8 weights without scales"),
+    "scales of another axis": (
+        set_scale(1, 1, "inputs", [1, 1, 1], axis=3),
+        "(CONV_2D) has int8 weights without scales",
+    ),
+    "weights with a zero point": (set_scale(1, 1, "inputs", [1], 5), "(CONV_2D) has int8 weights with a zero point"),
+    "tiny scale": (set_scale(1, 1, "inputs", [1e-20]), "(CONV_2D) has scales that do not fit"),
+    "huge sum": (set_scale(4, 0, "outputs", [1e-8]), "(ADD) has scales that do not fit"),
+    "huge mean": (set_scale(5, 0, "outputs", [1e-8]), "(MEAN) has scales that do not fit"),
+    "float result": (set_type(4, 0, "outputs", "FLOAT32"), "zero point of 3"),
+    "int8 bias": (set_type(7, 2, "inputs", "INT8"), "its buffer holds 20"),
+    "quantize to float": (set_type(0, 0, "outputs", "FLOAT32"), "zero point of 3"),
+    "other size": (lambda m: change_shape(m, 6, (1, 33)), "(RESHAPE) changes the number of values"),
+}
+
+
+@pytest.mark.parametrize("name", INT8_CHANGES)
+def test_it_refuses_in_an_int8_hybrid(name):
+    change, message = INT8_CHANGES[name]
+    model = int8_hybrid()
+    change(model)
     with pytest.raises(HybridTFRuntimeError) as refused:
         check_model(packed(model), "it")
     assert message in str(refused.value)

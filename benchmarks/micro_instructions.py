@@ -1,0 +1,140 @@
+"""Counts the instructions that Cortex-M processors execute for binary convolutions, in emulation: they repeat exactly.
+
+python benchmarks/micro_instructions.py [--update-docs] [--json FILE]
+
+Instructions are not time: how many run in a cycle differs, and QEMU does not say. --update-docs writes
+docs/micro-instructions.md.
+"""
+
+import argparse
+import importlib.util
+import re
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.files import write_json, write_text
+from hybrid_tf.tables import show, table
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "micro-instructions.md"
+_FOLDER = HERE.parent / "tests" / "runtime" / "micro" / "cortex_m"
+_spec = importlib.util.spec_from_file_location("cortex_m", _FOLDER / "cortex_m.py")
+cortex_m = importlib.util.module_from_spec(_spec)
+sys.modules["cortex_m"] = cortex_m
+_spec.loader.exec_module(cortex_m)
+
+OUTPUTS = ("packed", "int8", "float32")  # in the order of micro_kernels.cc
+_SOURCES = ("bconv2d", "bconv2d_common", "window_axis")
+_INTRODUCTION = """# Instructions of binary convolutions on Cortex-M
+
+Made by `python benchmarks/micro_instructions.py --update-docs`: instructions for one binary multiply-accumulate,
+counted in QEMU; everything that the operator does for an output is in it. Compiled by arm-none-eabi-gcc with -O2.
+Instructions are not time: the emulator knows nothing of cycles.
+
+- *portable*: C++ for any processor. No Cortex-M counts bits in an instruction, so words are added up bit by bit first.
+- *dsp*: with the one instruction of Armv7E-M that pays, which adds up four bytes.
+- *helium*: with the vectors of Armv8.1-M, four output channels at once.
+
+A word holds 32 channels, so layers of 16 channels use half of each.
+"""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A binary convolution with stride 1 and SAME padding."""
+
+    size: int
+    inputs: int
+    outputs: int
+    kernel: int
+
+    @property
+    def macs(self) -> int:
+        """Returns its binary products."""
+        return self.size**2 * self.inputs * self.outputs * self.kernel**2
+
+    def __str__(self) -> str:
+        """Returns its name in tables."""
+        return f"{self.kernel}x{self.kernel}x{self.inputs}->{self.outputs} @{self.size}"
+
+
+LAYERS = (
+    Layer(14, 16, 16, 3),
+    Layer(14, 32, 32, 3),
+    Layer(7, 64, 64, 3),
+    Layer(4, 128, 128, 3),
+    Layer(7, 64, 64, 1),
+    Layer(4, 256, 256, 1),
+)
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update-docs", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where all counts go too")
+    options = parser.parse_args()
+    try:
+        counts = measure()
+        for output in OUTPUTS:
+            show(False, None, table(f"{output} output: instructions for a MAC", *_rows(counts, output)))
+        if options.json:
+            write_json(options.json, {"layers": [asdict(layer) | {"macs": layer.macs} for layer in LAYERS], **counts})
+        if options.update_docs:
+            sections = [f"## {output} output\n\n{_markdown(*_rows(counts, output))}" for output in OUTPUTS]
+            write_text(PAGE, "\n".join([_INTRODUCTION, *sections]))
+    except HybridTFError as error:
+        sys.exit(f"error: {error}")
+
+
+def measure() -> dict[str, Any]:
+    """Returns the instructions of each layer, by processor, variant of the kernels, and output."""
+    if cortex_m.missing():
+        raise HybridTFError(f"Cortex-M cannot be emulated here; {cortex_m.missing()}")
+    with tempfile.TemporaryDirectory() as folder:
+        plugin = Path(folder) / "count_instructions.so"
+        cortex_m.run(["gcc", "-O2", "-fPIC", "-shared", HERE / "count_instructions.c", "-o", plugin])
+        return {
+            core.name: {
+                variant: _count(Path(folder) / core.name / variant, core, variant, plugin) for variant in core.variants
+            }
+            for core in cortex_m.CORES.values()
+        }
+
+
+def _count(folder: Path, core: Any, variant: str, plugin: Path) -> dict[str, list[int]]:
+    sources = [path for path in cortex_m.kernel_sources(variant) if path.stem in _SOURCES]
+    numbers = ",".join(f"{{{layer.size},{layer.inputs},{layer.outputs},{layer.kernel}}}" for layer in LAYERS)
+    flags = ["-O2", *cortex_m.variant_flags(variant), f"-DLAYERS={numbers}"]
+    objects = cortex_m.compile_objects(folder, core, [*sources, HERE / "micro_kernels.cc"], flags)
+    program = cortex_m.link(objects, core, folder / "program.elf")
+    done = cortex_m.emulate(program, core, "-plugin", plugin, "-d", "plugin")
+    marks = [int(count) for count in re.findall(r"^instructions \d+ (\d+)$", done.stderr, re.MULTILINE)]
+    if done.returncode or len(marks) != 2 * len(LAYERS) * len(OUTPUTS):
+        raise HybridTFError(
+            f"QEMU counted {len(marks)} times on {core.name}; the plugin is for version 7.2: {done.stderr[-500:]}"
+        )
+    counts = marks[1::2]  # the others are what happens between the convolutions
+    return {output: counts[index :: len(OUTPUTS)] for index, output in enumerate(OUTPUTS)}
+
+
+def _rows(counts: dict[str, Any], output: str) -> tuple[list[str], list[list[str]]]:
+    columns = [(core, variant) for core, variants in counts.items() for variant in reversed(variants)]
+    rows = [
+        [str(layer), *(f"{counts[core][variant][output][index] / layer.macs:.3f}" for core, variant in columns)]
+        for index, layer in enumerate(LAYERS)
+    ]
+    return ["binary convolution", *(f"{core} {variant}" for core, variant in columns)], rows
+
+
+def _markdown(columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

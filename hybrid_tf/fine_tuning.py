@@ -1,0 +1,101 @@
+"""Fine-tuning: a new run that starts from the best weights of a finished one, for int8 with the rounding in it.
+
+Ranges are measured once, before the first step, and stay: the network learns to live with them, and the converted file
+has exactly these. Batch norms behind full-precision convolutions keep their statistics, because they are part of the
+kernels that are rounded.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from hybrid_tf.config import Config
+from hybrid_tf.data import Dataset
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.files import read_json, write_json
+from hybrid_tf.run import BEST, Run, load_run
+from hybrid_tf.weights import load_weights
+
+if TYPE_CHECKING:
+    from hybrid_tf.converters import Int8
+
+# The converters are imported where they are needed: training depends on them for int8-aware runs alone.
+
+RANGES = "int8.json"
+CALIBRATION_IMAGES = 500
+# What a fine-tuning has that the run it starts from need not have; settings that are given win.
+_SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0}
+_SLOWER = 20  # times as low a learning rate as that of the run
+
+
+def fine_tuning_config(settings: dict[str, Any]) -> Config:
+    """Returns the settings of a training that was given `settings`: those of the run in `resume_from`, if any, first.
+
+    Raises:
+        HybridTFError: when that run cannot be read or is not finished.
+    """
+    if not settings.get("resume_from"):
+        return Config(**settings)
+    source = load_run(Path(settings["resume_from"]))
+    if not source.finished:
+        raise HybridTFError(f"run {source.folder} is not finished: continue it with --resume first")
+    before = source.config
+    short = _SHORT | {"learning_rate": before.peak_learning_rate / _SLOWER}
+    return before.with_changes(**(short | {"int8_aware": False} | settings))
+
+
+def load_start(model: tf.keras.Model, config: Config) -> None:
+    """Loads the best weights of the run that `config` starts from, if any, into `model`."""
+    if config.resume_from:
+        load_weights(model, load_run(config.resume_from).folder / BEST)
+
+
+@contextlib.contextmanager
+def int8_aware(run: Run, model: tf.keras.Model, dataset: Dataset) -> Iterator[None]:
+    """While this lasts, an int8-aware run's `model` is traced with the rounding of its int8 file; others as they are.
+
+    Measures the ranges and stores them in the run folder, unless they are there.
+    """
+    if not run.config.int8_aware:
+        yield
+        return
+    from hybrid_tf.converters.calibration import calibrate_int8
+    from hybrid_tf.converters.int8_plan import plan_int8
+    from hybrid_tf.converters.int8_rounding import int8_calls, rounded_to
+
+    int8 = stored_ranges(run)
+    if int8 is None:
+        images, labels = dataset.train.take(CALIBRATION_IMAGES)
+        int8 = calibrate_int8(model, run.normalisation.apply(images), labels)
+        write_json(run.folder / RANGES, asdict(int8))
+    with int8_calls(model, plan_int8(model), rounded_to(int8.ranges), trained=True):
+        yield
+    model.train_function = model.test_function = None  # or they would be used again
+
+
+def stored_ranges(run: Run, except_layers: tuple[str, ...] = ()) -> "Int8 | None":
+    """Returns the ranges that an int8-aware run was trained with; `None` for another run, or one that has none yet.
+
+    Args:
+        run: the run.
+        except_layers: names of layers that stay float32 in the file; their ranges are left out.
+
+    Raises:
+        HybridTFError: when the ranges cannot be read.
+    """
+    from hybrid_tf.converters.int8_plan import plan_int8
+    from hybrid_tf.converters.metadata import Int8
+
+    path = run.folder / RANGES
+    if not run.config.int8_aware or not path.exists():
+        return None
+    try:
+        int8 = Int8.from_dict(read_json(path))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise HybridTFError(f"{path} is damaged ({error}): restore it from a copy, or train again") from error
+    points = plan_int8(run.build(), except_layers).points
+    return Int8({point: int8.ranges[point] for point in points}, except_layers, int8.calibration_images)

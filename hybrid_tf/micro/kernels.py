@@ -1,0 +1,70 @@
+"""The C++ sources of the kernels for TFLM, and a library of them for this computer."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from hybrid_tf.errors import HybridTFError
+
+_INSTALLED = Path(__file__).parent / "sources"
+ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "runtime"
+HOST = ROOT / "micro" / "host"
+# Of the runtime's own core.
+_SHARED = (
+    "bits.cc",
+    "bits.h",
+    "flexbuffer.cc",
+    "flexbuffer.h",
+    "kernels.h",
+    "packing.h",
+    "pixels_impl.h",
+    "window_axis.cc",
+    "window_axis.h",
+)
+_FLAGS = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -fno-rtti".split()  # noqa: SIM905
+
+
+def kernel_files() -> list[Path]:
+    """Returns the sources and headers of the kernels, which fit into one folder, without those for vectors."""
+    return sorted([*(ROOT / "micro").glob("*.cc"), *(ROOT / "micro").glob("*.h"), *(ROOT / "src" / n for n in _SHARED)])
+
+
+def helium_files() -> list[Path]:
+    """Returns the sources for Armv8.1-M's vectors: each takes the place of the kernel of the same name."""
+    return sorted((ROOT / "micro" / "helium").glob("*.cc"))
+
+
+def build_host_library(library: Path, kernels: list[Path] | None = None) -> None:
+    """Compiles the kernels into a library that the tflite-micro wheel loads; see `tflm.py`.
+
+    Args:
+        library: where it goes.
+        kernels: other sources than those of `kernel_files`.
+
+    Raises:
+        HybridTFError: when there is no C++ compiler, or it fails.
+    """
+    files = kernel_files() if kernels is None else kernels
+    sources = [HOST / "wheel.cc", *(path for path in files if path.suffix == ".cc")]
+    includes = [f"-I{path}" for path in (HOST, ROOT / "micro", ROOT / "src")]
+    command = [*_compiler(), *_FLAGS, *includes, *map(str, sources), "-o", str(library)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        raise HybridTFError(f"cannot run {command[0]}: {error.strerror}; name another compiler in CXX") from error
+    if done.returncode:
+        raise HybridTFError(f"the C++ compiler {command[0]} failed: {done.stderr.strip()[-1000:]}")
+
+
+def _compiler() -> list[str]:
+    if os.environ.get("CXX"):
+        return shlex.split(os.environ["CXX"])
+    for name in ("c++", "g++", "clang++"):
+        if shutil.which(name):
+            return [name]
+    raise HybridTFError(
+        "TensorFlow Lite Micro runs the kernels compiled for this computer, and there is no C++ compiler: install one "
+        "(on Debian: sudo apt-get install g++), or name it in CXX"
+    )

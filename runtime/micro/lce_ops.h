@@ -1,0 +1,21 @@
+// Larq Compute Engine's operators for TensorFlow Lite Micro (TFLM). Add to an op resolver those that a model has:
+//
+//   resolver.AddCustom("LceBconv2d", tflite::micro::Register_LCE_BCONV2D());
+//   resolver.AddCustom("LceQuantize", tflite::micro::Register_LCE_QUANTIZE());
+//   resolver.AddCustom("LceDequantize", tflite::micro::Register_LCE_DEQUANTIZE());
+//   resolver.AddCustom("LceBMaxPool2d", tflite::micro::Register_LCE_BMAXPOOL2D());
+#pragma once
+
+#include "tensorflow/lite/micro/micro_common.h"
+
+// TFLM's types are global in its releases up to August 2026, and in this namespace since.
+namespace tflite {
+namespace micro {
+
+TFLMRegistration* Register_LCE_BCONV2D();
+TFLMRegistration* Register_LCE_QUANTIZE();
+TFLMRegistration* Register_LCE_DEQUANTIZE();
+TFLMRegistration* Register_LCE_BMAXPOOL2D();
+
+}  // namespace micro
+}  // namespace tflite

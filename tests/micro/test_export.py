@@ -1,0 +1,169 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from small_networks import randomise
+
+from hybrid_tf.cli import cli
+from hybrid_tf.converters import Metadata, convert
+from hybrid_tf.data import load_dataset
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.micro.export import arena_with_margin
+from hybrid_tf.micro.kernels import HOST, build_host_library
+from hybrid_tf.micro.report import KERNEL_BYTES
+from hybrid_tf.models import build_model
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[0] / "runtime" / "micro" / "cortex_m"))
+from cortex_m import CORES, CXX_FLAGS, missing, run  # noqa: E402
+
+NAMES = ("zero", "ünø", 'a "two"', "back\\slash?", "??/four", "5", "6", "7", "8", "9")
+needs_arm = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+@pytest.fixture(scope="module")
+def network():
+    return randomise(build_model("resnet20", "residual", input_shape=(28, 28, 1), classes=10, width=0.5), seed=3)
+
+
+@pytest.fixture(scope="module")
+def file(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.tflite"
+    convert(network, path, Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), "resnet20", "residual", "digits"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(file, tmp_path_factory):
+    """An exported folder, and what the command printed."""
+    folder = tmp_path_factory.mktemp("export") / "network"
+    done = CliRunner().invoke(cli, ["export-micro", str(file), "-o", str(folder), "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return folder, json.loads(done.stdout)
+
+
+def test_the_program_says_what_keras_says(network, exported, tmp_path):
+    """The folder's own main.cc in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
+    folder, result = exported
+    library = tmp_path / "program.so"
+    flags = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -Dmain=exported_main".split()  # noqa: SIM905
+    flags += ["-Wall", "-Wextra", "-Werror", "-include", str(HERE / "exported_main.h")]
+    run(["g++", *flags, "-I", HOST, "-I", folder, *folder.glob("*.cc"), *folder.glob("kernels/*.cc"), "-o", library])
+    done = subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
+    image = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(1)[0]
+    scores = network.predict((image.astype(np.float32) - 78.0) / 95.8, verbose=0)
+    predicted = int(scores.argmax())
+    assert done.stderr.strip().endswith(f"class {predicted}: {NAMES[predicted]}"), done.stderr
+    assert done.returncode == 0
+    assert result["test_image"] == {"class": predicted, "name": NAMES[predicted]}
+
+
+@needs_arm
+@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m55"])
+def test_the_folder_compiles_as_it_stands(name, exported, tmp_path):
+    folder, _ = exported
+    core = CORES[name]
+    sources = [*folder.glob("*.cc"), *folder.glob("kernels/*.cc")]
+    if name == "cortex-m55":
+        sources = [source for source in sources if source.name != "bconv2d.cc"]
+        sources += folder.glob("kernels/helium/*.cc")
+    assert len(sources) >= 11
+    for source in sources:
+        flags = [*CXX_FLAGS, *core.flags, "-Os", "-I", HOST, "-I", folder, "-I", folder / "kernels"]
+        run(["arm-none-eabi-g++", *flags, "-c", source, "-o", tmp_path / f"{source.stem}.o"])
+
+
+@needs_arm
+def test_its_cmake_file_builds_the_network(exported, tmp_path):
+    folder, _ = exported
+    options = {
+        "CMAKE_SYSTEM_NAME": "Generic",
+        "CMAKE_CXX_COMPILER": "arm-none-eabi-g++",
+        "CMAKE_C_COMPILER": "arm-none-eabi-gcc",
+        "CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY",
+        "CMAKE_CXX_FLAGS": "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16",
+        "TFLM_DIR": HOST,
+        "TFLM_LIBRARY": tmp_path / "libtflm.a",  # the program itself is not linked here
+    }
+    run(["cmake", "-S", folder, "-B", tmp_path, *(f"-D{key}={value}" for key, value in options.items())])
+    run(["cmake", "--build", tmp_path, "--target", "hybrid_network"])
+    assert (tmp_path / "libhybrid_network.a").stat().st_size > 39_000
+
+
+def test_the_arena_is_what_tflm_needs(file, exported, tflm):
+    _, result = exported
+    measured = tflm.arena_bytes(file)
+    assert result["arena_bytes"] == arena_with_margin(measured)
+    assert measured < result["arena_bytes"] <= measured * 1.05 + 1024
+    with pytest.raises(HybridTFError, match=r"cannot run .*: .*allocate"):
+        tflm.arena_bytes(file, measured // 2)
+
+
+def test_the_resolver_has_exactly_the_operators(exported):
+    folder, result = exported
+    text = (folder / "op_resolver.h").read_text()
+    assert set(re.findall(r"resolver\.(Add\w+)", text)) == {
+        *("AddCustom", "AddAdd", "AddConv2D", "AddAveragePool2D", "AddMean", "AddFullyConnected")
+    }
+    assert f"kModelOps = {len(result['operators'])};" in text
+    assert text.count("resolver.Add") == len(result["operators"])
+
+
+def test_the_folder_is_whole_or_absent(file, exported, tmp_path, monkeypatch, hybrid_tf):
+    folder, _ = exported
+    code, _, error = hybrid_tf("export-micro", file, "-o", folder)
+    assert (code, "is there already: remove it, or choose another folder" in error) == (1, True)
+    monkeypatch.setattr("hybrid_tf.micro.export.kernel_files", lambda: [tmp_path / "absent.cc"])
+    wanted = tmp_path / "parent" / "network"
+    code, _, error = hybrid_tf("export-micro", file, "-o", wanted)
+    assert (code, error.startswith("error: cannot write")) == (1, True)
+    assert not list(wanted.parent.iterdir())
+
+
+def test_an_operator_that_tflm_lacks_is_named_with_its_layer(tmp_path, hybrid_tf):
+    image = tf.keras.layers.Input((8, 8, 1))
+    x = tf.keras.layers.Conv2D(4, 3, name="stem")(image)
+    x = tf.keras.layers.Lambda(tf.sign, name="hard_sign")(x)
+    x = tf.keras.layers.GlobalAveragePooling2D()(x)
+    model = randomise(tf.keras.Model(image, tf.keras.layers.Dense(3)(x)))
+    path = tmp_path / "model.tflite"
+    convert(model, path, Metadata(("a", "b", "c"), (0.0,), (1.0,), (8, 8, 1), dataset="digits"))
+    for command in (["export-micro", path, "-o", tmp_path / "out"], ["micro-report", path]):
+        code, _, error = hybrid_tf(*command)
+        assert (code, "has no operator SIGN, which layer 'hard_sign' needs" in error) == (1, True), error
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_the_wheel_the_error_says_what_to_install(file, monkeypatch, hybrid_tf):
+    monkeypatch.setattr("hybrid_tf.micro.tflm.WHEEL", "tflite-micro-that-is-absent")
+    code, _, error = hybrid_tf("micro-report", file)
+    assert (code, "it is not installed: pip install 'hybrid-tf[micro]'" in error) == (1, True)
+
+
+def test_a_missing_compiler_is_an_error_with_the_fix(tmp_path, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HybridTFError, match="sudo apt-get install g"):
+        build_host_library(tmp_path / "kernels.so")
+
+
+def test_the_report_says_which_boards_fit(file, network):
+    done = CliRunner().invoke(cli, ["micro-report", str(file), "--samples", "20", "--json"], catch_exceptions=False)
+    found = json.loads(done.stdout)
+    data = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(20)
+    scores = network.predict((data[0].astype(np.float32) - 78.0) / 95.8, verbose=0)
+    assert (found["accuracy"], found["images"]) == ((scores.argmax(axis=1) == data[1]).mean(), 20)
+    assert found["model_bytes"] == file.stat().st_size
+    assert found["flash_bytes"] == file.stat().st_size + KERNEL_BYTES
+    assert found["operators"]["LceBconv2d"] == 18
+    assert 60_000 < found["measured_arena_bytes"] < found["ram_bytes"] < 128 * 1024
+    assert all(board["source"] and board["fits"] for board in found["boards"])
+    text = CliRunner().invoke(cli, ["micro-report", str(file)], catch_exceptions=False).output
+    assert "Raspberry Pi Pico" in text
+    assert f"{found['ram_bytes']:,}" in text

@@ -1,0 +1,47 @@
+"""Every registered network with int8 full-precision sections: packed, int8 and float tensors are those of LCE."""
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from check_folder import check_folder
+from int8_networks import write_int8_network
+
+from hybrid_tf.models import network_names
+from hybrid_tf_runtime import kernels, load_delegate
+from hybrid_tf_runtime.library import profile
+
+IMAGES = 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("networks")
+    for number, name in enumerate(network_names()):
+        write_int8_network(folder, name, ("float32", "int8")[number % 2], IMAGES, width=0.25, classes=10)
+    return folder
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_every_tensor_is_that_of_lce(name, folder):
+    counts, failures = check_folder(folder, [name])
+    assert not failures, "\n".join(failures[:20])
+    assert counts["cases"] == (IMAGES + 1) * len(network_names())
+    assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
+    assert counts["outputs"] > 20 * counts["cases"]
+
+
+def test_scores_depend_on_the_images(folder):
+    for path in folder.glob("*-scores-0.npz"):
+        first, second = (np.load(str(path).replace("-0.npz", f"-{number}.npz"))["output0"] for number in (0, 1))
+        assert not np.array_equal(first, second), path.name
+
+
+def test_sections_are_fused(folder):
+    """A whole network is one part, and neither sums nor signs are steps of their own."""
+    for path in folder.glob("*-scores-0.tflite"):
+        delegate = load_delegate(profile=True)
+        interpreter = Interpreter(str(path), experimental_delegates=[delegate])
+        interpreter.allocate_tensors()
+        names = [step["name"] for step in profile(delegate)]
+        assert "LceBconv2d+ADD+LceQuantize" in names, path.name
+        assert not {"ADD", "LceQuantize"} & set(names), path.name
