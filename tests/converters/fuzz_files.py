@@ -43,17 +43,26 @@ class Readers:
 
     def __init__(self, folder):
         from hybrid_tf.converters import verification  # isort: skip  chooses legacy Keras
+        import tensorflow as tf
         from small_networks import full_precision_network, random_images, residual_network
 
+        tf.keras.backend.clear_session()  # layers have the names that fuzz_seeds.py gave them
         self._path = Path(folder) / "file.tflite"
         self._images = random_images(2)
         self._models = {"residual": residual_network(), "full_precision": full_precision_network()}
         # What is computed of the model alone does not depend on the file.
         verification.trace_model = cache(verification.trace_model)
         verification._keras = cache(verification._keras)
-        with_signs = cache(lambda model, shape, packed: self._with_signs(model, shape, list(packed)))
-        self._with_signs = verification._keras_with_signs
-        verification._keras_with_signs = lambda model, shape, packed: with_signs(model, shape, tuple(packed))
+        self._traced, self._keras_with = {}, verification._keras_with
+        verification._keras_with = self._cached_keras_with
+
+    def _cached_keras_with(self, model, *what):
+        key = repr((model.name, what))
+        if key not in self._traced:
+            if len(self._traced) >= 20:  # each holds a graph, and few files have other shapes or scales
+                self._traced.clear()
+            self._traced[key] = self._keras_with(model, *what)
+        return self._traced[key]
 
     def try_file(self, name, content):
         """Returns what became of a file in each, e.g. `read read refused`; a fault of ours is in capital letters."""

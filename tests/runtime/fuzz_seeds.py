@@ -1,11 +1,11 @@
-"""Writes sound models to start mutations from: small networks from LCE's converter, an int8 one, and single operators.
+"""Writes sound models to start mutations from: small networks, hybrid and not, float and int8, and single operators.
 
 PYTHONPATH=tests/converters python tests/runtime/fuzz_seeds.py FOLDER
 """
 
 from pathlib import Path
 
-from hybrid_tf.converters import convert  # isort: skip - chooses legacy Keras, so before anything that uses Keras
+from hybrid_tf.converters import Metadata, calibrate_int8, convert  # isort: skip - chooses legacy Keras, so before anything that uses Keras
 
 import tensorflow as tf
 from graph_builder import build_file
@@ -19,7 +19,10 @@ def write_seeds(folder):
     """Writes the models into `folder`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    convert(residual_network(), folder / "residual.tflite")
+    tf.keras.backend.clear_session()  # numbers the layers from the start: the int8 file says ranges by their names
+    model = residual_network()
+    convert(model, folder / "residual.tflite")
+    convert(model, folder / "int8_hybrid.tflite", Metadata(int8=calibrate_int8(model, random_images(16))))
     convert(full_precision_network(), folder / "full_precision.tflite")
     (folder / "int8.tflite").write_bytes(_int8_network())
     cases = (Case(0, index, batch=1) for index in range(1000))

@@ -14,7 +14,7 @@ struct RealScale {
 };
 
 int32_t multiplied(int32_t value, const FixedPoint& by, bool up) {
-  const int64_t shifted = static_cast<int64_t>(value) << by.left;
+  const int64_t shifted = static_cast<int64_t>(value) * (int64_t{1} << by.left);
   const int64_t high = (shifted * by.bits + (int64_t{1} << 30)) >> 31, half = (int64_t{1} << by.right) / 2;
   if (up || high >= 0) return static_cast<int32_t>((high + half) >> by.right);
   return static_cast<int32_t>(-((half - high) >> by.right));
