@@ -15,9 +15,10 @@ from hybrid_tf.analysis.memory import size
 from hybrid_tf.analysis.network_cost import model_cost
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run, file_size, metadata_of
+from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import atomic_path, write_json
 from hybrid_tf.plan import FULL_PRECISION, Plan
-from hybrid_tf.run import Run
+from hybrid_tf.run import REPORT, Run
 from hybrid_tf.tables import percent, table
 from hybrid_tf.training import train
 
@@ -65,6 +66,7 @@ class Row:
         plan: its text.
         run: the folder of the first run, from which the file is.
         accuracies: top-1 of the Keras model on all test images, 0 to 1, of each run.
+        held_out: the same on the training images that were held out; empty where none were.
         file_accuracy: top-1 of the `.tflite` on the first test images.
         agreement: share of those images to which both give the same class.
         compared: their number.
@@ -74,12 +76,14 @@ class Row:
         twin_bytes: size of the `.tflite` of the same network in full precision.
         file_ratio: `twin_bytes` over `file_bytes`.
         energy: modelled, of one image, in pJ.
+        binary_macs, float_macs: multiply-accumulates of one image.
     """
 
     name: str
     plan: str
     run: str
     accuracies: tuple[float, ...]
+    held_out: tuple[float, ...]
     file_accuracy: float
     agreement: float
     compared: int
@@ -89,6 +93,8 @@ class Row:
     twin_bytes: int
     file_ratio: float
     energy: float
+    binary_macs: int
+    float_macs: int
 
     @property
     def accuracy(self) -> float:
@@ -101,22 +107,30 @@ class Row:
         return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
 
 
-def compare(entries: Sequence[Entry], folder: Path, *, resume: bool = False, samples: int = 1000) -> list[Row]:
+def compare(
+    entries: Sequence[Entry], folder: Path, *, resume: bool = False, finished: bool = False, samples: int = 1000
+) -> list[Row]:
     """Trains, converts and verifies every entry; writes `compare.json` and `compare.png`.
 
     Args:
         entries: a teacher comes before those who imitate it.
         folder: where the runs go, one folder each.
         resume: continue what is unfinished in `folder`, and keep what is finished.
+        finished: train nothing, and leave out what is not finished.
         samples: test images to verify each file on.
 
     Returns:
         A row for each entry, in the order given.
 
     Raises:
-        HybridTFError: as training and conversion do.
+        HybridTFError: as training and conversion do, and when nothing is finished.
     """
-    runs = {entry.name: [train(*run, resume=resume) for run in entry.runs(folder)] for entry in entries}
+    wanted = {entry.name: entry.runs(folder) for entry in entries}
+    if finished:
+        wanted = {name: [run for run in runs if (run[1] / REPORT).exists()] for name, runs in wanted.items()}
+    if not any(wanted.values()):
+        raise HybridTFError(f"no run in {folder} is finished: leave --finished out to train")
+    runs = {name: [train(*run, resume=resume) for run in found] for name, found in wanted.items() if found}
     rows = [row_of(found, name, samples) for name, found in runs.items()]
     write_json(folder / TABLE, [asdict(row) for row in rows])
     config = entries[0].config
@@ -130,11 +144,13 @@ def row_of(runs: Sequence[Run], name: str, samples: int) -> Row:
     conversion, verification = convert_run(run.folder, samples=samples)
     twin_bytes = _twin_file_bytes(run)
     report = run.report
+    cost = model_cost(run.build(), name, [energy_profile(DEFAULT)])
     return Row(
         name=name,
         plan=run.config.plan,
         run=str(run.folder),
         accuracies=tuple(run.report["test_accuracy"] for run in runs),
+        held_out=tuple(run.report["validation_accuracy"] for run in runs if run.report["validation_accuracy"]),
         file_accuracy=verification.file_accuracy,
         agreement=verification.top1_agreement,
         compared=verification.images,
@@ -143,7 +159,9 @@ def row_of(runs: Sequence[Run], name: str, samples: int) -> Row:
         file_bytes=conversion.bytes,
         twin_bytes=twin_bytes,
         file_ratio=twin_bytes / conversion.bytes,
-        energy=model_cost(run.build(), name, [energy_profile(DEFAULT)]).energies[0].total,
+        energy=cost.energies[0].total,
+        binary_macs=cost.macs("binary"),
+        float_macs=cost.macs("float32"),
     )
 
 

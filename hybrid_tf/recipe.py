@@ -69,10 +69,13 @@ def run_study(doc: str, title: str, entries: Sequence["Entry"], folder: Path) ->
     @click.command(cls=QuietCommand, help=_help(doc))
     @click.argument("chosen", metavar="[NAME]...", nargs=-1)
     @click.option("--list", "only_list", is_flag=True, help="list the names")
+    @click.option("--finished", is_flag=True, help="train nothing: compare the runs that are finished")
     @click.option("--smoke", is_flag=True, help="2 epochs on 256 images: does everything work?")
     @click.option("--out", type=click.Path(path_type=Path), default=folder, show_default=True, help="for the runs")
     @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
-    def command(chosen: tuple[str, ...], only_list: bool, smoke: bool, out: Path, as_json: bool) -> None:
+    def command(
+        chosen: tuple[str, ...], only_list: bool, finished: bool, smoke: bool, out: Path, as_json: bool
+    ) -> None:
         for name in chosen:
             if name not in names:
                 raise unknown("entry", name, names)
@@ -81,15 +84,17 @@ def run_study(doc: str, title: str, entries: Sequence["Entry"], folder: Path) ->
             return
         found = [entry for entry in entries if entry.name in (chosen or names)]
         found = [replace(entry, config=entry.config.with_changes(smoke=smoke)) for entry in found]
-        _compare(found, out, title, True, as_json)
+        _compare(found, out, title, True, as_json, finished)
 
     run_command(command)
 
 
-def _compare(entries: Sequence["Entry"], folder: Path, title: str, resume: bool, as_json: bool) -> None:
+def _compare(
+    entries: Sequence["Entry"], folder: Path, title: str, resume: bool, as_json: bool, finished: bool = False
+) -> None:
     from hybrid_tf.compare import FIGURE, compare, rows_table
 
-    rows = compare(entries, folder, resume=resume)
+    rows = compare(entries, folder, resume=resume, finished=finished)
     show(as_json, [asdict(row) for row in rows], rows_table(rows, title), f"figures: {folder / FIGURE}")
 
 
