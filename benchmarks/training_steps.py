@@ -20,6 +20,7 @@ from hybrid_tf.data import load_dataset, train_batches
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import one_hot
 from hybrid_tf.files import write_json, write_text
+from hybrid_tf.mixed_precision import layers_in_mixed_precision
 from hybrid_tf.models import build_model
 from hybrid_tf.optimisation import compile_model
 from hybrid_tf.quiet import silenced
@@ -41,6 +42,7 @@ whatever else happens on the machine hits all alike.
   the step of full precision.
 - *forward*: in training mode; *with gradients*: forward and backward. What binary sections take beyond full precision
   is quantising inputs and kernels, at the same float32 convolutions; a binary network is fast on the device only.
+- *mixed*: the step with `--mixed-precision`, bfloat16 for activations and kernels.
 - *input*: what the input pipeline takes for a batch when nothing else runs: shuffled, with the standard augmentation,
   normalised. It runs beside the step, so that it costs nothing as long as it is shorter.
 
@@ -121,8 +123,7 @@ def measure(name: str, plans: list[str], batch_size: int, width: float, rounds: 
 def _calls(name: str, plan: str, batch_size: int, width: float) -> dict[str, Callable[[], Any]]:
     """Returns functions without arguments that run each part once, on the same batch of noise."""
     shape = (_SIZE, _SIZE, _CHANNELS)
-    model = build_model(name, plan, input_shape=shape, classes=_CLASSES, width=width)
-    compile_model(model, Config(), 1000)
+    model, mixed = [_model(name, plan, shape, width, mixed) for mixed in (False, True)]
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(batch_size, *shape)).astype(np.float32))
     labels = tf.one_hot(rng.integers(0, _CLASSES, batch_size), _CLASSES)
@@ -137,14 +138,21 @@ def _calls(name: str, plan: str, batch_size: int, width: float) -> dict[str, Cal
             loss = model.compiled_loss(labels, model(images, training=True))
         return tape.gradient(loss, model.trainable_variables)
 
-    @tf.function
-    def step() -> dict[str, tf.Tensor]:
-        return model.train_step((images, labels))
+    def step(model: tf.keras.Model) -> Callable[[], dict[str, tf.Tensor]]:
+        return tf.function(lambda: model.train_step((images, labels)))
 
     def done(call: Callable[[], Any]) -> Callable[[], Any]:
         return lambda: tf.nest.map_structure(lambda tensor: tensor.numpy(), call())  # waits for the result
 
-    return {"forward": done(forward), "gradients": done(gradients), "step": done(step)}
+    parts = {"forward": forward, "gradients": gradients, "step": step(model), "mixed": step(mixed)}
+    return {part: done(call) for part, call in parts.items()}
+
+
+def _model(name: str, plan: str, shape: tuple[int, int, int], width: float, mixed: bool) -> tf.keras.Model:
+    with layers_in_mixed_precision(mixed):
+        model = build_model(name, plan, input_shape=shape, classes=_CLASSES, width=width)
+    compile_model(model, Config(), 1000)
+    return model
 
 
 def _input_milliseconds(batch_size: int) -> float:
@@ -168,13 +176,14 @@ def _table(found: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
             row["plan"],
             *(f"{row[part]:.1f}" for part in ("forward", "gradients", "step")),
             f"{row['step'] / base:.2f}",
+            f"{row['mixed']:.1f}",
             f"{found['input']:.1f}",
         ]
         for row in found["rows"]
     ]
     title = f"{found['network']}, batch {found['batch_size']}: milliseconds"
     first = found["rows"][0]["plan"]
-    return title, ["plan", "forward", "with gradients", "step", f"of {first}, times", "input"], rows
+    return title, ["plan", "forward", "with gradients", "step", f"of {first}, times", "mixed", "input"], rows
 
 
 def _write_page(about: dict[str, Any], rounds: int, found: list[dict[str, Any]]) -> None:

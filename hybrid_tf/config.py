@@ -78,6 +78,9 @@ class Config:
     int8_aware: bool = _setting(
         bool, False, "with --resume-from: train with the rounding of `hybrid-tf convert --int8`"
     )
+    mixed_precision: bool = _setting(
+        bool, False, "train in bfloat16 where the hardware is faster at it; weights and files stay float32"
+    )
     augmentation: str = _setting(
         str, "auto", "what training images go through; auto: the data set's usual", AUGMENTATIONS
     )
@@ -103,6 +106,7 @@ class Config:
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "two_stage": self.two_stage == 0 or (0 < self.two_stage < 1 and self.epochs > 1 and not self.resume_from),
             "int8_aware": not self.int8_aware or bool(self.resume_from),
+            "mixed_precision": not (self.mixed_precision and self.int8_aware),
             "distillation": 0 <= self.distillation <= 1,
             "temperature": 0 < self.temperature < math.inf,
             "attention": 0 <= self.attention < math.inf,

@@ -144,6 +144,6 @@ def _softened_divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: fl
 
 def _attention_distance(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
     """Returns the mean squared distance of the normalised attention maps of [N, H, W, C] and [N, H, W, C']."""
-    maps = [tf.reduce_sum(tf.square(x), axis=-1) for x in (teacher, student)]
+    maps = [tf.reduce_sum(tf.square(tf.cast(x, tf.float32)), axis=-1) for x in (teacher, student)]
     one, other = (tf.nn.l2_normalize(x, axis=(1, 2)) for x in maps)
     return tf.reduce_mean(tf.reduce_sum(tf.square(one - other), axis=(1, 2)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RANGES = "int8.json"
 CALIBRATION_IMAGES = 500
 # What a fine-tuning has that the run it starts from need not have; settings that are given win.
-_SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0}
+_SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0, "mixed_precision": False}
 _SLOWER = 20  # times as low a learning rate as that of the run
 
 

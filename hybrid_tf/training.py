@@ -23,6 +23,7 @@ from hybrid_tf.history import Recorder, plot_curves, write_error
 from hybrid_tf.interruption import deferred
 from hybrid_tf.layers import Signs
 from hybrid_tf.lock import locked
+from hybrid_tf.mixed_precision import check_hardware, layers_in_mixed_precision
 from hybrid_tf.optimisation import compile_model, loss_of
 from hybrid_tf.plan import FULL_PRECISION, Plan
 from hybrid_tf.recalibration import recalibrate
@@ -58,6 +59,8 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, strategy:
 
 
 def _train(config: Config, folder: Path, resume: bool, together: Workers) -> Run:
+    if config.mixed_precision:
+        check_hardware()
     stored = load_run(folder) if (folder / CONFIG).exists() else None
     if stored:
         _check_resumable(stored, config, resume)
@@ -78,7 +81,7 @@ def _train(config: Config, folder: Path, resume: bool, together: Workers) -> Run
             raise HybridTFError(f"{option(name)} trains on one processor: leave --strategy out")
     together.check_batch_size(min(config.batch_size, dataset.train.size))
     with together.strategy.scope():
-        model = run.build(binary_kernels=_stages(config)[0].binary_kernels)
+        model = _build(run, _stages(config)[0])
     if teacher:
         check_teacher(teacher.run, run)
     load_start(model, config)
@@ -96,7 +99,7 @@ def _train(config: Config, folder: Path, resume: bool, together: Workers) -> Run
             model = _fit(run, model, dataset, teacher and teacher.run, recorder, done, together)
         save_weights(model, recorder.output / LAST)
     if together.is_chief:
-        model = model if together.replicas == 1 else run.build()
+        model = model if together.replicas == 1 and not config.mixed_precision else run.build()
         _report(run, model, dataset, recorder, summary, time.monotonic() - start)
     return run
 
@@ -152,6 +155,12 @@ def _stages(config: Config) -> list[_Stage]:
     return [_Stage(0, first, False), _Stage(first, epochs, True)]
 
 
+def _build(run: Run, stage: _Stage) -> tf.keras.Model:
+    """Returns the network that is trained in a stage, with fresh weights."""
+    with layers_in_mixed_precision(run.config.mixed_precision):
+        return run.build(binary_kernels=stage.binary_kernels)
+
+
 def _fit(
     run: Run,
     model: tf.keras.Model,
@@ -168,7 +177,7 @@ def _fit(
     for stage in _stages(run.config):
         with together.strategy.scope():
             if stage.first > 0:
-                model, before = run.build(binary_kernels=stage.binary_kernels), model
+                model, before = _build(run, stage), model
                 model.set_weights(before.get_weights())
             if done <= (stage.last, 0):  # else the checkpoint is of a later stage
                 _fit_stage(run, stage, model, dataset, teacher, recorder, done, together)
@@ -284,7 +293,9 @@ def _report(
     best = recorder.best
     accuracy = best.get("val_accuracy")
     if run.config.recalibrate:
-        accuracy = _recalibrate(run, model, dataset)
+        _recalibrate(run, model, dataset)
+    if dataset.validation and (run.config.recalibrate or run.config.mixed_precision):  # other scores than in training
+        accuracy = evaluate(model, dataset.validation, run.normalisation)["accuracy"]
     result = evaluate(model, dataset.test, run.normalisation)
     report: dict[str, Any] = {
         "network": run.config.network,
@@ -303,10 +314,9 @@ def _report(
     write_json(run.folder / REPORT, report)
 
 
-def _recalibrate(run: Run, model: tf.keras.Model, dataset: Dataset) -> float | None:
-    """Recalibrates the best weights; returns their accuracy on the validation images, None without such images."""
+def _recalibrate(run: Run, model: tf.keras.Model, dataset: Dataset) -> None:
+    """Recalibrates the best weights."""
     epochs = run.config.run_epochs
     batches, _ = _train_batches(run.config, dataset, epochs, epochs + run.config.recalibrate)  # images not seen so far
     recalibrate(model, batches.take(run.config.recalibrate))
     save_weights(model, run.folder / BEST)
-    return evaluate(model, dataset.validation, run.normalisation)["accuracy"] if dataset.validation else None

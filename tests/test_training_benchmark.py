@@ -18,6 +18,7 @@ def test_a_small_measurement(tmp_path):
     (row,) = found["rows"]
     assert row["plan"] == "residual"
     assert 0 < row["forward"] < row["gradients"] < 3 * row["step"]
+    assert row["mixed"] > 0
     assert found["input"] > 0
     assert "residual" in done.stdout and "with gradients" in done.stdout
     assert ("warning: other programs kept" in done.stdout) == (found["busy_elsewhere"] > 0.1)

@@ -60,7 +60,7 @@ def _build(name: str, convs: tuple[int, ...], setting: Setting) -> tf.keras.Mode
         x = flatten(head.activate(x))
     else:
         x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(head.activate(x))
-    outputs = tf.keras.layers.Dense(setting.classes, name="classifier")(x)
+    outputs = tf.keras.layers.Dense(setting.classes, dtype="float32", name="classifier")(x)
     return tf.keras.Model(inputs, outputs, name=name)
 
 
