@@ -46,7 +46,7 @@ def test_the_wheel_holds_every_package(tmp_path):
     source.mkdir()
     for name in ("setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
-    for name in ("hybrid_tf", "converters", "runtime"):
+    for name in ("hybrid_tf", "converters", "pretrained", "runtime"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
     subprocess.run(command, check=True, capture_output=True)
