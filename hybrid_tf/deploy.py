@@ -186,7 +186,7 @@ def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
             "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
         ) from error
     try:
-        return Interpreter(path).predict
+        return Interpreter(path).predict_float
     except HybridTFRuntimeError as error:
         raise HybridTFError(str(error)) from error
 

@@ -44,7 +44,7 @@ def _classifier(file: str | Path, top: int, threads: int) -> Callable[[str | Pat
 
     def classify_one(image: str | Path) -> dict[str, Any]:
         pixels = load_image(image, shape)
-        scores = interpreter.predict((pixels.astype(np.float32)[None] - mean) / std)[0]
+        scores = interpreter.predict_float((pixels.astype(np.float32)[None] - mean) / std)[0]
         exponentials = np.exp(scores - scores.max())
         probabilities = exponentials / exponentials.sum()
         best = np.argsort(-scores)[:top]
@@ -61,10 +61,11 @@ def _image_shape(interpreter: Interpreter, found: Metadata) -> tuple[int, int, i
     tensors = [*interpreter.input_types, *interpreter.output_types]
     shape, outputs = interpreter.input_shapes[0], interpreter.output_shapes[0]
     channels = shape[-1] if len(shape) == 4 else 0
-    if tensors != [np.float32, np.float32] or channels not in (1, 3) or outputs != (1, len(found.class_names)):
+    known = len(tensors) == 2 and set(tensors) <= {np.dtype(np.float32), np.dtype(np.int8)}
+    if not known or channels not in (1, 3) or outputs != (1, len(found.class_names)):
         raise HybridTFRuntimeError(
-            f"{interpreter.name} is no network from one float32 image of 1 or 3 channels to a score for each of its "
-            f"{len(found.class_names)} classes: run it with hybrid_tf_runtime.Interpreter"
+            f"{interpreter.name} is no network from one float32 or int8 image of 1 or 3 channels to a score for each "
+            f"of its {len(found.class_names)} classes: run it with hybrid_tf_runtime.Interpreter"
         )
     if len(found.mean) != channels:
         raise HybridTFRuntimeError(

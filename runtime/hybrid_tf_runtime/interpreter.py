@@ -120,6 +120,18 @@ class Interpreter:
         outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 
+    def predict_float(self, x: Data | Iterator[Data]) -> Data:
+        """As `predict`, with float32 on both sides whatever the network takes and gives.
+
+        Samples for int8 inputs are rounded as the network would do it if its input were float32; int8 outputs become
+        the numbers that they stand for. Both are left as they are where the network has float32.
+        """
+        samples = ([*map(_rounded, self._inputs, sample)] for sample in _samples(x, len(self._inputs)))
+        outputs = self.predict(samples)
+        outputs = [outputs] if isinstance(outputs, np.ndarray) else outputs
+        numbers = [_numbers(tensor, output) for tensor, output in zip(self._outputs, outputs, strict=True)]
+        return numbers[0] if len(numbers) == 1 else numbers
+
     def profile(self) -> list[dict[str, Any]]:
         """Returns the steps, with their times since the last call; see `library.profile`. Needs `profile=True`."""
         steps = profile_of(self._delegate)
@@ -146,9 +158,8 @@ class Interpreter:
                 "first axis, also a single one (x[None])"
             )
         if value.dtype != dtype:
-            raise HybridTFRuntimeError(
-                f"the samples are {value.dtype}, but {self.name} takes {dtype}: x.astype('{dtype}')"
-            )
+            mend = "predict_float(x)" if (value.dtype, dtype) == (np.float32, np.int8) else f"x.astype('{dtype}')"
+            raise HybridTFRuntimeError(f"the samples are {value.dtype}, but {self.name} takes {dtype}: {mend}")
 
 
 def _load(content: bytes, name: str, num_threads: int, delegate: Any) -> Any:
@@ -177,6 +188,30 @@ def _samples(x: Data | Iterator[Data], inputs: int) -> Iterable[list[np.ndarray]
     raise HybridTFRuntimeError(
         f"samples are an array, a list of arrays or an iterator over them, not {type(x).__name__}"
     )
+
+
+def _rounded(tensor: dict[str, Any], value: np.ndarray) -> np.ndarray:
+    """Returns a sample as QUANTIZE rounds it: halves to even in whole vectors of 8 numbers, after them away from zero.
+
+    Like there NaN becomes 127. A sample that is not float32, or of an input that is not int8, is returned as it is.
+    """
+    if (np.dtype(tensor["dtype"]), value.dtype) != (np.int8, np.float32):
+        return value
+    scale, zero_point = tensor["quantization"]
+    scale, values = np.float32(scale), value.ravel()
+    whole = values.size // 8 * 8
+    rest = values[whole:].astype(np.float64) / scale
+    steps = np.concatenate([np.rint(values[:whole] * (1 / scale)), np.trunc(rest + np.copysign(0.5, rest))])
+    steps = np.nan_to_num(steps, nan=np.inf)
+    return np.clip(steps + zero_point, -128, 127).astype(np.int8).reshape(value.shape)
+
+
+def _numbers(tensor: dict[str, Any], values: np.ndarray) -> np.ndarray:
+    """Returns what int8 outputs stand for; others as they are."""
+    if values.dtype != np.int8:
+        return values
+    scale, zero_point = tensor["quantization"]
+    return (values.astype(np.float32) - zero_point) * np.float32(scale)
 
 
 def _one_or_all(tensor: dict[str, Any], key: str) -> Any:
