@@ -4,10 +4,14 @@ python benchmarks/results.py
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hybrid_tf.options import QuietCommand, run_command
+
+if TYPE_CHECKING:
+    from hybrid_tf.analysis.cost import Cost
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 NETWORKS = (  # name, input, classes, the stages that hold most weights
@@ -28,6 +32,9 @@ Made by `python benchmarks/results.py`; `hybrid-tf energy NETWORK` gives the sam
   precision shortcuts and the first layers keep much of it: a hybrid saves flash and traffic more than RAM.
 - *energy*: of one image, a model and not a measurement; efficiency is against full precision. The constants and their
   sources are in `hybrid_tf/analysis/energy_profiles.py`.
+- *int8*: the third table of a network is of `hybrid-tf convert --int8`, which makes int8 of what is not binary
+  ([int8](int8.md)); compression and efficiency are against full precision in float32. Small files shrink less than
+  their weights, because the scales of all int8 tensors are in them, too.
 """
 
 
@@ -46,17 +53,18 @@ def results() -> None:
 
 
 def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[str]) -> str:
-    from hybrid_tf.analysis.energy import picojoules
     from hybrid_tf.analysis.energy_profiles import energy_profile
     from hybrid_tf.analysis.memory import size
-    from hybrid_tf.analysis.network_cost import network_costs
+    from hybrid_tf.analysis.network_cost import INT8, network_costs
     from hybrid_tf.deploy import file_size
     from hybrid_tf.models import build_model
 
     profiles = [energy_profile(profile) for profile in PROFILES]
     options = {"input_shape": shape, "classes": classes}
     file_bytes = {plan: file_size(build_model(name, plan, **options)) for plan in plans}
-    costs = network_costs(name, plans, profiles, file_bytes=file_bytes, **options)
+    file_bytes |= {plan + INT8: file_size(build_model(name, plan, **options), int8=True) for plan in plans}
+    found = network_costs(name, plans, profiles, file_bytes=file_bytes, int8=True, **options)
+    costs, int8_costs = found[::2], found[1::2]
     memory = [
         [
             f"`{cost.name}`",
@@ -71,17 +79,19 @@ def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[s
         for cost in costs
     ]
     energy = [
+        [f"`{cost.name}`", f"{cost.macs('binary'):,}", f"{cost.macs('float32'):,}", *_energies(cost)] for cost in costs
+    ]
+    int8 = [
         [
-            f"`{cost.name}`",
-            f"{cost.macs('binary'):,}",
-            f"{cost.macs('float32'):,}",
-            *(
-                text
-                for spent in cost.energies
-                for text in (picojoules(spent.total), _times(cost.efficiencies()[spent.profile]))
-            ),
+            f"`{cost.name.removesuffix(INT8)}`",
+            size(cost.weight_bits / 8),
+            _times(cost.compressions()["weights"]),
+            size(cost.file_bytes),
+            _times(cost.compressions()["file"]),
+            size(cost.peak.bytes),
+            *_energies(cost),
         ]
-        for cost in costs
+        for cost in int8_costs
     ]
     columns = [text for profile in PROFILES for text in (f"energy, {profile}", "efficiency")]
     return "\n".join(
@@ -92,8 +102,20 @@ def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[s
                 memory,
             ),
             _markdown(["plan", "binary MACs", "float32 MACs", *columns], energy),
+            _markdown(
+                ["int8", "weights", "compression", "file", "compression", "peak activations", *columns],
+                int8,
+            ),
         ]
     )
+
+
+def _energies(cost: "Cost") -> list[str]:
+    """Returns the energy of one image and the efficiency under each profile."""
+    from hybrid_tf.analysis.energy import picojoules
+
+    efficiencies = cost.efficiencies()
+    return [text for spent in cost.energies for text in (picojoules(spent.total), _times(efficiencies[spent.profile]))]
 
 
 def _times(ratio: float | None) -> str:

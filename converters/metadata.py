@@ -1,6 +1,7 @@
 """What a device needs besides the network: stored in the file itself, as JSON, under the name `hybrid_tf`."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ class Int8:
     def from_dict(cls, values: dict[str, Any]) -> "Int8":
         """Returns what `asdict` described. Raises ValueError, TypeError or KeyError when something is wrong with it."""
         ranges = {str(point): (float(low), float(high)) for point, (low, high) in values["ranges"].items()}
+        for point, (low, high) in ranges.items():
+            if not (-math.inf < low <= 0 <= high < math.inf and low < high):
+                raise ValueError(f"the range of '{point}' is {low} to {high}")
         return cls(ranges, _tuple(values, "except_layers", str), int(values.get("calibration_images", 0)))
 
 

@@ -175,7 +175,9 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: RUN/model.tflite]")
 @click.option("--dataset", help="real images to verify a Keras model on, and to calibrate it; a run has its own")
 @click.option("--int8", is_flag=True, help="make the full-precision sections int8: a quarter of their memory")
-@click.option("--calibration", type=int, help="with --int8: training images to measure ranges on  [default: 500]")
+@click.option(
+    "--calibration", type=click.IntRange(1), help="with --int8: training images to measure ranges on  [default: 500]"
+)
 @click.option("--io", type=click.Choice(["float32", "int8"]), help="with --int8: input and output  [default: float32]")
 @click.option("--int8-except", "except_layers", multiple=True, metavar="LAYER", help="with --int8: stays float32")
 @SAMPLES

@@ -104,13 +104,11 @@ class Config:
             "learning_rate": 0 < self.peak_learning_rate < math.inf,
             "weight_decay": 0 <= self.weight_decay < 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
-            "two_stage": self.two_stage == 0 or (0 < self.two_stage < 1 and self.epochs > 1 and not self.resume_from),
-            "int8_aware": not self.int8_aware or bool(self.resume_from),
-            "mixed_precision": not (self.mixed_precision and self.int8_aware),
+            "two_stage": self.two_stage == 0 or (0 < self.two_stage < 1 and self.epochs > 1),
             "distillation": 0 <= self.distillation <= 1,
             "temperature": 0 < self.temperature < math.inf,
             "attention": 0 <= self.attention < math.inf,
-            "recalibrate": self.recalibrate >= 0 and not (self.recalibrate and self.int8_aware),
+            "recalibrate": self.recalibrate >= 0,
             "validation": 0 <= self.validation < 0.9,
             "seed": 0 <= self.seed < 2**31,
             "input_size": self.input_size is None or 1 <= self.input_size <= LARGEST_SIZE,
@@ -119,6 +117,22 @@ class Config:
         for name, holds in rules.items():
             if not holds:
                 raise HybridTFError(f"{option(name)} {getattr(self, name)} is out of range; see --help")
+        refused = {
+            "--int8-aware fine-tunes a finished run: name it with --resume-from": self.int8_aware
+            and not self.resume_from,
+            "--two-stage is for a training from its start: leave it or --resume-from out": (
+                self.two_stage and self.resume_from
+            ),
+            "--recalibrate changes the kernels that --int8-aware has rounded: leave one of them out": (
+                self.recalibrate and self.int8_aware
+            ),
+            "--mixed-precision computes in bfloat16, and --int8-aware needs float32: leave one of them out": (
+                self.mixed_precision and self.int8_aware
+            ),
+        }
+        for message, holds in refused.items():
+            if holds:
+                raise HybridTFError(message)
 
     @property
     def peak_learning_rate(self) -> float:

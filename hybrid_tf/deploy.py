@@ -27,7 +27,7 @@ from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.evaluate import evaluate
-from hybrid_tf.fine_tuning import stored_ranges
+from hybrid_tf.fine_tuning import CALIBRATION_IMAGES, stored_ranges
 from hybrid_tf.run import FILE, INT8_FILE, Run, load_run
 
 CHUNK = 1024  # images held as float32 at a time
@@ -38,12 +38,12 @@ class Int8Options:
     """How a file's full-precision sections become int8.
 
     Attributes:
-        calibration: training images that ranges are measured on, at most all of them.
+        calibration: training images that ranges are measured on, at most all of them; `None` means 500.
         io: type of the file's input and output, `float32` or `int8`.
         except_layers: names of the layers that stay float32.
     """
 
-    calibration: int = 500
+    calibration: int | None = None
     io: str = "float32"
     except_layers: tuple[str, ...] = ()
 
@@ -80,14 +80,17 @@ def convert_run(
     run = load_run(folder)
     data, model, metadata = run.load_dataset(), run.load_model(), metadata_of(run)
     if int8:
-        metadata = replace(metadata, int8=stored_ranges(run, int8.except_layers) or _calibrated(model, data, int8))
+        ranges = stored_ranges(run, int8.except_layers)
+        if ranges and int8.calibration is not None:
+            raise HybridTFError(f"run {run.folder} was trained with ranges of its own: leave --calibration out")
+        metadata = replace(metadata, int8=ranges or _calibrated(model, data, int8))
     images, labels = _test_images(data.test, run.normalisation, samples)
     output = output or run.folder / (INT8_FILE if int8 else FILE)
     return convert_and_verify(model, output, metadata, images, labels, int8.io if int8 else "float32")
 
 
 def _calibrated(model: tf.keras.Model, data: Dataset, int8: Int8Options) -> Int8:
-    images, labels = data.train.take(int8.calibration)
+    images, labels = data.train.take(int8.calibration or CALIBRATION_IMAGES)
     return calibrate_int8(model, data.normalisation.apply(images), labels, int8.except_layers)
 
 

@@ -93,9 +93,10 @@ def stored_ranges(run: Run, except_layers: tuple[str, ...] = ()) -> "Int8 | None
     path = run.folder / RANGES
     if not run.config.int8_aware or not path.exists():
         return None
+    points = plan_int8(run.build(), except_layers).points
     try:
         int8 = Int8.from_dict(read_json(path))
+        ranges = {point: int8.ranges[point] for point in points}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise HybridTFError(f"{path} is damaged ({error}): restore it from a copy, or train again") from error
-    points = plan_int8(run.build(), except_layers).points
-    return Int8({point: int8.ranges[point] for point in points}, except_layers, int8.calibration_images)
+    return Int8(ranges, except_layers, int8.calibration_images)

@@ -187,6 +187,6 @@ def _layers_in(name: str) -> list[str]:
     layers = []
     for part in name.split(";"):
         pieces = part.split("/")
-        if len(pieces) > 1 and not pieces[1].startswith("re_lu"):
+        if len(pieces) > 1 and not pieces[1].startswith(("re_lu", "FakeQuant")):
             layers.append(pieces[1].removesuffix("_bn"))
     return layers

@@ -8,8 +8,8 @@ from PIL import Image
 from small_networks import binary, layers, network, random_images
 
 import hybrid_tf_runtime
-from hybrid_tf.converters import Metadata, calibrate_int8, convert
 from hybrid_tf.converters import Interpreter as LCE
+from hybrid_tf.converters import Metadata, calibrate_int8, convert
 from hybrid_tf.converters.rewrite import add_outputs
 from hybrid_tf.deploy import predict_images
 from hybrid_tf.flatbuffer import parse_tflite
