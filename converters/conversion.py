@@ -103,10 +103,10 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io:
     if metadata.input_shape and tuple(metadata.input_shape) != shape:
         raise HybridTFError(f"the metadata gives images of {metadata.input_shape}, but the model takes {shape}")
     check_layers(model)
-    traced = trace_model(model)
+    plan = plan_int8(model, metadata.int8.except_layers) if metadata.int8 else None
+    traced = plan.traced if plan else trace_model(model)
     check_padding(traced.function.graph)
     check_relus(traced.calls, traced.inputs)
-    plan = plan_int8(model, metadata.int8.except_layers) if metadata.int8 else None
     if plan:
         check_int8_padding(plan)
         with int8_calls(model, plan, rounded_to(metadata.int8.ranges)):

@@ -13,10 +13,9 @@ import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import Call, calls_through, layers_of, quantised_layers
 from hybrid_tf.converters.graph_rules import HAND_ON, RELUS
-from hybrid_tf.converters.tracing import failure, image_shape
-from hybrid_tf.errors import HybridTFError, unknown
+from hybrid_tf.converters.tracing import IMAGE, TracedModel, trace_model
+from hybrid_tf.errors import unknown
 
-IMAGE = "image"  # the point at which images are rounded
 _VIEWS = (*HAND_ON, "Reshape", "Squeeze", "ExpandDims")
 _SUMS = ("Add", "AddV2", "Sub", "Mul")
 _POOLS = ("MaxPool", "AvgPool")
@@ -81,11 +80,13 @@ class Int8Plan:
     """What becomes int8 in a model.
 
     Attributes:
+        traced: the model without rounding, whose trace showed the steps.
         steps: the calls of layers, in order, without those that only change a shape.
         except_layers: names of the layers that stay float32.
         numbers: of the steps by layer (its `id`) and call, both counted from 0; views are absent.
     """
 
+    traced: TracedModel
     steps: tuple[Step, ...]
     except_layers: tuple[str, ...] = ()
     numbers: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -117,13 +118,13 @@ def plan_int8(model: tf.keras.Model, except_layers: Iterable[str] = ()) -> Int8P
         HybridTFError: when the model cannot be traced, or has no such layer.
     """
     except_layers = tuple(dict.fromkeys(except_layers))
-    steps, numbers = _traced_steps(model)
+    traced, steps, numbers = _traced_steps(model)
     binary = {id(layer) for layer in quantised_layers(model)}
     known = list(dict.fromkeys(step.layer.name for step in steps))
     for name in except_layers:
         if name not in known:
             raise unknown("layer for --int8-except", name, known)
-    return Int8Plan(tuple(_planned(steps, binary, except_layers)), except_layers, numbers)
+    return Int8Plan(traced, tuple(_planned(steps, binary, except_layers)), except_layers, numbers)
 
 
 def called_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
@@ -143,8 +144,8 @@ def _origin(tensor: tf.Tensor) -> tf.Tensor:
     return tensor
 
 
-def _traced_steps(model: tf.keras.Model) -> tuple[list[Step], dict[tuple[int, int], int]]:
-    """Returns the steps, what is read and made by each, and their numbers by layer and call."""
+def _traced_steps(model: tf.keras.Model) -> tuple[TracedModel, list[Step], dict[tuple[int, int], int]]:
+    """Returns the traced model, its steps with what each reads, and their numbers by layer and call."""
     makers: dict[str, int] = {}
     steps: list[Step] = []
     numbers: dict[tuple[int, int], int] = {}
@@ -171,21 +172,14 @@ def _traced_steps(model: tf.keras.Model) -> tuple[list[Step], dict[tuple[int, in
         steps.append(Step(layer, name, op, tuple(made[0].shape), inputs, range=_FIXED_RANGES.get(op)))
         return result
 
-    @tf.function(input_signature=[tf.TensorSpec((1, *image_shape(model)), tf.float32, name=IMAGE)])
-    def infer(image: tf.Tensor) -> list[tf.Tensor]:
+    def start() -> None:
         for record in (makers, steps, numbers, calls, names):
             record.clear()
-        makers[image.name] = -1
-        outputs = tf.nest.flatten(model(image, training=False))
-        results[:] = [makers.get(_origin(output).name, -1) for output in outputs]
-        return outputs
+        makers[f"{IMAGE}:0"] = -1
 
-    results: list[int] = []
     with calls_through(called_layers(model), around):
-        try:
-            infer.get_concrete_function()
-        except Exception as error:
-            raise HybridTFError(f"model '{model.name}' cannot be run on one image: {failure(error)}") from error
+        traced = trace_model(model, start)
+    results = [makers.get(_origin(output).name, -1) for output in traced.function.outputs]
     readers: list[list[int]] = [[] for _ in steps]
     for number, step in enumerate(steps):
         for source in step.inputs:
@@ -194,7 +188,8 @@ def _traced_steps(model: tf.keras.Model) -> tuple[list[Step], dict[tuple[int, in
     for number in results:
         if number >= 0:
             readers[number].append(-1)
-    return [replace(step, readers=tuple(found)) for step, found in zip(steps, readers, strict=True)], numbers
+    steps = [replace(step, readers=tuple(found)) for step, found in zip(steps, readers, strict=True)]
+    return traced, steps, numbers
 
 
 def is_batch_norm(layer: tf.keras.layers.Layer) -> bool:

@@ -1,6 +1,7 @@
 """Traces a Keras model as the function that a converted file computes: one image in, one row of scores out."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ import tensorflow as tf
 
 from hybrid_tf.converters.binary_layers import quantised_layers, replaced_inputs
 from hybrid_tf.errors import HybridTFError
+
+IMAGE = "image"  # the input of the function
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,12 @@ def image_shape(model: tf.keras.Model) -> tuple[int, int, int]:
     return tuple(shapes[0][1:])
 
 
-def trace_model(model: tf.keras.Model) -> TracedModel:
+def trace_model(model: tf.keras.Model, at_start: Callable[[], None] = lambda: None) -> TracedModel:
     """Traces `model` in inference mode for one image.
+
+    Args:
+        model: from one batch of images to scores.
+        at_start: is called when a trace begins; what was recorded before is of a trace that was thrown away.
 
     Raises:
         HybridTFError: when the model is not built, or does not turn one image into one row of scores.
@@ -61,10 +68,11 @@ def trace_model(model: tf.keras.Model) -> TracedModel:
         tensors.append(inputs)
         return inputs
 
-    @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, name=IMAGE)])
     def infer(image: tf.Tensor) -> dict[str, tf.Tensor]:
         calls.clear()
         tensors.clear()
+        at_start()
         scores, *others = tf.nest.flatten(model(image, training=False))
         return {"scores": scores, **{f"output_{number}": output for number, output in enumerate(others, start=1)}}
 
