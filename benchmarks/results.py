@@ -33,8 +33,8 @@ Made by `python benchmarks/results.py`; `hybrid-tf energy NETWORK` gives the sam
 - *energy*: of one image, a model and not a measurement; efficiency is against full precision. The constants and their
   sources are in `hybrid_tf/analysis/energy_profiles.py`.
 - *int8*: the third table of a network is of `hybrid-tf convert --int8`, which makes int8 of what is not binary
-  ([int8](int8.md)); compression and efficiency are against full precision in float32. Small files shrink less than
-  their weights, because the scales of all int8 tensors are in them, too.
+  ([int8](int8.md)); compression and efficiency are against full precision in float32. Small files hardly shrink,
+  because the scales of all int8 tensors are in them, too.
 """
 
 
@@ -103,7 +103,7 @@ def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[s
             ),
             _markdown(["plan", "binary MACs", "float32 MACs", *columns], energy),
             _markdown(
-                ["int8", "weights", "compression", "file", "compression", "peak activations", *columns],
+                ["plan, int8", "weights", "compression", "file", "compression", "peak activations", *columns],
                 int8,
             ),
         ]
