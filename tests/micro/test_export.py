@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from small_networks import randomise
 
 from hybrid_tf.cli import cli
-from hybrid_tf.converters import Metadata, convert
+from hybrid_tf.converters import Interpreter, Metadata, calibrate_int8, convert
 from hybrid_tf.data import load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.export import arena_with_margin
@@ -48,20 +48,41 @@ def exported(file, tmp_path_factory):
     return folder, json.loads(done.stdout)
 
 
-def test_the_program_says_what_keras_says(network, exported, tmp_path):
-    """The folder's own main.cc in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
-    folder, result = exported
-    library = tmp_path / "program.so"
+def run_program(folder, library):
+    """Runs a folder's own main.cc in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
     flags = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -Dmain=exported_main".split()  # noqa: SIM905
     flags += ["-Wall", "-Wextra", "-Werror", "-include", str(HERE / "exported_main.h")]
     run(["g++", *flags, "-I", HOST, "-I", folder, *folder.glob("*.cc"), *folder.glob("kernels/*.cc"), "-o", library])
-    done = subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
-    image = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(1)[0]
-    scores = network.predict((image.astype(np.float32) - 78.0) / 95.8, verbose=0)
-    predicted = int(scores.argmax())
+    return subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
+
+
+def digits(count):
+    images, labels = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(count)
+    return (images.astype(np.float32) - 78.0) / 95.8, labels
+
+
+def test_the_program_says_what_keras_says(network, exported, tmp_path):
+    folder, result = exported
+    done = run_program(folder, tmp_path / "program.so")
+    predicted = int(network.predict(digits(1)[0], verbose=0).argmax())
     assert done.stderr.strip().endswith(f"class {predicted}: {NAMES[predicted]}"), done.stderr
     assert done.returncode == 0
     assert result["test_image"] == {"class": predicted, "name": NAMES[predicted]}
+
+
+@pytest.mark.parametrize("io", ["float32", "int8"])
+def test_the_program_of_an_int8_file_says_what_lce_says(io, network, tmp_path, hybrid_tf):
+    path, folder = tmp_path / "model.tflite", tmp_path / "network"
+    images = digits(32)[0]
+    ranges = calibrate_int8(network, images)
+    convert(network, path, Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), dataset="digits", int8=ranges), io)
+    code, out, error = hybrid_tf("export-micro", path, "-o", folder, "--json")
+    assert code == 0, error
+    done = run_program(folder, tmp_path / "program.so")
+    predicted = int(Interpreter(path).predict(images[:1]).argmax())
+    assert (done.returncode, f"class {predicted}: " in done.stderr) == (0, True), done.stderr
+    assert json.loads(out)["test_image"]["class"] == predicted
+    assert ("QUANTIZE" in json.loads(out)["operators"]) == (io == "float32")
 
 
 @needs_arm
@@ -156,9 +177,9 @@ def test_a_missing_compiler_is_an_error_with_the_fix(tmp_path, monkeypatch):
 def test_the_report_says_which_boards_fit(file, network):
     done = CliRunner().invoke(cli, ["micro-report", str(file), "--samples", "20", "--json"], catch_exceptions=False)
     found = json.loads(done.stdout)
-    data = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(20)
-    scores = network.predict((data[0].astype(np.float32) - 78.0) / 95.8, verbose=0)
-    assert (found["accuracy"], found["images"]) == ((scores.argmax(axis=1) == data[1]).mean(), 20)
+    images, labels = digits(20)
+    scores = network.predict(images, verbose=0)
+    assert (found["accuracy"], found["images"]) == ((scores.argmax(axis=1) == labels).mean(), 20)
     assert found["model_bytes"] == file.stat().st_size
     assert found["flash_bytes"] == file.stat().st_size + KERNEL_BYTES
     assert found["operators"]["LceBconv2d"] == 18
