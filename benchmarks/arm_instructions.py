@@ -13,7 +13,6 @@ cycle differs.
 import argparse
 import functools
 import json
-import os
 import re
 import shutil
 import statistics
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from arm_page import layer_table, network_table, step_table, write_page
+from instruction_counts import Layer, build_plugin, read_marks, run
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_json
@@ -43,43 +43,30 @@ COMPILE_FLAGS = "-std=c++17 -O3 -ffp-contract=off -fno-exceptions -fno-rtti".spl
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A binary convolution with stride 1 and SAME padding, which the network has `times` times."""
+class NetworkLayer(Layer):
+    """A layer that the network has `times` times."""
 
-    size: int
-    inputs: int
-    outputs: int
-    kernel: int
     times: int = 1
 
     @property
-    def macs(self) -> int:
-        """Returns the binary products of one such convolution, those of the padding included."""
-        return self.size**2 * self.inputs * self.outputs * self.kernel**2
-
-    @property
     def inside_macs(self) -> int:
-        """Returns those of them whose input lies inside the image."""
+        """Returns those of its products whose input lies inside the image."""
         pad = self.kernel // 2
         taps = self.size * self.kernel - pad * (pad + 1)  # of all positions along one axis
         return taps**2 * self.inputs * self.outputs
 
-    def __str__(self) -> str:
-        """Returns its name in tables."""
-        return f"{self.kernel}x{self.kernel}x{self.inputs}->{self.outputs} @{self.size}"
-
 
 VGG19 = (
-    Layer(32, 64, 64, 3),
-    Layer(16, 64, 128, 3),
-    Layer(16, 128, 128, 3),
-    Layer(8, 128, 256, 3),
-    Layer(8, 256, 256, 3, 3),
-    Layer(4, 256, 512, 3),
-    Layer(4, 512, 512, 3, 3),
-    Layer(2, 512, 512, 3, 4),
-    Layer(1, 512, 4096, 1),
-    Layer(1, 4096, 4096, 1),
+    NetworkLayer(32, 64, 64, 3),
+    NetworkLayer(16, 64, 128, 3),
+    NetworkLayer(16, 128, 128, 3),
+    NetworkLayer(8, 128, 256, 3),
+    NetworkLayer(8, 256, 256, 3, 3),
+    NetworkLayer(4, 256, 512, 3),
+    NetworkLayer(4, 512, 512, 3, 3),
+    NetworkLayer(2, 512, 512, 3, 4),
+    NetworkLayer(1, 512, 4096, 1),
+    NetworkLayer(1, 4096, 4096, 1),
 )
 
 
@@ -116,9 +103,8 @@ def _layers(folder: Path) -> dict[str, Any]:
     numbers = [str(number) for one in VGG19 for number in (one.size, one.inputs, one.outputs, one.kernel)]
     counts = {}
     for processor, kernels in KERNELS.items():
-        plugin = ["-plugin", str(_plugin(folder)), "-d", "plugin"]
-        command = ["qemu-aarch64", "-L", LIBRARIES, "-cpu", processor, *plugin, program, kernels, *numbers]
-        counts[processor] = _marks(_run(command).stderr)
+        command = ["qemu-aarch64", "-L", LIBRARIES, "-cpu", processor, *_plugin(folder), program, kernels, *numbers]
+        counts[processor] = _marks(run(command).stderr)
     macs = sum(layer.macs * layer.times for layer in VGG19)
     totals = {
         processor: sum(count * layer.times for count, layer in zip(one.values(), VGG19, strict=True))
@@ -150,25 +136,26 @@ def _network(folder: Path) -> dict[str, Any]:
     if done.returncode:
         raise HybridTFError("emulated ARM could not be set up, see above")
     emulation = Path(done.stdout.strip())
-    made = _run([sys.executable, "-c", WHEELS, folder], {"PYTHONPATH": str(ROOT / "runtime")})
+    made = run([sys.executable, "-c", WHEELS, folder], {"PYTHONPATH": str(ROOT / "runtime")})
     with zipfile.ZipFile(made.stdout.strip()) as archive:
         archive.extractall(folder / "wheel")
     environment = {
         "ARM_PYTHONPATH": str(folder / "wheel"),
-        "QEMU_ARGUMENTS": f"-plugin {_plugin(folder)} -d plugin",
+        "QEMU_ARGUMENTS": " ".join(_plugin(folder)),
     }
     results = {}
     for processor in KERNELS:
 
-        def run(engine: str, kind: str, processor: str = processor) -> subprocess.CompletedProcess:
+        def emulate(engine: str, kind: str, processor: str = processor) -> subprocess.CompletedProcess:
             program = [emulation / f"python-{processor}", HERE / "arm_network.py", engine, files[kind]]
-            return _run(program, environment)
+            return run(program, environment)
 
         engines = {networks.HYBRID: "ours", networks.INT8: "litert", networks.FLOAT32: "litert"}
         results[processor] = {
-            kind: int(statistics.median(_marks(run(engine, kind).stderr).values())) for kind, engine in engines.items()
+            kind: int(statistics.median(_marks(emulate(engine, kind).stderr).values()))
+            for kind, engine in engines.items()
         }
-        results[processor]["steps"] = _steps(run("profile", networks.HYBRID))
+        results[processor]["steps"] = _steps(emulate("profile", networks.HYBRID))
     return results
 
 
@@ -185,36 +172,19 @@ def _steps(done: subprocess.CompletedProcess) -> list[dict[str, Any]]:
     ]
 
 
-@functools.cache
-def _plugin(folder: Path) -> Path:
-    if not shutil.which("gcc"):
-        raise HybridTFError("gcc is missing; on Debian: sudo apt-get install gcc")
-    plugin = folder / "count_instructions.so"
-    _run(["gcc", "-O2", "-fPIC", "-shared", HERE / "count_instructions.c", "-o", plugin])
-    return plugin
+_plugin = functools.cache(build_plugin)
 
 
 def _compile_program(folder: Path) -> Path:
     program = folder / "arm_kernels"
     sources = [*SOURCES.glob("kernels_*.cc"), SOURCES / "dispatch.cc", SOURCES / "packing.cc", HERE / "arm_kernels.cc"]
-    _run([*COMPILER, *COMPILE_FLAGS, "-I", SOURCES, *sources, "-o", program])
+    run([*COMPILER, *COMPILE_FLAGS, "-I", SOURCES, *sources, "-o", program])
     return program
 
 
 def _marks(errors: str) -> dict[int, int]:
     """Returns the instructions before each mark that a program made, by number, without those before marks 0."""
-    marks = re.findall(r"^instructions (\d+) (\d+)$", errors, re.MULTILINE)
-    if not marks:
-        raise HybridTFError("the emulator counted nothing: the plugin is for version 7.2 of QEMU")
-    return {int(tag): int(count) for tag, count in marks if int(tag)}
-
-
-def _run(command: list, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
-    command = list(map(str, command))
-    done = subprocess.run(command, env=os.environ | (environment or {}), capture_output=True, text=True)
-    if done.returncode:
-        raise HybridTFError(f"{' '.join(command[:4])} ... failed: {done.stderr.strip()[-1000:]}")
-    return done
+    return {tag: count for tag, count in read_marks(errors) if tag}
 
 
 if __name__ == "__main__":

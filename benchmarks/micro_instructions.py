@@ -8,12 +8,14 @@ docs/micro-instructions.md.
 
 import argparse
 import importlib.util
-import re
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from instruction_counts import Layer, build_plugin, read_marks
+from markdown_tables import markdown_table
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import write_json, write_text
@@ -43,25 +45,6 @@ A word holds 32 channels, so layers of 16 channels use half of each.
 """
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A binary convolution with stride 1 and SAME padding."""
-
-    size: int
-    inputs: int
-    outputs: int
-    kernel: int
-
-    @property
-    def macs(self) -> int:
-        """Returns its binary products."""
-        return self.size**2 * self.inputs * self.outputs * self.kernel**2
-
-    def __str__(self) -> str:
-        """Returns its name in tables."""
-        return f"{self.kernel}x{self.kernel}x{self.inputs}->{self.outputs} @{self.size}"
-
-
 LAYERS = (
     Layer(14, 16, 16, 3),
     Layer(14, 32, 32, 3),
@@ -85,7 +68,7 @@ def main() -> None:
         if options.json:
             write_json(options.json, {"layers": [asdict(layer) | {"macs": layer.macs} for layer in LAYERS], **counts})
         if options.update_docs:
-            sections = [f"## {output} output\n\n{_markdown(*_rows(counts, output))}" for output in OUTPUTS]
+            sections = [f"## {output} output\n\n{markdown_table(*_rows(counts, output))}" for output in OUTPUTS]
             write_text(PAGE, "\n".join([_INTRODUCTION, *sections]))
     except HybridTFError as error:
         sys.exit(f"error: {error}")
@@ -96,8 +79,7 @@ def measure() -> dict[str, Any]:
     if cortex_m.missing():
         raise HybridTFError(f"Cortex-M cannot be emulated here; {cortex_m.missing()}")
     with tempfile.TemporaryDirectory() as folder:
-        plugin = Path(folder) / "count_instructions.so"
-        cortex_m.run(["gcc", "-O2", "-fPIC", "-shared", HERE / "count_instructions.c", "-o", plugin])
+        plugin = build_plugin(Path(folder))
         return {
             core.name: {
                 variant: _count(Path(folder) / core.name / variant, core, variant, plugin) for variant in core.variants
@@ -106,19 +88,17 @@ def measure() -> dict[str, Any]:
         }
 
 
-def _count(folder: Path, core: Any, variant: str, plugin: Path) -> dict[str, list[int]]:
+def _count(folder: Path, core: Any, variant: str, plugin: list[str]) -> dict[str, list[int]]:
     sources = [path for path in cortex_m.kernel_sources(variant) if path.stem in _SOURCES]
     numbers = ",".join(f"{{{layer.size},{layer.inputs},{layer.outputs},{layer.kernel}}}" for layer in LAYERS)
     flags = ["-O2", *cortex_m.variant_flags(variant), f"-DLAYERS={numbers}"]
     objects = cortex_m.compile_objects(folder, core, [*sources, HERE / "micro_kernels.cc"], flags)
     program = cortex_m.link(objects, core, folder / "program.elf")
-    done = cortex_m.emulate(program, core, "-plugin", plugin, "-d", "plugin")
-    marks = [int(count) for count in re.findall(r"^instructions \d+ (\d+)$", done.stderr, re.MULTILINE)]
+    done = cortex_m.emulate(program, core, *plugin)
+    marks = read_marks(done.stderr)
     if done.returncode or len(marks) != 2 * len(LAYERS) * len(OUTPUTS):
-        raise HybridTFError(
-            f"QEMU counted {len(marks)} times on {core.name}; the plugin is for version 7.2: {done.stderr[-500:]}"
-        )
-    counts = marks[1::2]  # the others are what happens between the convolutions
+        raise HybridTFError(f"the program stopped after {len(marks)} marks on {core.name}: {done.stdout[-500:]}")
+    counts = [count for _, count in marks[1::2]]  # the others are what happens between the convolutions
     return {output: counts[index :: len(OUTPUTS)] for index, output in enumerate(OUTPUTS)}
 
 
@@ -129,11 +109,6 @@ def _rows(counts: dict[str, Any], output: str) -> tuple[list[str], list[list[str
         for index, layer in enumerate(LAYERS)
     ]
     return ["binary convolution", *(f"{core} {variant}" for core, variant in columns)], rows
-
-
-def _markdown(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from goals import goals
+from markdown_tables import markdown_table
 from measurement import Measurement
 
 NOISY = 0.1  # spread between rounds, or processors busy elsewhere
@@ -24,9 +25,7 @@ class Table(NamedTuple):
 
 def markdown(table: Table) -> str:
     """Returns a table, with its title, as Markdown."""
-    rule = ["---", *["---:"] * (len(table.columns) - 1)]
-    lines = "\n".join(f"| {' | '.join(line)} |" for line in [table.columns, rule, *table.rows])
-    return f"{table.title}\n\n{lines}\n\n"
+    return f"{table.title}\n\n{markdown_table(table.columns, table.rows)}\n"
 
 
 def latency_table(measured: Measurement, threads: int) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from markdown_tables import markdown_table
 
 from hybrid_tf.options import QuietCommand, run_command
 
@@ -97,12 +98,12 @@ def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[s
     return "\n".join(
         [
             f"## {name}, {'x'.join(map(str, shape))}, {classes} classes\n",
-            _markdown(
+            markdown_table(
                 ["plan", "weights", "compression", "larq", "compression", "file", "compression", "peak activations"],
                 memory,
             ),
-            _markdown(["plan", "binary MACs", "float32 MACs", *columns], energy),
-            _markdown(
+            markdown_table(["plan", "binary MACs", "float32 MACs", *columns], energy),
+            markdown_table(
                 ["plan, int8", "weights", "compression", "file", "compression", "peak activations", *columns],
                 int8,
             ),
@@ -120,11 +121,6 @@ def _energies(cost: "Cost") -> list[str]:
 
 def _times(ratio: float | None) -> str:
     return "1" if ratio is None else f"{ratio:.2f}"  # full precision has no twin
-
-
-def _markdown(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 if __name__ == "__main__":

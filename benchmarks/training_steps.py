@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from machine import Clock, machine
+from markdown_tables import markdown_table
 
 from hybrid_tf.config import Config  # isort: skip  chooses legacy Keras, so before anything that uses Keras
 import tensorflow as tf
@@ -191,8 +192,7 @@ def _write_page(about: dict[str, Any], rounds: int, found: list[dict[str, Any]])
     parts = [_INTRODUCTION, "\n".join([*lines, f"- rounds: {rounds}"]), "\n"]
     for one in found:
         title, columns, rows = _table(one)
-        ruler = ["---"] + ["---:"] * (len(columns) - 1)
-        parts.append(f"\n## {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in [columns, ruler, *rows]))
+        parts.append(f"\n## {title}\n\n{markdown_table(columns, rows)}")
     write_text(_PAGE, "".join(parts))
 
 

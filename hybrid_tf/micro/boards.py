@@ -1,4 +1,7 @@
-"""Memory of common microcontroller boards, as their makers give it, in bytes."""
+"""Memory of common microcontroller boards, in bytes, each figure looked up in the source beside it.
+
+RAM is what lies in a row, because an arena needs one piece: some processors have more, elsewhere.
+"""
 
 from dataclasses import dataclass
 
@@ -11,9 +14,9 @@ class Board:
 
     Attributes:
         name: of the board.
-        processor: its core and clock.
-        flash, ram: bytes. RAM is all that a program can use, in however many pieces: an arena needs one piece.
-        source: where the figures are from.
+        processor: its core and highest clock.
+        flash, ram: bytes. RAM is the largest piece that lies in a row.
+        source: where the figures are from. Zephyr: the page of the board on docs.zephyrproject.org, and dts/arm.
     """
 
     name: str
@@ -25,59 +28,59 @@ class Board:
 
 BOARDS = (
     Board(
-        "Arduino Nano 33 BLE Sense",
+        "Arduino Nano 33 BLE Sense Rev2",
         "Cortex-M4F, 64 MHz",
         1024 * _KIB,
         256 * _KIB,
-        "Nordic, nRF52840 Product Specification: 1 MB flash, 256 kB RAM",
+        "Arduino, Nano 33 BLE Sense Rev2, tech specs",  # docs.arduino.cc/hardware/nano-33-ble-sense-rev2
     ),
     Board(
         "Raspberry Pi Pico",
         "2 x Cortex-M0+, 133 MHz",
         2048 * _KIB,
         264 * _KIB,
-        "Raspberry Pi, Pico Datasheet: 2 MB flash, 264 kB SRAM",
+        "Raspberry Pi, documentation, Pico series",  # www.raspberrypi.com/documentation/microcontrollers
     ),
     Board(
         "Raspberry Pi Pico 2",
         "2 x Cortex-M33, 150 MHz",
         4096 * _KIB,
         520 * _KIB,
-        "Raspberry Pi, Pico 2 Datasheet: 4 MB flash, 520 kB SRAM",
+        "Raspberry Pi, documentation, Pico series",  # www.raspberrypi.com/documentation/microcontrollers
     ),
     Board(
         "BBC micro:bit V2",
         "Cortex-M4F, 64 MHz",
         512 * _KIB,
         128 * _KIB,
-        "Nordic, nRF52833 Product Specification: 512 kB flash, 128 kB RAM",
+        "Nordic, nrf52833_qiaa.dtsi in Zephyr",  # the chip of the board; dts/arm/nordic
     ),
     Board(
         "ST NUCLEO-F446RE",
         "Cortex-M4F, 180 MHz",
         512 * _KIB,
         128 * _KIB,
-        "ST, STM32F446xC/E data sheet: 512 Kbytes flash, 128 Kbytes SRAM",
+        "Zephyr, Nucleo F446RE; ST, RM0390",  # SRAM1, 112 KB, and after it SRAM2, 16 KB
     ),
     Board(
         "ST NUCLEO-L476RG",
         "Cortex-M4F, 80 MHz",
         1024 * _KIB,
-        128 * _KIB,
-        "ST, STM32L476xx data sheet: 1 Mbyte flash, 128 Kbytes SRAM",
+        96 * _KIB,
+        "Zephyr, Nucleo L476RG; ST, RM0351",  # SRAM1; SRAM2, 32 KB, lies elsewhere
     ),
     Board(
         "ST NUCLEO-F746ZG",
         "Cortex-M7, 216 MHz",
         1024 * _KIB,
         320 * _KIB,
-        "ST, STM32F745xx/746xx data sheet: 1 Mbyte flash, 320 Kbytes SRAM",
+        "Zephyr, Nucleo F746ZG, stm32f746.dtsi",  # DTCM, SRAM1 and SRAM2: 64, 240 and 16 KB
     ),
     Board(
         "ST NUCLEO-H743ZI2",
         "Cortex-M7, 480 MHz",
         2048 * _KIB,
-        1024 * _KIB,
-        "ST, STM32H743xI data sheet: 2 Mbytes flash, 1 Mbyte RAM",
+        512 * _KIB,
+        "Zephyr, Nucleo H743ZI, stm32h743.dtsi",  # AXI SRAM; all pieces together have 1 MB
     ),
 )

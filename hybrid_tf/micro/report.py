@@ -100,7 +100,7 @@ class MicroReport:
         return [
             table(str(self.path), ["what", "of", ""], memory),
             table("operators", ["operator", "times"], operators),
-            table("boards", ["board", "processor", "flash", "RAM", "fits", "source"], boards),
+            table("boards", ["board", "processor", "flash", "RAM in a row", "fits", "source"], boards),
         ]
 
 

@@ -60,7 +60,12 @@ class TFLM:
 
     def _run(self, model: Path, arena: int, *files: str) -> dict[str, int]:
         command = [sys.executable, "-m", "hybrid_tf.micro.tflm", str(model), str(self.library), str(arena), *files]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise HybridTFError(
+                f"TensorFlow Lite Micro took more than {_SECONDS} s for {model}: try again on a less busy computer"
+            ) from error
         used = re.search(r"Arena allocation total (\d+) bytes", done.stderr)
         if done.returncode or not used:
             said = [line for line in done.stderr.splitlines() if line and not line.startswith((" ", "Traceback"))]

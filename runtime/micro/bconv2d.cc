@@ -1,18 +1,9 @@
 // LceBconv2d on any processor. With the instructions of Armv7E-M and up (Cortex-M4, M7, ...) sums of bytes take one.
-#include "bconv2d.h"
-
-#include "counting.h"
+#include "bconv2d_blocks.h"
 
 #if defined(__ARM_FEATURE_DSP) && !defined(HYBRID_TF_MICRO_PORTABLE)
 #define HYBRID_TF_MICRO_DSP
 #include <arm_acle.h>
-#endif
-
-// Products and sums must be rounded apart.
-#if defined(__clang__)
-#pragma clang fp contract(off)
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
 #endif
 
 namespace hybrid_tf {
@@ -51,8 +42,6 @@ struct Pass {
   }
 };
 
-constexpr int32_t kBlock = 32;  // output channels at a time, those of one word
-
 inline int8_t to_int8(float value) {
   if (value >= 127.0f) return 127;
   if (value <= -128.0f) return -128;
@@ -90,21 +79,7 @@ void finish(const Bconv& conv, const int32_t* counts, int32_t missing, int32_t f
 }  // namespace
 
 void eval_pixel(const Bconv& conv, const uint32_t* window, const Span& span, void* pixel) {
-  const int32_t words = conv.window_words();
-  int32_t c = 0;
-  for (int32_t group = 0; group < conv.groups; ++group) {
-    const int32_t end = c + conv.group_outputs;
-    while (c < end) {
-      const int32_t to_next_word = kBlock - c % kBlock, outputs = end - c < to_next_word ? end - c : to_next_word;
-      int32_t counts[kBlock] = {};
-      for (int32_t row = 0, at = span.first; row < span.rows; ++row, at += span.stride) {
-        count_run<Pass>(span.words, window + group * words + at, conv.filters + c * words + at, words, outputs,
-                        &counts[0]);
-      }
-      finish(conv, counts, span.missing, c, outputs, pixel);
-      c += outputs;
-    }
-  }
+  eval_blocks<Pass, finish>(conv, window, span, pixel);
 }
 
 }  // namespace micro

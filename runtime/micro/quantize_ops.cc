@@ -7,11 +7,17 @@ namespace tflite {
 namespace micro {
 namespace {
 
-// Shapes without their channels agree, and one side has the words of the other's channels.
-bool check_shapes(const LceOpReader& reader, const TfLiteEvalTensor* packed, const TfLiteEvalTensor* values) {
+// Checks the packed side, which has the words of the other's channels, and the other side, whose scale and zero point it
+// reads where that is int8.
+bool read_values(const LceOpReader& reader, bool are_output, TfLiteQuantizationParams* params) {
+  if (!reader.arity(1)) return false;
+  const TfLiteEvalTensor* values = are_output ? reader.output() : reader.input();
+  const TfLiteEvalTensor* packed = are_output ? reader.input() : reader.output();
   LceImage image(values);
   image.channels = lce_words(image.channels);
-  return (packed->type == kTfLiteInt32 && LceImage(packed) == image) || reader.fail("shapes");
+  if (packed->type != kTfLiteInt32 || !(LceImage(packed) == image)) return reader.fail("shapes");
+  if (values->type == kTfLiteInt8) return reader.quantization(are_output, params);
+  return values->type == kTfLiteFloat32 || values->type == kTfLiteBool || reader.fail("type of the values");
 }
 
 struct QuantizeData {
@@ -20,19 +26,8 @@ struct QuantizeData {
 
 TfLiteStatus QuantizePrepare(TfLiteContext* context, TfLiteNode* node) {
   const LceOpReader reader(context, node, "LceQuantize");
-  if (!reader.arity(1) || !check_shapes(reader, reader.output(), reader.input())) return kTfLiteError;
   TfLiteQuantizationParams params = {1.0f, 0};
-  switch (reader.input()->type) {
-    case kTfLiteInt8:
-      if (!reader.quantization(false, &params)) return kTfLiteError;
-      break;
-    case kTfLiteFloat32:
-    case kTfLiteBool:
-      break;
-    default:
-      reader.fail("input type");
-      return kTfLiteError;
-  }
+  if (!read_values(reader, false, &params)) return kTfLiteError;
   QuantizeData* data = reader.allocate<QuantizeData>();
   node->user_data = data;
   if (data == nullptr) return kTfLiteError;
@@ -67,19 +62,8 @@ int8_t saturated(int32_t value) { return static_cast<int8_t>(value < -128 ? -128
 
 TfLiteStatus DequantizePrepare(TfLiteContext* context, TfLiteNode* node) {
   const LceOpReader reader(context, node, "LceDequantize");
-  if (!reader.arity(1) || !check_shapes(reader, reader.input(), reader.output())) return kTfLiteError;
   TfLiteQuantizationParams params = {1.0f, 0};
-  switch (reader.output()->type) {
-    case kTfLiteInt8:
-      if (!reader.quantization(true, &params)) return kTfLiteError;
-      break;
-    case kTfLiteFloat32:
-    case kTfLiteBool:
-      break;
-    default:
-      reader.fail("output type");
-      return kTfLiteError;
-  }
+  if (!read_values(reader, true, &params)) return kTfLiteError;
   DequantizeData* data = reader.allocate<DequantizeData>();
   node->user_data = data;
   if (data == nullptr) return kTfLiteError;

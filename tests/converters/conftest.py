@@ -1,5 +1,5 @@
 import pytest
-from small_networks import residual_network
+from small_networks import METADATA, residual_network
 
 from hybrid_tf.converters import Metadata, convert
 
@@ -11,15 +11,7 @@ def model():
 
 @pytest.fixture(scope="session")
 def metadata():
-    return Metadata(
-        class_names=("aéroplane", "bird", "cat", "deer", "dog"),
-        mean=(125.3, 122.95, 113.87),
-        std=(62.99, 62.09, 66.7),
-        input_shape=(12, 12, 3),
-        network="vgg11",
-        plan="residual",
-        dataset="cifar10",
-    )
+    return Metadata(**METADATA)
 
 
 @pytest.fixture(scope="session")

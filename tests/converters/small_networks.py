@@ -13,6 +13,15 @@ BINARY = {
     "use_bias": False,
 }
 PADDED = {"padding": "same", "pad_values": 1.0}
+METADATA = {
+    "class_names": ("aéroplane", "bird", "cat", "deer", "dog"),
+    "mean": (125.3, 122.95, 113.87),
+    "std": (62.99, 62.09, 66.7),
+    "input_shape": (SIZE, SIZE, 3),
+    "network": "vgg11",
+    "plan": "residual",
+    "dataset": "cifar10",
+}
 
 
 def quant_conv(filters, kernel=3, **options):

@@ -11,12 +11,13 @@ from click.testing import CliRunner
 from small_networks import randomise
 
 from hybrid_tf.cli import cli
-from hybrid_tf.converters import Metadata, convert
+from hybrid_tf.converters import Interpreter, Metadata, calibrate_int8, convert
 from hybrid_tf.data import load_dataset
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.micro.boards import BOARDS
 from hybrid_tf.micro.export import arena_with_margin
 from hybrid_tf.micro.kernels import HOST, build_host_library
-from hybrid_tf.micro.report import KERNEL_BYTES
+from hybrid_tf.micro.report import KERNEL_BYTES, MicroReport
 from hybrid_tf.models import build_model
 
 HERE = Path(__file__).parent
@@ -48,20 +49,43 @@ def exported(file, tmp_path_factory):
     return folder, json.loads(done.stdout)
 
 
-def test_the_program_says_what_keras_says(network, exported, tmp_path):
-    """The folder's own main.cc in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
-    folder, result = exported
-    library = tmp_path / "program.so"
+def run_program(folder, library):
+    """Runs a folder's own main.cc in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
     flags = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -Dmain=exported_main".split()  # noqa: SIM905
     flags += ["-Wall", "-Wextra", "-Werror", "-include", str(HERE / "exported_main.h")]
     run(["g++", *flags, "-I", HOST, "-I", folder, *folder.glob("*.cc"), *folder.glob("kernels/*.cc"), "-o", library])
-    done = subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
-    image = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(1)[0]
-    scores = network.predict((image.astype(np.float32) - 78.0) / 95.8, verbose=0)
-    predicted = int(scores.argmax())
+    return subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
+
+
+def digits(count):
+    images, labels = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(count)
+    return (images.astype(np.float32) - 78.0) / 95.8, labels
+
+
+def test_the_program_says_what_keras_says(network, exported, tmp_path):
+    folder, result = exported
+    done = run_program(folder, tmp_path / "program.so")
+    predicted = int(network.predict(digits(1)[0], verbose=0).argmax())
     assert done.stderr.strip().endswith(f"class {predicted}: {NAMES[predicted]}"), done.stderr
     assert done.returncode == 0
     assert result["test_image"] == {"class": predicted, "name": NAMES[predicted]}
+
+
+@pytest.mark.parametrize("io", ["float32", "int8"])
+def test_the_program_of_an_int8_file_classifies_as_lce_does(io, network, tmp_path, hybrid_tf):
+    path, folder = tmp_path / "model.tflite", tmp_path / "network"
+    images = digits(32)[0]
+    ranges = calibrate_int8(network, images)
+    convert(network, path, Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), dataset="digits", int8=ranges), io)
+    code, out, error = hybrid_tf("export-micro", path, "-o", folder, "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    predicted = found["test_image"]["class"]
+    done = run_program(folder, tmp_path / "program.so")
+    assert (done.returncode, f"class {predicted}: " in done.stderr) == (0, True), done.stderr
+    assert ("QUANTIZE" in found["operators"]) == (io == "float32")
+    scores = Interpreter(path).predict(images[:1])[0]  # TFLM's convolution rounds otherwise; classes of noise lie close
+    assert scores.max() - scores[predicted] <= 0.1 * np.ptp(scores)
 
 
 @needs_arm
@@ -153,12 +177,23 @@ def test_a_missing_compiler_is_an_error_with_the_fix(tmp_path, monkeypatch):
         build_host_library(tmp_path / "kernels.so")
 
 
+def test_a_board_needs_the_flash_and_the_arena_in_one_piece():
+    def fitting(model_bytes, arena_bytes):
+        report = MicroReport(Path("model.tflite"), model_bytes, KERNEL_BYTES, arena_bytes, arena_bytes, {})
+        return {board["name"] for board in report.boards() if board["fits"]}
+
+    fit = fitting(1000, 96 * 1024)
+    assert fit == {board.name for board in BOARDS}
+    assert fit - fitting(1000, 96 * 1024 + 1) == {"ST NUCLEO-L476RG"}  # its 128 KB of SRAM are two pieces
+    assert fit - fitting(512 * 1024, 1000) == {"BBC micro:bit V2", "ST NUCLEO-F446RE"}  # the kernels come on top
+
+
 def test_the_report_says_which_boards_fit(file, network):
     done = CliRunner().invoke(cli, ["micro-report", str(file), "--samples", "20", "--json"], catch_exceptions=False)
     found = json.loads(done.stdout)
-    data = load_dataset("digits", input_size=(28, 28), channels=1, validation=0.0).test.take(20)
-    scores = network.predict((data[0].astype(np.float32) - 78.0) / 95.8, verbose=0)
-    assert (found["accuracy"], found["images"]) == ((scores.argmax(axis=1) == data[1]).mean(), 20)
+    images, labels = digits(20)
+    scores = network.predict(images, verbose=0)
+    assert (found["accuracy"], found["images"]) == ((scores.argmax(axis=1) == labels).mean(), 20)
     assert found["model_bytes"] == file.stat().st_size
     assert found["flash_bytes"] == file.stat().st_size + KERNEL_BYTES
     assert found["operators"]["LceBconv2d"] == 18

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_networks import random_images, residual_network
+from small_networks import METADATA, random_images, residual_network
 
 from hybrid_tf.converters import Metadata, convert
 
@@ -22,16 +22,7 @@ def images():
 def model_file(tmp_path_factory):
     """A small converted network that no test may change."""
     path = tmp_path_factory.mktemp("converted") / "model.tflite"
-    metadata = Metadata(
-        class_names=("aéroplane", "bird", "cat", "deer", "dog"),
-        mean=(125.3, 122.95, 113.87),
-        std=(62.99, 62.09, 66.7),
-        input_shape=(12, 12, 3),
-        network="vgg11",
-        plan="residual",
-        dataset="cifar10",
-    )
-    convert(residual_network(), path, metadata)
+    convert(residual_network(), path, Metadata(**METADATA))
     return path
 
 

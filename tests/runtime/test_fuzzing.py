@@ -4,6 +4,7 @@ Here a part of them; `make fuzz` runs more of both.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -47,6 +48,37 @@ def test_damaged_models_are_refused_or_run(fuzz_seeds, tmp_path):
     result = json.loads(done.stdout)
     assert result["ran"] + result["refused"] == MODELS
     assert result["ran"] > MODELS / 20
+
+
+FAULTY = """
+import os, sys, time
+from fuzz_processes import Fuzzer
+
+def work(_, files):
+    print("ready", flush=True)
+    for number, _ in enumerate(files, int(sys.argv[3])):  # SEEDS --first NUMBER
+        {1: os.abort, 3: lambda: time.sleep(60)}.get(number, int)()
+        print("SILENT" if number == 0 else "ran", flush=True)
+
+Fuzzer(__file__, "files", 1, 5, 60, 1, work, lambda line: ([line], "silence" if line == "SILENT" else "")).main("")
+"""
+
+
+def test_what_goes_wrong_is_found_and_kept(fuzz_seeds, tmp_path):
+    def run(text):
+        script = tmp_path / "faulty.py"
+        script.write_text(text)
+        command = list(map(str, [sys.executable, script, fuzz_seeds, "--keep", tmp_path / "kept"]))
+        return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(HERE)}, capture_output=True, text=True)
+
+    done = run(FAULTY)
+    assert done.returncode == 1, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["files"], result["SILENT"], result["ran"]) == (5, 1, 2)
+    assert result["failures"] == {"0": "silence", "1": "exit status -6: ", "3": "hang: "}
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["0.tflite", "1.tflite", "3.tflite"]
+    done = run(FAULTY.replace('print("ready", flush=True)', 'sys.exit("no memory")'))
+    assert (done.returncode, "did not start: exit status 1: no memory" in done.stderr) == (1, True)
 
 
 def test_seeds_are_sound(fuzz_seeds):

@@ -1,29 +1,20 @@
 // LceBconv2d for Armv8.1-M with vectors of integers and floats (Helium; Cortex-M55, M85): four output channels at once,
 // so that sums stay in their lanes. It takes the place of ../bconv2d.cc.
-#include "../bconv2d.h"
-
 #include <arm_mve.h>
 
 #define HYBRID_TF_MICRO_VECTORS
-#include "../counting.h"
+#include "../bconv2d_blocks.h"
 
 #if !defined(__ARM_FEATURE_MVE) || !(__ARM_FEATURE_MVE & 2)
 #error "this file is for processors with MVE for floats: -mcpu=cortex-m55"
-#endif
-
-// Products and sums must be rounded apart.
-#if defined(__clang__)
-#pragma clang fp contract(off)
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
 #endif
 
 namespace hybrid_tf {
 namespace micro {
 namespace {
 
-constexpr int32_t kLanes = 4, kBlock = 32;  // output channels at a time, those of one word
-constexpr int32_t kMostRepeats = 10;         // of three words or one, before bytes overflow
+constexpr int32_t kLanes = 4;         // output channels at once
+constexpr int32_t kMostRepeats = 10;  // of three words or one, before bytes overflow
 
 // Adds to `counts` how many bits of the window differ from those of each of `outputs` filters, and, where outputs is no
 // multiple of 4, of the last one again. Nine words at a time do not fit into the eight registers.
@@ -58,7 +49,6 @@ struct Pass {
   }
 };
 
-// Writes outputs `first` to `first + outputs` of a pixel.
 void finish(const Bconv& conv, const int32_t* counts, int32_t missing, int32_t first, int32_t outputs, void* pixel) {
   const int32_t end = first + outputs;
   uint32x4_t places = vshlq_u32(vdupq_n_u32(1), vreinterpretq_s32_u32(vidupq_n_u32(0, 1) + (first % kBlock)));
@@ -93,21 +83,7 @@ void finish(const Bconv& conv, const int32_t* counts, int32_t missing, int32_t f
 }  // namespace
 
 void eval_pixel(const Bconv& conv, const uint32_t* window, const Span& span, void* pixel) {
-  const int32_t words = conv.window_words();
-  int32_t c = 0;
-  for (int32_t group = 0; group < conv.groups; ++group) {
-    const int32_t end = c + conv.group_outputs;
-    while (c < end) {
-      const int32_t to_next_word = kBlock - c % kBlock, outputs = end - c < to_next_word ? end - c : to_next_word;
-      int32_t counts[kBlock] = {};
-      for (int32_t row = 0, at = span.first; row < span.rows; ++row, at += span.stride) {
-        count_run<Pass>(span.words, window + group * words + at, conv.filters + c * words + at, words, outputs,
-                        &counts[0]);
-      }
-      finish(conv, counts, span.missing, c, outputs, pixel);
-      c += outputs;
-    }
-  }
+  eval_blocks<Pass, finish>(conv, window, span, pixel);
 }
 
 }  // namespace micro
