@@ -21,6 +21,7 @@ import larq
 import tensorflow as tf
 
 from hybrid_tf.plan import Plan
+from hybrid_tf.quantizers import ApproxSign, BinaryDense, SteSign
 
 if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
     raise ImportError("Larq needs legacy Keras: import hybrid_tf before anything that uses tf.keras")
@@ -45,9 +46,8 @@ class Signs:
 
 PLAIN = Signs()
 
-# "ste" passes the gradient where |x| <= 1 (arXiv 1602.02830), "approx" times 2 - 2|x| there (Bi-Real Net, 1808.00278),
-# "swish" is smooth and reaches beyond (1812.11800).
-GRADIENTS = {"ste": "ste_sign", "approx": "approx_sign", "swish": "swish_sign"}
+# What stands for the derivative of sign; "swish" is smooth and reaches beyond 1 (arXiv 1812.11800).
+GRADIENTS = {"ste": SteSign, "approx": ApproxSign, "swish": larq.quantizers.SwishSign}
 
 
 def batch_norm(x: Tensor, name: str, scale: bool = True, beta: float = 0.0) -> Tensor:
@@ -96,15 +96,21 @@ def full_precision_conv(
 
 
 def _binary_conv2d(
-    x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, signs: Signs, **options: Any
+    layer: type[larq.layers.QuantConv2D],
+    x: Tensor,
+    filters: int,
+    kernel: int | tuple[int, int],
+    name: str,
+    signs: Signs,
+    **options: Any,
 ) -> Tensor:
     """sign(x) convolved with sign(w); the batch norm behind it takes the place of XNOR-Net's scale per filter."""
-    return larq.layers.QuantConv2D(
+    return layer(
         filters,
         kernel,
         use_bias=False,
-        input_quantizer=GRADIENTS[signs.gradient],
-        kernel_quantizer="ste_sign" if signs.kernels else None,
+        input_quantizer=GRADIENTS[signs.gradient](),
+        kernel_quantizer=SteSign() if signs.kernels else None,
         kernel_constraint="weight_clip",
         name=name,
         **options,
@@ -123,7 +129,8 @@ def binary_conv(
     signs: Signs = PLAIN,
 ) -> Tensor:
     """Binary convolution and batch norm. Shapes as `full_precision_conv`."""
-    x = _binary_conv2d(x, filters, kernel, name, signs, strides=strides, padding="same", pad_values=1.0)
+    options = {"strides": strides, "padding": "same", "pad_values": 1.0}
+    x = _binary_conv2d(larq.layers.QuantConv2D, x, filters, kernel, name, signs, **options)
     return batch_norm(x, name, scale, beta)
 
 
@@ -137,7 +144,7 @@ def binary_dense(x: Tensor, units: int, *, name: str, signs: Signs = PLAIN) -> T
     """Binary dense layer and batch norm: a valid convolution over the whole map. Gives [N, 1, 1, units]."""
     if len(x.shape) == 2:
         x = tf.keras.layers.Reshape((1, 1, x.shape[-1]))(x)
-    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, signs, padding="valid")
+    x = _binary_conv2d(BinaryDense, x, units, (x.shape[1], x.shape[2]), name, signs, padding="valid")
     return batch_norm(x, name, scale=False)
 
 

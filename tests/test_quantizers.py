@@ -1,0 +1,50 @@
+"""The faster quantizers and the binary dense layer compute what Larq's do."""
+
+import larq
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hybrid_tf.quantizers import ApproxSign, BinaryDense, SteSign
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(SteSign(), larq.quantizers.SteSign()), (ApproxSign(), larq.quantizers.ApproxSign())]
+)
+def test_signs_and_gradients_are_those_of_larq(ours, theirs):
+    x = tf.concat([tf.random.normal((10000,), seed=1), [-1.0, 1.0, 0.0, -0.0, 1e-40, -1e-40, 1.0000001, -1.0000001]], 0)
+    dy = tf.random.normal(x.shape, seed=2)
+    found = []
+    for quantizer in (ours, theirs):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            signs = quantizer(x)
+        found.append((signs.numpy(), tape.gradient(signs, x, output_gradients=dy).numpy()))
+    (signs, gradient), (their_signs, their_gradient) = found
+    assert np.array_equal(signs, their_signs)
+    assert np.array_equal(gradient, their_gradient)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 96), (3, 2, 32)])
+def test_a_binary_dense_layer_is_a_convolution_and_a_product(shape):
+    signs = {"input_quantizer": SteSign(), "kernel_quantizer": SteSign()}
+    layer = BinaryDense(40, shape[:2], use_bias=False, kernel_constraint="weight_clip", **signs)
+    images = tf.random.normal((5, *shape), seed=3)
+    dy = tf.random.normal((5, 1, 1, 40), seed=4)
+    assert layer(images).shape == (5, 1, 1, 40)
+    layer.kernel.assign(tf.random.uniform(layer.kernel.shape, -1, 1, seed=5))
+    found = {}
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = layer(images, training=training)
+        gradients = tape.gradient(outputs, [images, layer.kernel], output_gradients=dy)
+        graph = (
+            tf.function(lambda x, training=training: layer(x, training=training)).get_concrete_function(images).graph
+        )
+        found[training] = outputs.numpy(), gradients, {op.type for op in graph.get_operations()}
+    assert np.array_equal(found[False][0], found[True][0])
+    for one, other in zip(found[False][1], found[True][1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert "Conv2D" in found[False][2] and "Conv2D" not in found[True][2]
+    assert "MatMul" in found[True][2]
