@@ -5,6 +5,7 @@ int8 in the graph. It fuses batch norm and ReLU into the operator in front, so i
 binary convolutions hand each other bits only when nothing at all comes in between.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,7 +36,8 @@ class Step:
 
     Attributes:
         layer: that is called.
-        name: its name; of a further call or a further layer of that name with `#2`, `#3`, ...
+        name: its name, the same each time the network is built; of a further call or a further layer of that name with
+            `#2`, `#3`, ...
         op: the TensorFlow operation that makes its output.
         shape: of its output, for one image.
         inputs: numbers of the steps that make its inputs; -1 stands for the image.
@@ -137,6 +139,15 @@ def called_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
     return [layer for layer in layers_of(model) if not isinstance(layer, kinds) and id(layer) not in inside]
 
 
+def _lasting_name(layer: tf.keras.layers.Layer) -> str:
+    """Returns the name of `layer`, without the number that Keras gives it when it was not named.
+
+    Keras goes on counting, so that the number is another one each time the same network is built.
+    """
+    kind = re.sub(r"_\d+$", "", layer.name)
+    return kind if kind.replace("_", "") == type(layer).__name__.lower() else layer.name
+
+
 def _origin(tensor: tf.Tensor) -> tf.Tensor:
     """Returns the tensor that `tensor` is a copy of, maybe under another shape."""
     while tensor.op.type in _VIEWS and tensor.op.inputs:
@@ -163,8 +174,9 @@ def _traced_steps(model: tf.keras.Model) -> tuple[TracedModel, list[Step], dict[
         read, made = tensors(args, kwargs), tensors(result)
         if not read or len(made) != 1 or made[0].name in {tensor.name for tensor in read}:
             return result  # a view, or nothing that we know how to round
-        names[layer.name] = names.get(layer.name, 0) + 1
-        name = layer.name if names[layer.name] == 1 else f"{layer.name}#{names[layer.name]}"
+        name = _lasting_name(layer)
+        names[name] = names.get(name, 0) + 1
+        name = name if names[name] == 1 else f"{name}#{names[name]}"
         numbers[key] = len(steps)
         makers.setdefault(made[0].name, len(steps))
         op = made[0].op.type

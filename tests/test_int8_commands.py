@@ -14,6 +14,7 @@ from hybrid_tf.fine_tuning import int8_aware
 from hybrid_tf.run import load_run
 from hybrid_tf.training import train
 
+PLAN = "residual+sections=2,3,4"  # binary layers with shortcuts, and full-precision ones with ReLUs
 SHORTCUT = "stage2_conv1_shortcut"
 
 
@@ -21,7 +22,7 @@ SHORTCUT = "stage2_conv1_shortcut"
 def run(tmp_path_factory):
     """A finished run folder."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    train(Config(network="vgg11", head="compact", width=0.125, smoke=True), folder)
+    train(Config(network="vgg11", plan=PLAN, head="compact", width=0.125, smoke=True), folder)
     return folder
 
 
@@ -61,7 +62,7 @@ def test_energy_comparison_and_report_show_int8(result, run, tmp_path):
     file = run / "model.int8.tflite"
     assert result("convert", run, "--int8", "--calibration", "32", "--samples", "8")["conversion"]["path"] == str(file)
     _, full_int8, hybrid, int8 = result("energy", run, "--int8")["costs"]
-    assert [item["name"] for item in (full_int8, int8)] == ["full_precision, int8", "residual, int8"]
+    assert [item["name"] for item in (full_int8, int8)] == ["full_precision, int8", f"{PLAN}, int8"]
     assert (hybrid["file_bytes"], int8["file_bytes"]) == (None, file.stat().st_size)
     [alone] = result("energy", file)["costs"]
     for key in ("macs", "weights", "peak_activation_bytes"):
@@ -71,11 +72,11 @@ def test_energy_comparison_and_report_show_int8(result, run, tmp_path):
     assert int8["peak_activation_bytes"] < hybrid["peak_activation_bytes"]
 
     rows = result("compare", run)
-    assert [row["name"] for row in rows] == ["residual", "residual, int8"]
+    assert [row["name"] for row in rows] == [PLAN, f"{PLAN}, int8"]
     assert rows[1]["cost"]["energy"] == int8["energy"]
     page = tmp_path / "report.html"
     result("report", run, "-o", page)
-    for text in ("residual, int8", "int8 MACs", '<td class="left">int8</td>', '<i class="int8" title="stage1_conv1'):
+    for text in (f"{PLAN}, int8", "int8 MACs", '<td class="left">int8</td>', '<i class="int8" title="stage1_conv1'):
         assert text in page.read_text()
 
 
@@ -95,14 +96,17 @@ def test_fine_tuning_trains_with_the_rounding_of_its_file(result, hybrid_tf, run
     ranges = {point: tuple(ends) for point, ends in read_json(tuned / "int8.json")["ranges"].items()}
     assert read_metadata(file).int8.ranges == ranges
 
-    # In training it computes what the file does; the float32 network does not.
+    # In training scores have the steps of the file; without the rounding they are any numbers.
     dataset, model = after.load_dataset(), after.load_model()
     images = after.normalisation.apply(dataset.test.take(64)[0])
-    right, plain = Interpreter(file).predict(images), model.predict(images, verbose=0)
+    low, high = ranges["classifier"]
+    plain = model.predict(images, verbose=0)
     model.predict_function = None
     with int8_aware(after, model, dataset):
         rounded = model.predict(images, verbose=0)
-    assert np.abs(rounded - right).mean() < 0.3 * np.abs(plain - right).mean()
+    for scores, between in ((Interpreter(file).predict(images), 0), (rounded, 0), (plain, 0.25)):
+        steps = scores / ((high - low) / 255)
+        assert np.abs(steps - np.rint(steps)).mean() == pytest.approx(between, abs=0.03)
 
     code, _, err = hybrid_tf("convert", tuned, "--int8", "--calibration", "32")
     assert (code, err.count("\n")) == (1, 1)
