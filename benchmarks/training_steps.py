@@ -51,7 +51,7 @@ What a profile of the steps showed, and what became of it:
 
 - VGG-19 residual took 2470 ms, 1.77 times the step of full precision. Half of it was one layer: the binary dense layer
   of 4096x4096, which LCE wants as a convolution of one pixel, took 1240 ms as one and takes 170 ms as the matrix
-  product that it is. Training now computes the product (`BinaryDense`); what is converted is the convolution.
+  product that it is. Training now computes the product (`QuantConv2D`); what is converted is the convolution.
 - ResNet-20 residual spent 27 ms in the gradient of sign, most of it in a selection between two tensors; it now
   multiplies with the mask, 18 ms (`SteSign`). What is left beyond full precision is that, sign itself (7 ms), padding
   with +1 and its gradient (14 ms), and convolutions on padded inputs (10 to 20 ms), which are slower.

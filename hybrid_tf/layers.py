@@ -21,7 +21,7 @@ import larq
 import tensorflow as tf
 
 from hybrid_tf.plan import Plan
-from hybrid_tf.quantizers import ApproxSign, BinaryDense, SteSign
+from hybrid_tf.quantizers import ApproxSign, QuantConv2D, SteSign
 
 if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
     raise ImportError("Larq needs legacy Keras: import hybrid_tf before anything that uses tf.keras")
@@ -96,16 +96,10 @@ def full_precision_conv(
 
 
 def _binary_conv2d(
-    layer: type[larq.layers.QuantConv2D],
-    x: Tensor,
-    filters: int,
-    kernel: int | tuple[int, int],
-    name: str,
-    signs: Signs,
-    **options: Any,
+    x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, signs: Signs, **options: Any
 ) -> Tensor:
     """sign(x) convolved with sign(w); the batch norm behind it takes the place of XNOR-Net's scale per filter."""
-    return layer(
+    return QuantConv2D(
         filters,
         kernel,
         use_bias=False,
@@ -129,8 +123,7 @@ def binary_conv(
     signs: Signs = PLAIN,
 ) -> Tensor:
     """Binary convolution and batch norm. Shapes as `full_precision_conv`."""
-    options = {"strides": strides, "padding": "same", "pad_values": 1.0}
-    x = _binary_conv2d(larq.layers.QuantConv2D, x, filters, kernel, name, signs, **options)
+    x = _binary_conv2d(x, filters, kernel, name, signs, strides=strides, padding="same", pad_values=1.0)
     return batch_norm(x, name, scale, beta)
 
 
@@ -144,7 +137,7 @@ def binary_dense(x: Tensor, units: int, *, name: str, signs: Signs = PLAIN) -> T
     """Binary dense layer and batch norm: a valid convolution over the whole map. Gives [N, 1, 1, units]."""
     if len(x.shape) == 2:
         x = tf.keras.layers.Reshape((1, 1, x.shape[-1]))(x)
-    x = _binary_conv2d(BinaryDense, x, units, (x.shape[1], x.shape[2]), name, signs, padding="valid")
+    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, signs, padding="valid")
     return batch_norm(x, name, scale=False)
 
 

@@ -1,4 +1,4 @@
-"""Larq's quantizers and the binary dense layer, computed in less time in training, with the same numbers.
+"""Larq's quantizers and convolution, computed in less time in training, with the same numbers.
 
 docs/training-speed.md has what each is worth.
 """
@@ -43,15 +43,18 @@ class ApproxSign(larq.quantizers.ApproxSign):
 
 
 @_registered
-class BinaryDense(larq.layers.QuantConv2D):
-    """A valid binary convolution over the whole map, which LCE has an operator for.
+class QuantConv2D(larq.layers.QuantConv2D):
+    """Larq's, with a dense layer (a valid convolution over the whole map) trained as the matrix product that it is.
 
-    In training it is computed as the matrix product that it is: a convolution of one pixel takes seven times as long.
+    LCE has an operator for the convolution only, but training takes seven times as long with it. It has the name of
+    Larq's because weights files name layers by their class.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Returns [N, 1, 1, filters] of [N, H, W, C]."""
-        self._as_product = training is True
+        """Returns [N, H', W', filters] of [N, H, W, C]."""
+        self._as_product = (
+            training is True and self.padding == "valid" and tuple(inputs.shape[1:3]) == tuple(self.kernel_size)
+        )
         return super().call(inputs)
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> Any:

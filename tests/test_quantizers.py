@@ -1,11 +1,11 @@
-"""The faster quantizers and the binary dense layer compute what Larq's do."""
+"""The faster quantizers and the faster convolution compute what Larq's do."""
 
 import larq
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from hybrid_tf.quantizers import ApproxSign, BinaryDense, SteSign
+from hybrid_tf.quantizers import ApproxSign, QuantConv2D, SteSign
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_signs_and_gradients_are_those_of_larq(ours, theirs):
 @pytest.mark.parametrize("shape", [(1, 1, 96), (3, 2, 32)])
 def test_a_binary_dense_layer_is_a_convolution_and_a_product(shape):
     signs = {"input_quantizer": SteSign(), "kernel_quantizer": SteSign()}
-    layer = BinaryDense(40, shape[:2], use_bias=False, kernel_constraint="weight_clip", **signs)
+    layer = QuantConv2D(40, shape[:2], use_bias=False, kernel_constraint="weight_clip", **signs)
     images = tf.random.normal((5, *shape), seed=3)
     dy = tf.random.normal((5, 1, 1, 40), seed=4)
     assert layer(images).shape == (5, 1, 1, 40)
