@@ -98,6 +98,11 @@ class Int8Plan:
         """Names of the places at which values are rounded, in order: the image, then steps."""
         return [IMAGE, *(point for step in self.steps for point in step.points)]
 
+    @property
+    def averages(self) -> set[str]:
+        """Names of the places at which means of integers are rounded."""
+        return {step.name for step in self.steps if step.op == "AvgPool"}
+
     def end_of(self, number: int) -> Step:
         """Returns the last of the steps that become one operator with step `number`, from there on."""
         step = self.steps[number]

@@ -45,6 +45,46 @@ def rounded_to(ranges: dict[str, tuple[float, float]]) -> Rounding:
     return lambda point, values: tf.quantization.fake_quant_with_min_max_args(values, *ranges[point])
 
 
+def rounded_as_in_file(plan: Int8Plan, ranges: dict[str, tuple[float, float]]) -> Rounding:
+    """Returns the rounding of `rounded_to`, with halves as the file rounds them.
+
+    It matters where means of 4 integers are rounded: a quarter of these are halves, the same one on all of a plain
+    background, and where they lie next to zero they decide its signs. Gradients are those of `rounded_to`.
+    """
+    like_graph = rounded_to(ranges)
+
+    def rounded(point: str, values: tf.Tensor) -> tf.Tensor:
+        result = like_graph(point, values)
+        if point not in plan.averages:
+            return result
+        low, high = ranges[point]
+        scale = (high - low) / LEVELS
+        zero_point = round(-low / scale) - 128
+        stored = steps_of(values, scale, zero_point, average=True)
+        return result + tf.stop_gradient((stored - zero_point) * scale - result)
+
+    return rounded
+
+
+def steps_of(values: tf.Tensor, scale: float, zero_point: float, *, average: bool) -> tf.Tensor:
+    """Returns the int8 numbers, -128 to 127, that `values` are rounded to, as float32.
+
+    Args:
+        values: real numbers.
+        scale: of the int8 tensor.
+        zero_point: of the int8 tensor.
+        average: whether the values are means of int8 numbers: TensorFlow Lite rounds halves of these away from the
+            number 0 (reference_integer_ops::AveragePool), which need not stand for the value 0; others upwards.
+    """
+    if average:
+        steps = values / scale + zero_point
+        # Means are multiples of one over the window's size, far more than this apart; halves may be off by rounding.
+        steps = tf.sign(steps) * tf.floor(tf.abs(steps) + 0.5 + 1e-3)
+    else:
+        steps = tf.floor(values / scale + 0.5) + zero_point
+    return tf.clip_by_value(steps, -128.0, 127.0)
+
+
 class _Run:
     def __init__(self, plan: Int8Plan, rounding: Rounding, trained: bool) -> None:
         self._plan = plan

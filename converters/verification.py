@@ -26,7 +26,7 @@ import tensorflow as tf
 from hybrid_tf.converters.binary_layers import quantised_layers, replaced_inputs
 from hybrid_tf.converters.int8_file import match_points
 from hybrid_tf.converters.int8_plan import Int8Plan, plan_int8
-from hybrid_tf.converters.int8_rounding import int8_calls
+from hybrid_tf.converters.int8_rounding import int8_calls, steps_of
 from hybrid_tf.converters.interpreter import Interpreter
 from hybrid_tf.converters.matching import match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Int8, Metadata
@@ -250,7 +250,9 @@ def _keras_with(
 
         def replace_values(point: str, inputs: tf.Tensor) -> tf.Tensor:
             number = rounding.plan.points.index(point)
-            stored, different, share = _int8_changed(inputs, rounded[number], rounding.specs[number])
+            stored, different, share = _int8_changed(
+                inputs, rounded[number], rounding.specs[number], average=point in rounding.plan.averages
+            )
             steps.append(different)
             others.append(share)
             return stored
@@ -266,14 +268,16 @@ def _keras_with(
     return run.get_concrete_function()
 
 
-def _int8_changed(inputs: tf.Tensor, stored: tf.Tensor, spec: Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _int8_changed(
+    inputs: tf.Tensor, stored: tf.Tensor, spec: Tensor, *, average: bool
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the numbers that `stored` stands for, in the shape of `inputs`, and how those differ when rounded.
 
     For each image: the largest difference in steps, and the share of values that differ.
     """
     scale, zero_point = spec.scales[0], float(spec.zero_points[0])
     stored = tf.reshape(tf.cast(stored, tf.float32), tf.shape(inputs))
-    wanted = tf.clip_by_value(tf.floor(inputs / scale + 0.5) + zero_point, -128.0, 127.0)
+    wanted = steps_of(inputs, scale, zero_point, average=average)
     axes = tuple(range(1, inputs.shape.rank))
     difference = tf.abs(wanted - stored)
     share = tf.reduce_mean(tf.cast(difference > 0, tf.float32), axes)

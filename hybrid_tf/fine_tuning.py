@@ -65,14 +65,15 @@ def int8_aware(run: Run, model: tf.keras.Model, dataset: Dataset) -> Iterator[No
         return
     from hybrid_tf.converters.calibration import calibrate_int8
     from hybrid_tf.converters.int8_plan import plan_int8
-    from hybrid_tf.converters.int8_rounding import int8_calls, rounded_to
+    from hybrid_tf.converters.int8_rounding import int8_calls, rounded_as_in_file
 
     int8 = stored_ranges(run)
     if int8 is None:
         images, labels = dataset.train.take(CALIBRATION_IMAGES)
         int8 = calibrate_int8(model, run.normalisation.apply(images), labels)
         write_json(run.folder / RANGES, asdict(int8))
-    with int8_calls(model, plan_int8(model), rounded_to(int8.ranges), trained=True):
+    plan = plan_int8(model)
+    with int8_calls(model, plan, rounded_as_in_file(plan, int8.ranges), trained=True):
         yield
     model.train_function = model.test_function = None  # or they would be used again
 
