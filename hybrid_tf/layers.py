@@ -133,6 +133,15 @@ def full_precision_dense(x: Tensor, units: int, *, name: str) -> Tensor:
     return batch_norm(x, name, scale=False)
 
 
+def classifier(x: Tensor, classes: int) -> Tensor:
+    """The last layer, in full precision and, in mixed precision too, in the type of its weights.
+
+    `x` [N, features] gives [N, classes].
+    """
+    dtype = tf.keras.mixed_precision.global_policy().variable_dtype
+    return tf.keras.layers.Dense(classes, dtype=dtype, name="classifier")(x)
+
+
 def binary_dense(x: Tensor, units: int, *, name: str, signs: Signs = PLAIN) -> Tensor:
     """Binary dense layer and batch norm: a valid convolution over the whole map. Gives [N, 1, 1, units]."""
     if len(x.shape) == 2:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, full_precision_conv
+from hybrid_tf.layers import Tensor, Units, classifier, full_precision_conv
 from hybrid_tf.models.network import Network, Setting
 
 
@@ -78,7 +78,7 @@ def _build(name: str, spec: Spec, setting: Setting) -> tf.keras.Model:
             strides = 2 if block == 1 and stage > 1 else 1
             x = _block(x, setting.channels(channels), strides, units, f"stage{stage}_block{block}")
     x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(units.activate(x))
-    outputs = tf.keras.layers.Dense(setting.classes, dtype="float32", name="classifier")(x)
+    outputs = classifier(x, setting.classes)
     return tf.keras.Model(inputs, outputs, name=name)
 
 

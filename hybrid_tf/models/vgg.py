@@ -8,7 +8,7 @@ from functools import partial
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, flatten, full_precision_conv
+from hybrid_tf.layers import Tensor, Units, classifier, flatten, full_precision_conv
 from hybrid_tf.models.network import Network, Setting
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -60,7 +60,7 @@ def _build(name: str, convs: tuple[int, ...], setting: Setting) -> tf.keras.Mode
         x = flatten(head.activate(x))
     else:
         x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(head.activate(x))
-    outputs = tf.keras.layers.Dense(setting.classes, dtype="float32", name="classifier")(x)
+    outputs = classifier(x, setting.classes)
     return tf.keras.Model(inputs, outputs, name=name)
 
 
