@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_tf.data import fashion_mnist_debian
+
 RECIPES = Path(__file__).parents[1] / "recipes"
 TRAINING = sorted(path.name for path in RECIPES.glob("*_hybrid.py"))
 
@@ -27,7 +29,7 @@ def test_a_smoke_run(name, tmp_path):
     assert (tmp_path / "here" / "best.weights.h5").exists()
 
 
-@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "demo.py"])
+@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "ablation.py", "demo.py"])
 def test_help_shows_the_command(name, tmp_path):
     text = _recipe(name, "--help", folder=tmp_path).stdout
     assert f"python recipes/{name}" in text or "make demo" in text
@@ -65,10 +67,24 @@ def test_plans_are_compared(tmp_path):
     assert "already holds a run" in refused.stderr
 
 
-def test_a_study_trains_the_teacher_first_and_only_what_was_named(tmp_path):
+def test_a_study_lists_its_entries_and_needs_their_teacher(tmp_path):
     unknown = _recipe("fashion_mnist.py", "resnet20 residul", folder=tmp_path)
     assert "did you mean 'resnet20 residual'?" in unknown.stderr
     names = json.loads(_recipe("fashion_mnist.py", "--list", "--json", folder=tmp_path).stdout)
     assert len(set(names)) == len(names) > 5
     alone = _recipe("fashion_mnist.py", "vgg11 residual best", "--smoke", folder=tmp_path)
     assert "runs/fashion_mnist/vgg11-full_precision-0 is not a run folder" in alone.stderr
+
+
+@pytest.mark.skipif(not fashion_mnist_debian.installed(), reason=f"needs: {fashion_mnist_debian.HINT}")
+def test_a_study_is_compared_as_far_as_it_is_finished(tmp_path):
+    nothing = _recipe("ablation.py", "--finished", folder=tmp_path)
+    assert "error: no run in runs/ablation is finished: leave --finished out to train\n" in nothing.stderr
+    done = _recipe("ablation.py", "--smoke", "plain", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows] == ["plain"]
+    assert 0 < rows[0]["held_out"][0] < 1
+    assert rows[0]["binary_macs"] > rows[0]["float_macs"] > 0
+    again = _recipe("ablation.py", "--smoke", "--finished", "--json", folder=tmp_path)
+    assert json.loads(again.stdout) == rows
