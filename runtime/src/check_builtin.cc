@@ -156,7 +156,13 @@ bool check_binary(const OperatorCheck& c) {
 }
 
 bool check_prelu(const OperatorCheck& c) {
-  return check_maps(c) && check_map(c, c.input(1)) && check_broadcast(c) && c.output_is(c.input(0)->shape);
+  const FileTensor *map = c.input(0), *slopes = c.input(1);
+  if (!check_maps(c) || !check_map(c, slopes) || !check_rescaled(c)) return false;
+  if (map->type != slopes->type) return c.message->fail("has inputs of two types");
+  if (map->type == FileType::kInt8 && !check_ratio(c, map->scale() * double{slopes->scale()} / c.output().scale())) {
+    return false;
+  }
+  return check_broadcast(c) && c.output_is(map->shape);
 }
 
 // The values of a constant int32 input, at most `most` of them.
@@ -294,7 +300,7 @@ const OperatorRule kBuiltinRules[] = {
     {40, "MEAN", 27, 2, 2, true, check_mean},
     {41, "SUB", 28, 2, 2, true, check_binary},
     {42, "DIV", 29, 2, 2, false, check_binary},
-    {54, "PRELU", 0, 2, 2, false, check_prelu},
+    {54, "PRELU", 0, 2, 2, true, check_prelu},
     {55, "MAXIMUM", 0, 2, 2, false, check_binary},
     {57, "MINIMUM", 0, 2, 2, false, check_binary},
     {98, "LEAKY_RELU", 75, 1, 1, false, check_same_shape},

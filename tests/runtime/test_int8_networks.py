@@ -6,6 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 from check_folder import check_folder
 from int8_networks import write_int8_network
 
+from hybrid_tf.layers import Signs
 from hybrid_tf.models import network_names
 from hybrid_tf_runtime import kernels, load_delegate
 from hybrid_tf_runtime.library import profile
@@ -19,6 +20,22 @@ def folder(tmp_path_factory):
     for number, name in enumerate(network_names()):
         write_int8_network(folder, name, ("float32", "int8")[number % 2], IMAGES, width=0.25, classes=10)
     return folder
+
+
+@pytest.fixture(scope="module")
+def shifted(tmp_path_factory):
+    """A network with a PReLU and a shift behind its sums."""
+    folder = tmp_path_factory.mktemp("shifted")
+    options = {"width": 0.5, "classes": 10, "signs": Signs("approx", shifts=True)}
+    write_int8_network(folder, "resnet20", "int8", IMAGES, **options)
+    return folder
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_shifted_signs_are_those_of_lce(name, shifted):
+    counts, failures = check_folder(shifted, [name])
+    assert not failures, "\n".join(failures[:20])
+    assert counts["runs"] == 4 * (IMAGES + 1)
 
 
 @pytest.mark.parametrize("name", kernels())
