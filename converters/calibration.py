@@ -9,7 +9,7 @@ from hybrid_tf.converters.int8_plan import IMAGE, Int8Plan, plan_int8
 from hybrid_tf.converters.int8_rounding import int8_calls
 from hybrid_tf.converters.metadata import Int8
 from hybrid_tf.converters.progress import with_progress
-from hybrid_tf.converters.tracing import check_images, image_shape
+from hybrid_tf.converters.tracing import check_images, check_labels, image_shape
 from hybrid_tf.errors import HybridTFError
 
 Ranges = dict[str, tuple[float, float]]
@@ -44,7 +44,6 @@ def calibrate(
     plan: Int8Plan,
     images: np.ndarray,
     labels: np.ndarray | None = None,
-    progress: str = "calibrating",
 ) -> Ranges:
     """Returns the lowest and the highest value at each point of `plan`, with zero between them.
 
@@ -53,17 +52,16 @@ def calibrate(
         plan: see `plan_int8`.
         images: float32 [N, H, W, C], normalised as the network was trained; training images.
         labels: class numbers [N], to see that the images are of more than one class.
-        progress: what to write beside the progress bar.
 
     Raises:
         HybridTFError: when the images do not fit the model, or cannot stand for what the network will see: too few, all
             of one class, or without contrast; and when a value is not finite.
     """
     check_calibration(images, labels, image_shape(model), f"the calibration of model '{model.name}'")
-    run = observed(model, plan, lambda values: tf.stack([tf.reduce_min(values), tf.reduce_max(values)]))
+    run = _extremes(model, plan)
     found = [
         run(tf.constant(images[start : start + _BATCH])).numpy()
-        for start in with_progress(range(0, len(images), _BATCH), progress)
+        for start in with_progress(range(0, len(images), _BATCH), "calibrating")
     ]
     low, high = np.min(found, axis=0)[:, 0], np.max(found, axis=0)[:, 1]
     if not (np.all(np.isfinite(low)) and np.all(np.isfinite(high))):
@@ -71,17 +69,15 @@ def calibrate(
     return complete_ranges(plan, dict(zip(plan.points, zip(low, high, strict=True), strict=True)))
 
 
-def observed(
-    model: tf.keras.Model, plan: Int8Plan, reduce: Callable[[tf.Tensor], tf.Tensor]
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from images to `reduce` of the float32 values at each point, in the order of points."""
+def _extremes(model: tf.keras.Model, plan: Int8Plan) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from images to the lowest and highest float32 value at each point, [points, 2]."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, *image_shape(model)))])
     def run(images: tf.Tensor) -> tf.Tensor:
         values: dict[str, tf.Tensor] = {}
 
         def record(point: str, tensor: tf.Tensor) -> tf.Tensor:
-            values[point] = reduce(tensor)
+            values[point] = tf.stack([tf.reduce_min(tensor), tf.reduce_max(tensor)])
             return tensor
 
         with int8_calls(model, plan, record, trained=True), tf.device("/CPU:0"):
@@ -127,8 +123,7 @@ def check_calibration(images: np.ndarray, labels: np.ndarray | None, shape: tupl
     check_images(images, shape, owner)
     if len(images) < LEAST_IMAGES:
         raise HybridTFError(f"{owner} needs at least {LEAST_IMAGES} images, got {len(images)}: give more, better 500")
-    if labels is not None and np.shape(labels) != (len(images),):
-        raise HybridTFError(f"{len(images)} images need labels of shape ({len(images)},), got {np.shape(labels)}")
+    check_labels(images, labels)
     if labels is not None and len(np.unique(labels)) < 2:
         raise HybridTFError(
             f"{owner} got {len(images)} images of one class, {np.ravel(labels)[0]}: the ranges of other classes would "

@@ -113,3 +113,9 @@ def check_images(images: np.ndarray, shape: tuple[int, ...], owner: str) -> None
         raise HybridTFError(f"{needed}, got none")
     if not np.all(np.isfinite(images)):
         raise HybridTFError(f"{needed}, got some with numbers that are not finite")
+
+
+def check_labels(images: np.ndarray, labels: np.ndarray | None) -> None:
+    """Checks that there is a label [N] for each image, if there are any. Raises HybridTFError when there is not."""
+    if labels is not None and np.shape(labels) != (len(images),):
+        raise HybridTFError(f"{len(images)} images need labels of shape ({len(images)},), got {np.shape(labels)}")

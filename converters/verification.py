@@ -32,7 +32,7 @@ from hybrid_tf.converters.matching import match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Int8, Metadata
 from hybrid_tf.converters.progress import with_progress
 from hybrid_tf.converters.rewrite import add_outputs
-from hybrid_tf.converters.tracing import check_images, image_shape, trace_model
+from hybrid_tf.converters.tracing import check_images, check_labels, image_shape, trace_model
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.flatbuffer import Tensor, TFLiteFile, parse_tflite, read_bytes
 
@@ -142,8 +142,7 @@ def verify(
     """
     shape = image_shape(model)
     check_images(images, shape, f"model '{model.name}'")
-    if labels is not None and np.shape(labels) != (len(images),):
-        raise HybridTFError(f"{len(images)} images need labels of shape ({len(images)},), got {np.shape(labels)}")
+    check_labels(images, labels)
     content = file if isinstance(file, bytes) else read_bytes(file)
     interpreter = Interpreter(file)
     traced = trace_model(model)
