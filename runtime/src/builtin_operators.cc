@@ -16,9 +16,13 @@ constexpr int64_t kMaxReshaped = 1 << 28;      // values
 double scale(const OperatorReader& r, int tensor) { return r.tensor(tensor).params.scale; }
 
 // From one type to the same.
-bool read_maps(const OperatorReader& r, int min_inputs, int max_inputs) {
-  if (!r.arity(min_inputs, max_inputs) || !r.map(r.op->input, "input") || !r.map(r.op->output, "output")) return false;
+bool read_map_types(const OperatorReader& r) {
+  if (!r.map(r.op->input, "input") || !r.map(r.op->output, "output")) return false;
   return r.tensor(r.op->input).type == r.tensor(r.op->output).type || r.message->fail("turns one type into another");
+}
+
+bool read_maps(const OperatorReader& r, int min_inputs, int max_inputs) {
+  return r.arity(min_inputs, max_inputs) && read_map_types(r);
 }
 
 // The same, of an operator with options, which the interpreter has read.
@@ -69,6 +73,49 @@ bool read_weights(const OperatorReader& r, int rank) {
   return floats || read_filter_scales(r);
 }
 
+bool read_sum_scales(const OperatorReader& r, int other) {
+  const double a = scale(r, r.op->input), b = scale(r, other), larger = std::max(a, b);
+  return r.ratio(larger / scale(r, r.op->output)) && r.ratio(std::min(a, b) / larger);
+}
+
+// A constant of one value for each channel, [C] or [1, ..., C], beside a map of 4 dimensions.
+bool is_channel_constant(const OperatorReader& r, int index) {
+  if (index < 0 || !r.tensor(index).dims || r.tensor(index).allocation_type != kTfLiteMmapRo) return false;
+  const TfLiteIntArray& dims = *r.tensor(index).dims;
+  if (dims.size < 1 || dims.size > 4) return false;
+  for (int i = 0; i < dims.size - 1; ++i) {
+    if (dims.data[i] != 1) return false;
+  }
+  return true;
+}
+
+bool read_channel_values(const OperatorReader& r, int index, const char* what) {
+  if (!is_channel_constant(r, index)) return r.message->fail("its %s are not one constant for each channel", what);
+  const TfLiteTensor& values = r.tensor(index);
+  Operator* op = r.op;
+  op->group_channels = r.dim(index, values.dims->size - 1);
+  if (!r.constant(index, r.tensor(op->output).type, values.dims->size, what) || !r.map(index, what) ||
+      !r.has_rank(op->input, 4, "input")) {
+    return false;
+  }
+  if (r.dim(op->input, 3) != op->group_channels) {
+    return r.message->fail("its %s are %d for %d channels", what, op->group_channels, r.dim(op->input, 3));
+  }
+  op->channel_values = values.data;
+  op->channel_scale = values.params.scale;
+  op->channel_zero_point = values.params.zero_point;
+  return true;
+}
+
+// ADD of a map and a constant.
+bool read_shift(const OperatorReader& r, int constant) {
+  r.op->kind = OperatorKind::kShift;
+  if (!read_map_types(r) || !read_channel_values(r, constant, "constants")) return false;
+  if (r.tensor(r.op->output).type == kTfLiteInt8 && !read_sum_scales(r, constant)) return false;
+  if (!r.node.builtin_data) return r.message->fail("its options are missing");
+  return r.activation(static_cast<const TfLiteAddParams*>(r.node.builtin_data)->activation);
+}
+
 }  // namespace
 
 bool read_conv(const OperatorReader& r) {
@@ -90,13 +137,18 @@ bool read_dense(const OperatorReader& r) {
 }
 
 bool read_add(const OperatorReader& r) {
-  if (!read_maps_and_options(r, 2, 2) || !r.map(r.input(1), "second input")) return false;
   Operator* op = r.op;
+  if (!r.arity(2, 2)) return false;
+  if (is_channel_constant(r, r.input(0))) {
+    op->input = r.input(1);
+    return read_shift(r, r.input(0));
+  }
+  if (is_channel_constant(r, r.input(1))) return read_shift(r, r.input(1));
+  if (!read_maps_and_options(r, 2, 2) || !r.map(r.input(1), "second input")) return false;
   op->residual = r.input(1);
   if (r.tensor(op->input).type != r.tensor(op->residual).type) return r.message->fail("has inputs of two types");
   if (r.tensor(op->output).type == kTfLiteInt8) {
-    const double a = scale(r, op->input), b = scale(r, op->residual), larger = std::max(a, b);
-    if (!r.ratio(larger / scale(r, op->output)) || !r.ratio(std::min(a, b) / larger)) return false;
+    if (!read_sum_scales(r, op->residual)) return false;
   }
   const TfLiteIntArray& a = *r.tensor(op->input).dims;
   const TfLiteIntArray& b = *r.tensor(op->residual).dims;
@@ -104,6 +156,15 @@ bool read_add(const OperatorReader& r) {
     return r.message->fail("its inputs have different shapes");
   }
   return r.activation(static_cast<const TfLiteAddParams*>(r.node.builtin_data)->activation);
+}
+
+bool read_prelu(const OperatorReader& r) {
+  if (!read_maps(r, 2, 2) || !read_rescaled(r) || !read_channel_values(r, r.input(1), "slopes")) return false;
+  if (r.tensor(r.op->output).type == kTfLiteInt8 &&
+      !r.ratio(scale(r, r.op->input) * scale(r, r.input(1)) / scale(r, r.op->output))) {
+    return false;
+  }
+  return r.activation(kTfLiteActNone);
 }
 
 bool read_clamp(const OperatorReader& r, TfLiteFusedActivation activation) {

@@ -36,7 +36,7 @@ class Fuser {
     }
     const bool can = kind == OperatorKind::kBconv || kind == OperatorKind::kConv || kind == OperatorKind::kDense ||
                      kind == OperatorKind::kAdd || kind == OperatorKind::kAveragePool ||
-                     kind == OperatorKind::kMaxPool;
+                     kind == OperatorKind::kMaxPool || kind == OperatorKind::kPrelu || kind == OperatorKind::kShift;
     return type(tensor) == kTfLiteInt8 && can ? &step : nullptr;
   }
 
@@ -54,6 +54,8 @@ class Fuser {
         return join_add(op);
       case OperatorKind::kClamp:
         return join_clamp(op);
+      case OperatorKind::kShift:
+        return join_shift(op);
       case OperatorKind::kQuantize:
         return join_quantize(op);
       default:
@@ -88,11 +90,17 @@ class Fuser {
   bool join_clamp(const Operator& op) {
     StepPlan* maker = private_maker(op.input);
     if (!maker || type(op.input) != kTfLiteFloat32) return false;
-    maker->min = op.activation_min;
-    maker->max = op.activation_max;
-    maker->output = maker->named_after = op.output;
-    maker->names.push_back(op.name);
-    maker_[op.output] = maker_[op.input];
+    set_limits(maker, op);
+    move_on(maker, op);
+    return true;
+  }
+
+  bool join_shift(const Operator& op) {
+    StepPlan* maker = private_maker(op.input);
+    if (!maker || !maker->prelu || maker->shift) return false;
+    maker->shift = &op;
+    set_limits(maker, op);
+    move_on(maker, op);
     return true;
   }
 
@@ -111,7 +119,24 @@ class Fuser {
     step.input = op.input;
     step.residual = op.residual;
     if (op.kind == OperatorKind::kAdd || op.kind == OperatorKind::kClamp) finish_sum(&step, op);
+    if (op.kind == OperatorKind::kPrelu) step.prelu = &op;
+    if (op.kind == OperatorKind::kShift) {
+      step.shift = &op;
+      set_limits(&step, op);
+    }
     finish(std::move(step), op);
+  }
+
+  static void set_limits(StepPlan* step, const Operator& op) {
+    step->min = op.activation_min;
+    step->max = op.activation_max;
+  }
+
+  // A step makes the output of an operator that follows on its own.
+  void move_on(StepPlan* step, const Operator& op) {
+    step->output = step->named_after = op.output;
+    step->names.push_back(op.name);
+    maker_[op.output] = maker_[op.input];
   }
 
   // int8 sums have scales of their own; floats are only clamped.
@@ -119,8 +144,7 @@ class Fuser {
     if (type(op.output) == kTfLiteInt8) {
       step->sum = &op;
     } else {
-      step->min = op.activation_min;
-      step->max = op.activation_max;
+      set_limits(step, op);
     }
   }
 

@@ -15,6 +15,8 @@ struct StepPlan {
   int input = -1;
   int residual = -1;       // floats or int8s, added to the results
   const Operator* sum = nullptr;  // of int8: the addition
+  const Operator* prelu = nullptr;  // comes first of all that is done to the input of an elementwise step
+  const Operator* shift = nullptr;  // comes next
   float min = -INFINITY;   // results are then clamped
   float max = INFINITY;
   int output = -1;         // results: floats, int8 or bool

@@ -129,6 +129,10 @@ bool infer_shape(const Operator& op, const Graph& graph, Message* message, Shape
       return infer_reshape(op, input, output, message);
     case OperatorKind::kMean:
       return infer_mean(op, input, output, message);
+    case OperatorKind::kPrelu:
+    case OperatorKind::kShift:
+      if (input.rank != 4) return message->fail("its input has %d dimensions, not 4", input.rank);
+      return channels_match(input, op.group_channels, message);
     case OperatorKind::kAdd:
       return graph.tensors[op.residual].shape == input || message->fail("its inputs have different shapes");
     case OperatorKind::kClamp:

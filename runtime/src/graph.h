@@ -26,6 +26,8 @@ enum class OperatorKind {
   kFromInt8,  // DEQUANTIZE
   kRescale,   // QUANTIZE of int8
   kReshape,
+  kPrelu,
+  kShift,  // ADD of a constant for each channel
 };
 
 // An operator, as the file describes it. Tensors are the interpreter's indices, or -1; read_graph() renumbers `input`,
@@ -48,6 +50,11 @@ struct Operator {
   bool keep_dims = false;       // kMean, kDense: the output keeps the rank of the input
   int32_t stored_channels = 0;  // kDequantize
   Shape new_shape;              // kReshape: one dimension may be -1, for what is left
+  // kPrelu, kShift: a slope or what is added, of the type of the maps, for each of `group_channels`; scale and zero point
+  // are those of int8.
+  const void* channel_values = nullptr;
+  float channel_scale = 0;
+  int32_t channel_zero_point = 0;
   int32_t channels_out() const { return groups * group_channels; }
 };
 

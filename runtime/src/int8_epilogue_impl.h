@@ -149,6 +149,15 @@ inline void finish_int8_tile(const Int8Epilogue& epilogue, const Tile& tile, con
   }
 }
 
+// The values in the table for n channels from c on.
+template <class V>
+inline typename V::Int look_up(const Int8Elementwise& op, const int8_t* input, int32_t c, int32_t n) {
+  const int8_t* table = op.table + 256 * static_cast<ptrdiff_t>(c) + 128;
+  int8_t found[V::kLanes];
+  for (int32_t i = 0; i < n; ++i) found[i] = table[256 * i + input[i]];
+  return V::load_int8(found, n);
+}
+
 template <class V>
 void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pixel_end) {
   const Int8Finish<V> finish(op.epilogue);
@@ -163,7 +172,9 @@ void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pi
       uint32_t bits = 0;
       for (int32_t c = first; c < end; c += V::kLanes) {
         const int32_t n = smaller(end - c, V::kLanes);
-        bits |= finish(V::load_int8(input + at + c, n), at + c, n) << (c - first);
+        const typename V::Int value =
+            op.table ? look_up<V>(op, input + at + c, c, n) : V::load_int8(input + at + c, n);
+        bits |= finish(value, at + c, n) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }

@@ -8,6 +8,63 @@
 namespace hybrid_tf {
 namespace {
 
+// A sum but for what is near: both operands are brought to a common scale, with 20 bits more.
+void make_sum(const Operator& op, const Tensor& own, const Tensor& residual, const Tensor& result,
+              Int8Epilogue* epilogue) {
+  const double common = 2 * std::max(double{own.scale}, double{residual.scale});
+  epilogue->zero_point = own.zero_point;
+  epilogue->residual_zero_point = residual.zero_point;
+  epilogue->sum_zero_point = result.zero_point;
+  epilogue->scale = make_fixed_point(own.scale / common);
+  epilogue->residual_scale = make_fixed_point(residual.scale / common);
+  epilogue->scale.left = epilogue->residual_scale.left = 20;
+  epilogue->sum_scale = make_fixed_point(common / ((1 << 20) * double{result.scale}));
+  const Int8Range range = activation_range(op, result);
+  epilogue->sum_min = range.min;
+  epilogue->sum_max = range.max;
+}
+
+// Values of int8 as a PRELU makes them of those of its input.
+void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t slope, int8_t* values) {
+  // TensorFlow Lite multiplies these scales in single precision.
+  const FixedPoint scale = make_fixed_point(in.scale / out.scale);
+  const FixedPoint negative_scale = make_fixed_point(in.scale * op.channel_scale / out.scale);
+  for (int i = 0; i < 256; ++i) {
+    const int32_t value = values[i] - in.zero_point;
+    const int32_t product = value * (slope - op.channel_zero_point);
+    const int32_t scaled = value >= 0 ? multiply_away(value, scale) : multiply_away(product, negative_scale);
+    values[i] = static_cast<int8_t>(std::max<int64_t>(-128, std::min<int64_t>(127, int64_t{scaled} + out.zero_point)));
+  }
+}
+
+// The same of an ADD of a constant.
+void apply_shift(const Int8Epilogue& sum, int8_t shift, int8_t* values) {
+  const int32_t added = multiply_away(shift - sum.residual_zero_point, sum.residual_scale);
+  for (int i = 0; i < 256; ++i) {
+    const int32_t own = multiply_away(values[i] - sum.zero_point, sum.scale);
+    const int32_t scaled = multiply_away(own + added, sum.sum_scale) + sum.sum_zero_point;
+    values[i] = static_cast<int8_t>(std::max(sum.sum_min, std::min(sum.sum_max, scaled)));
+  }
+}
+
+// Applies an operator to a table, [channels][256].
+void apply_to_channels(const Graph& graph, const Operator& op, int8_t* table) {
+  const Tensor &in = graph.tensors[op.input], &out = graph.tensors[op.output];
+  const int8_t* channels = static_cast<const int8_t*>(op.channel_values);
+  Tensor constant = {};
+  constant.scale = op.channel_scale;
+  constant.zero_point = op.channel_zero_point;
+  Int8Epilogue sum = {};
+  if (op.kind == OperatorKind::kShift) make_sum(op, in, constant, out, &sum);
+  for (int32_t c = 0; c < op.group_channels; ++c, table += 256) {
+    if (op.kind == OperatorKind::kPrelu) {
+      apply_prelu(op, in, out, channels[c], table);
+    } else {
+      apply_shift(sum, channels[c], table);
+    }
+  }
+}
+
 class Int8Step : public Step {
  public:
   Int8Step(const StepPlan& plan, const Layout& layout, const Graph& graph)
@@ -44,12 +101,28 @@ class Int8Step : public Step {
   void* output_ = nullptr;
 };
 
-// ADD.
-class Int8AddStep : public Int8Step {
+// ADD, and PRELU: what happens to a value for its channel alone is a table.
+class Int8ElementwiseStep : public Int8Step {
  public:
-  Int8AddStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const KernelSet& kernels)
+  Int8ElementwiseStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const KernelSet& kernels)
       : Int8Step(plan, layout, graph), kernel_(kernels.int8.elementwise) {
-    op_ = {image_.height, image_.width, image_.channels, nullptr, make_int8_epilogue(plan, graph, in_)};
+    const Operator* last = plan.shift ? plan.shift : plan.prelu;
+    const Tensor& own = last ? graph.tensors[last->output] : in_;
+    op_ = {image_.height, image_.width, image_.channels, nullptr, nullptr, make_int8_epilogue(plan, graph, own)};
+  }
+
+  // False when there is no memory.
+  bool make_table(const Graph& graph) {
+    if (!plan_.prelu && !plan_.shift) return true;
+    if (!table_.allocate(int64_t{256} * image_.channels)) return false;
+    op_.table = table_.as<int8_t>();
+    for (int32_t c = 0; c < image_.channels; ++c) {
+      for (int32_t i = 0; i < 256; ++i) table_.as<int8_t>()[256 * c + i] = static_cast<int8_t>(i - 128);
+    }
+    for (const Operator* op : {plan_.prelu, plan_.shift}) {
+      if (op) apply_to_channels(graph, *op, table_.as<int8_t>());
+    }
+    return true;
   }
 
   void bind(const std::vector<void*>& data) override {
@@ -61,6 +134,7 @@ class Int8AddStep : public Int8Step {
 
  private:
   decltype(Int8Kernels::elementwise) kernel_;
+  Buffer table_;
   Int8Elementwise op_;
 };
 
@@ -188,21 +262,10 @@ Int8Epilogue make_int8_epilogue(const StepPlan& plan, const Graph& graph, const 
   Int8Epilogue epilogue = {};
   const Tensor* result = &own;
   if (plan.sum) {
-    // Both operands are brought to a common scale, with 20 bits more.
     const bool swapped = graph.tensors[plan.sum->input].index != own.index;
     const Tensor& residual = graph.tensors[swapped ? plan.sum->input : plan.sum->residual];
     result = &graph.tensors[plan.sum->output];
-    const double common = 2 * std::max(double{own.scale}, double{residual.scale});
-    epilogue.zero_point = own.zero_point;
-    epilogue.residual_zero_point = residual.zero_point;
-    epilogue.sum_zero_point = result->zero_point;
-    epilogue.scale = make_fixed_point(own.scale / common);
-    epilogue.residual_scale = make_fixed_point(residual.scale / common);
-    epilogue.scale.left = epilogue.residual_scale.left = 20;
-    epilogue.sum_scale = make_fixed_point(common / ((1 << 20) * double{result->scale}));
-    const Int8Range range = activation_range(*plan.sum, *result);
-    epilogue.sum_min = range.min;
-    epilogue.sum_max = range.max;
+    make_sum(*plan.sum, own, residual, *result, &epilogue);
     make_near(own, residual, *result, &epilogue);
   }
   epilogue.sign_limit = result->zero_point;
@@ -220,7 +283,12 @@ std::unique_ptr<Step> make_int8_step(const StepPlan& plan, const Layout& layout,
                                      const KernelSet& kernels) {
   switch (plan.op->kind) {
     case OperatorKind::kAdd:
-      return std::make_unique<Int8AddStep>(plan, layout, graph, kernels);
+    case OperatorKind::kPrelu:
+    case OperatorKind::kShift: {
+      auto step = std::make_unique<Int8ElementwiseStep>(plan, layout, graph, kernels);
+      if (!step->make_table(graph)) return nullptr;
+      return step;
+    }
     case OperatorKind::kToInt8:
     case OperatorKind::kFromInt8:
       return std::make_unique<Int8ConversionStep>(plan, layout, graph);

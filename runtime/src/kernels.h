@@ -144,16 +144,20 @@ struct Pool {
 };
 
 // Elementwise: the epilogue of `input`, dense [pixels][channels]. With only `signs` it is LceQuantize; with `residual`, ADD.
+// Negative values are multiplied by the slope of their channel before, then its shift is added; null where there is none.
 struct Elementwise {
   int32_t out_height, out_width, channels;  // for the strides of `signs`
   const float* input;
+  const float *slopes, *shifts;  // [channels]
   Epilogue epilogue;
 };
 
-// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD.
+// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD. Where there is a table, values are looked up in
+// it before.
 struct Int8Elementwise {
   int32_t out_height, out_width, channels;
   const int8_t* input;
+  const int8_t* table;  // [channels][256], from -128 on; or null
   Int8Epilogue epilogue;
 };
 

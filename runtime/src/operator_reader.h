@@ -50,6 +50,7 @@ bool read_bmaxpool(const OperatorReader& reader);
 bool read_conv(const OperatorReader& reader);
 bool read_dense(const OperatorReader& reader);
 bool read_add(const OperatorReader& reader);
+bool read_prelu(const OperatorReader& reader);
 bool read_clamp(const OperatorReader& reader, TfLiteFusedActivation activation);
 bool read_pool(const OperatorReader& reader);
 bool read_mean(const OperatorReader& reader);

@@ -33,6 +33,8 @@ bool read_kind(const OperatorReader& r, const TfLiteRegistration& registration) 
       return is(OperatorKind::kMaxPool, "MAX_POOL_2D") && read_pool(r);
     case kTfLiteBuiltinMean:
       return is(OperatorKind::kMean, "MEAN") && read_mean(r);
+    case kTfLiteBuiltinPrelu:
+      return is(OperatorKind::kPrelu, "PRELU") && read_prelu(r);
     case kTfLiteBuiltinRelu:
       return is(OperatorKind::kClamp, "RELU") && read_clamp(r, kTfLiteActRelu);
     case kTfLiteBuiltinReluN1To1:

@@ -65,7 +65,7 @@ bool Partition::make_steps(int threads) {
     const Weights& weights = plan.op ? weights_[plan.op - graph_.operators.data()] : kNone;
     steps_.push_back(make_step(plan, layout_, graph_, weights, *settings_.kernels));
     if (!steps_.back()) {
-      return message_.fail("no memory for the padding of \"%.150s\"", graph_.tensors[plan.named_after].name);
+      return message_.fail("no memory for the constants of \"%.150s\"", graph_.tensors[plan.named_after].name);
     }
     divisions_.push_back(divide(steps_.back()->work, threads));
     profile_.push_back(make_profile_row(plan, graph_, steps_.back()->work));

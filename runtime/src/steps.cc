@@ -30,7 +30,8 @@ class ElementwiseStep : public MapStep {
   ElementwiseStep(const StepPlan& plan, const Layout& layout, const KernelSet& kernels)
       : MapStep(plan, layout, plan.input), kernel_(kernels.elementwise) {
     const Image& image = value(plan.input).image;
-    op_ = {image.height, image.width, image.channels, nullptr, {}};
+    op_ = {image.height, image.width, image.channels, nullptr, channel_floats(plan.prelu), channel_floats(plan.shift),
+           {}};
   }
 
   void bind(const std::vector<void*>& data) override {
@@ -41,6 +42,10 @@ class ElementwiseStep : public MapStep {
   void run(const Range& pixels, const Range&) const override { kernel_(op_, pixels.begin, pixels.end); }
 
  private:
+  static const float* channel_floats(const Operator* op) {
+    return op ? static_cast<const float*>(op->channel_values) : nullptr;
+  }
+
   decltype(KernelSet::elementwise) kernel_;
   Elementwise op_;
 };
@@ -271,6 +276,8 @@ std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, cons
       return std::make_unique<ElementwiseStep>(plan, layout, kernels);
     case OperatorKind::kAdd:
     case OperatorKind::kClamp:
+    case OperatorKind::kPrelu:
+    case OperatorKind::kShift:
       if (is_int8) return make_int8_step(plan, layout, graph, kernels);
       return std::make_unique<ElementwiseStep>(plan, layout, kernels);
   }

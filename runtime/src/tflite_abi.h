@@ -43,6 +43,7 @@ enum TfLiteBuiltinOperator : int {
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinMean = 40,
   kTfLiteBuiltinDelegate = 51,
+  kTfLiteBuiltinPrelu = 54,
   kTfLiteBuiltinQuantize = 114,
 };
 

@@ -95,11 +95,11 @@ class Graph:
         """Makes `value` an output."""
         self.outputs.append(value)
 
-    def constant(self, array, scale=None):
+    def constant(self, array, scale=None, zero_point=0):
         """Adds a constant. scale: of int8 or int32, one, or one for each of the first axis."""
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        return self._value(array, scale=scale, buffer=buffer)
+        return self._value(array, None, scale, zero_point, buffer)
 
     def quantize(self, x):
         packed = reference.quantize(x.array, x.zero_point)
@@ -173,6 +173,16 @@ class Graph:
         options = schema.AddOptionsT()
         options.fusedActivationFunction = activation
         return self._builtin(_BUILTIN.ADD, [a, b], array, _OPTIONS.AddOptions, options, to)
+
+    def prelu(self, x, slopes):
+        """PRELU. slopes: one for each channel."""
+        array = np.where(x.array < 0, x.array * slopes, x.array)
+        return self._builtin(_BUILTIN.PRELU, [x, self.constant(slopes.reshape(1, 1, -1))], array)
+
+    def int8_prelu(self, x, slopes, of_slopes, to):
+        """PRELU of int8; slopes too, of a quantization of their own."""
+        array = int8.prelu(x.array, x.quantization, slopes, of_slopes, to)
+        return self._builtin(_BUILTIN.PRELU, [x, self.constant(slopes.reshape(1, 1, -1), *of_slopes)], array, to=to)
 
     def relu(self, x, activation):
         return self._builtin(_ACTIVATIONS[activation], [x], reference.activated(x.array, activation))

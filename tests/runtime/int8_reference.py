@@ -125,6 +125,15 @@ def add(a, of_a, b, of_b, to, activation):
     return finished(multiplied(sums, common / (2**20 * three)), activation, to)
 
 
+def prelu(values, of, slopes, of_slopes, to):
+    """PRELU. slopes: int8 [C]."""
+    scale, slope_scale, out_scale = (np.float32(q.scale) for q in (of, of_slopes, to))
+    values = values.astype(np.int64) - of.zero_point
+    products = values * (slopes.astype(np.int64) - of_slopes.zero_point)
+    positive, negative = multiplied(values, scale / out_scale), multiplied(products, scale * slope_scale / out_scale)
+    return finished(np.where(values >= 0, positive, negative), 0, to)
+
+
 def average_pool(values, of, kernel, stride, padding, activation):
     """AVERAGE_POOL_2D over the pixels inside the image: rounded half away from zero."""
     total = sum(taps(values.astype(np.int64), kernel, stride, (1, 1), padding, 0))

@@ -83,9 +83,29 @@ def add(case, a, b):
     return case.graph.int8_add(a, b, _quantization(case, max(a.scale, b.scale)), activation)
 
 
+def prelu(case, x):
+    """Adds a PRELU of int8."""
+    case.note(then="prelu")
+    slopes, of_slopes = case.rng.integers(-127, 128, x.channels).astype(np.int8), Quantization(0.007, 0)
+    if case.chance(0.3):
+        of_slopes = _quantization(case, 0.01)
+    return case.graph.int8_prelu(x, slopes, of_slopes, _quantization(case, x.scale))
+
+
+def shift(case, x):
+    """Adds an ADD of int8, of a map and a constant for each channel, in either order."""
+    activation, shape = _activation(case), case.choose((-1,), (1, 1, 1, -1))
+    case.note(shift=shape, activation=activation)
+    values = case.rng.integers(-127, 128, x.channels).astype(np.int8).reshape(shape)
+    constant = case.graph.constant(values, *_quantization(case, x.scale / 2))
+    a, b = (x, constant) if case.chance(0.7) else (constant, x)
+    return case.graph.int8_add(a, b, _quantization(case, x.scale), activation)
+
+
 def operator(case):
     """One operator, and the signs of its result: the runtime leaves networks without a binary operator alone."""
-    kind = case.choose("conv", "conv", "conv", "dense", "add", "add", "average", "max", "mean", "requantize", "relu")
+    kinds = ("conv", "conv", "conv", "dense", "add", "add", "average", "max", "mean", "requantize", "relu", "prelu")
+    kind = case.choose(*kinds, "shift")
     case.note(of=kind)
     x = _input(case, case.shape(9, int(case.choose(*_CHANNELS))))
     if kind == "conv":
@@ -96,6 +116,8 @@ def operator(case):
         x = add(case, x, x if case.chance(0.1) else _input(case, x.array.shape))
     elif kind in ("average", "max"):
         x = pool(case, x, kind)
+    elif kind in ("prelu", "shift"):
+        x = {"prelu": prelu, "shift": shift}[kind](case, x)
     elif kind == "mean":
         to = _quantization(case, x.scale / 4) if case.chance(0.7) else x.quantization
         x = case.graph.int8_mean(x, to, case.chance(0.5))
@@ -175,4 +197,10 @@ def _block(case, x):
         shortcut_stride = stride if pooled is x else (1, 1)
         x = convolution(case, pooled, outputs, (1, 1), shortcut_stride, SAME, int(case.choose(NONE, RELU)))
     x = add(case, x, y)
+    if case.chance(0.4):
+        x = prelu(case, x)
+        if case.chance(0.2):
+            case.output(x)
+    if case.chance(0.4):
+        x = shift(case, x)
     return pool(case, x, "max", (2, 2), (2, 2)) if case.chance(0.2) else x

@@ -236,9 +236,24 @@ def _residual(case):
         swapped = case.chance(0.5)
         case.note(add=activation, swapped=swapped)
         x = case.graph.add(*((y, x) if swapped else (x, y)), activation)
+        x = _prelu_and_shift(case, x) if case.chance(0.3) else x
         if case.chance(0.3):
             case.output(x)
     case.output(case.graph.quantize(x) if case.chance(0.5) else x)
+
+
+def _prelu_and_shift(case, x):
+    """ReActNet's activation, or a part of it."""
+    for kind in case.choose(("prelu", "shift"), ("prelu", "shift"), ("prelu",), ("shift",), ("prelu", "relu")):
+        case.note(then=kind)
+        if kind == "prelu":
+            x = case.graph.prelu(x, _steps(case, x.channels))
+        elif kind == "shift":
+            constant, activation = case.graph.constant(_steps(case, x.channels)), int(case.choose(*_ACTIVATIONS))
+            x = case.graph.add(*case.choose((x, constant), (constant, x)), activation)
+        else:
+            x = case.graph.relu(x, RELU6)
+    return x
 
 
 def _float_chain(case):
