@@ -195,11 +195,16 @@ void test_int8_elementwise(const KernelSet& set, Random& random) {
   const int32_t channels = random.in(1, 150), pixels = batch * height * width;
   std::vector<int8_t> input(static_cast<size_t>(pixels) * channels);
   for (int8_t& value : input) value = static_cast<int8_t>(random.in(-128, 127));
+  std::vector<int8_t> table(random.once_in(2) ? 256 * channels : 0);
+  for (int8_t& value : table) value = static_cast<int8_t>(random.in(-128, 127));
   TestInt8Epilogue end(random, batch, height, width, channels);
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
-    for (int32_t c = 0; c < channels; ++c) end.want(pixel, c, input[static_cast<size_t>(pixel) * channels + c]);
+    for (int32_t c = 0; c < channels; ++c) {
+      const int8_t value = input[static_cast<size_t>(pixel) * channels + c];
+      end.want(pixel, c, table.empty() ? value : table[256 * c + value + 128]);
+    }
   }
-  const Int8Elementwise op{height, width, channels, input.data(), end.epilogue};
+  const Int8Elementwise op{height, width, channels, input.data(), table.empty() ? nullptr : table.data(), end.epilogue};
   in_parts(random, pixels, [&](int32_t from, int32_t to) { set.int8.elementwise(op, from, to); });
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();

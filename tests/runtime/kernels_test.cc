@@ -466,11 +466,19 @@ void test_elementwise(const KernelSet& set, Random& random) {
   const int32_t batch = random.in(1, 2), height = random.in(1, 5), width = random.in(1, 5);
   const int32_t channels = random.in(1, 150), pixels = batch * height * width;
   const std::vector<float> input = random.reals(static_cast<size_t>(pixels) * channels);
+  const std::vector<float> slopes = random.reals(random.once_in(2) ? channels : 0);
+  const std::vector<float> shifts = random.reals(random.once_in(2) ? channels : 0);
   TestEpilogue end(random, batch, height, width, channels);
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
-    for (int32_t c = 0; c < channels; ++c) end.want(pixel, c, input[static_cast<size_t>(pixel) * channels + c]);
+    for (int32_t c = 0; c < channels; ++c) {
+      float value = input[static_cast<size_t>(pixel) * channels + c];
+      if (!slopes.empty() && value < 0) value *= slopes[c];
+      if (!shifts.empty()) value += shifts[c];
+      end.want(pixel, c, value);
+    }
   }
-  const Elementwise op{height, width, channels, input.data(), end.epilogue};
+  const auto data = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+  const Elementwise op{height, width, channels, input.data(), data(slopes), data(shifts), end.epilogue};
   in_parts(random, pixels, [&](int32_t from, int32_t to) { set.elementwise(op, from, to); });
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();
