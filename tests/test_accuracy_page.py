@@ -159,4 +159,4 @@ def test_a_run_of_other_settings_is_refused_before_it_is_converted(clone, reposi
     done = make_page(clone)
     assert done.returncode == 1
     assert "runs/ablation/plain-0 is of `hybrid-tf train --network resnet20 --epochs 7" in done.stderr
-    assert not (run / "model.tflite").exists()
+    assert not path.with_name("model.tflite").exists()
