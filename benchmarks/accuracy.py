@@ -2,38 +2,43 @@
 
 python benchmarks/accuracy.py
 
-It trains nothing: it reads the comparisons that the two recipes wrote, of the runs that were finished, and the cards in
-pretrained/.
+It trains nothing. Of each finished run of the two recipes in runs/ it keeps a record in docs/accuracy/, which takes a
+minute once, and makes the page of all records there are and of the cards in pretrained/. Commit the records: they are
+all that is needed of runs that are on other machines, or gone.
 """
 
-import shutil
-from pathlib import Path
-from typing import Any
+import statistics
+from typing import TYPE_CHECKING
 
 import click
 from result_tables import Table, markdown
 
+from hybrid_tf.errors import HybridTFError
 from hybrid_tf.options import QuietCommand, run_command
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "accuracy.md"
-FIGURE = PAGE.with_suffix(".png")
-STUDY, ABLATION = ROOT / "runs" / "fashion_mnist", ROOT / "runs" / "ablation"
+if TYPE_CHECKING:
+    from hybrid_tf.compare import Row
+
 INTRODUCTION = """# What hybrid networks reach
 
 Fashion-MNIST: 60,000 small grey pictures of clothes, of which a tenth is held out to choose the best epoch and the
-methods, and 10,000 for the test, which each finished run sees once. Every run has 15 epochs. Made by
+methods, and 10,000 for the test, which each finished run sees once. Made by
 
     python recipes/fashion_mnist.py        # trains what is missing; goes on where it was stopped
     python recipes/ablation.py
-    python benchmarks/accuracy.py          # this page, of the runs that are there
+    python benchmarks/accuracy.py          # this page, of the runs that are there and of the records of others
+
+`docs/accuracy/` has a record of each run, with its `hybrid-tf train` command.
 
 - *accuracy*: of the Keras model on the test images; mean ± standard deviation (number of seeds).
 - *gap*: points below the same network in full precision.
 - *weights*, *compression*, *energy*: as in [results.md](results.md); *file*: bytes of the float `.tflite`.
-- *best*: taught by the full-precision network (`--teacher`), with `--shifts` and `--gradient approx`; see below.
 """
-FIGURES = f"""![Accuracy against memory and energy]({FIGURE.name})
+NETWORKS = """## Networks and plans
+
+15 epochs each. *best*: taught by the full-precision network (`--teacher`), with `--shifts` and `--gradient approx`.
+"""
+FIGURES = """![Accuracy against memory and energy](accuracy.png)
 
 The dotted line is the Pareto front: nothing on it is beaten in both accuracy and cost.
 """
@@ -41,45 +46,55 @@ SHIPPED = """## Shipped networks
 
 In `pretrained/`, each with a card that has its command: `hybrid_tf.load_pretrained(NAME)`, or
 `hybrid-tf evaluate pretrained/NAME/model.tflite --engine runtime`. Accuracy is of all 10,000 test images; LCE's
-interpreter and our runtime give the same unless two numbers stand there. Calibration with 500 training images.
+interpreter and our runtime give the same unless two numbers stand there. The cards say how int8 files were made.
 """
 METHODS = """## What each method is worth
 
 ResNet-20 `residual` at half width, 5 epochs, one seed. *held out* decides: 6,000 training images, on which a difference
 of half a point may be chance.
 """
+FAILED = """## What did not work
+
+Methods that are below *plain* on the held-out images, the worst first:
+"""
 
 
 @click.command(cls=QuietCommand, help="\b\n" + __doc__)
 def accuracy() -> None:
-    """Writes the page and its figure."""
-    from hybrid_tf.compare import FIGURE as STUDY_FIGURE
-    from hybrid_tf.compare import TABLE
-    from hybrid_tf.files import read_json, write_text
+    """Writes the records, the page and its figure."""
+    from accuracy_records import RECORDS, study_rows
 
-    parts = [INTRODUCTION, _study(read_json(STUDY / TABLE)), FIGURES, SHIPPED, _shipped()]
-    if (ABLATION / TABLE).exists():
-        parts += [METHODS, _ablation(read_json(ABLATION / TABLE))]
-    write_text(PAGE, "\n".join(parts).rstrip() + "\n")
-    shutil.copyfile(STUDY / STUDY_FIGURE, FIGURE)
-    click.echo(f"wrote {PAGE}")
+    from hybrid_tf.compare import plot
+    from hybrid_tf.files import write_text
+
+    networks, methods = study_rows("fashion_mnist"), study_rows("ablation")
+    if not networks and not methods:
+        raise HybridTFError(
+            f"no run in runs/ is finished and {RECORDS} has no records: train with `python recipes/fashion_mnist.py` "
+            "first, or restore the records"
+        )
+    parts = [INTRODUCTION]
+    if networks:
+        plot(RECORDS.with_suffix(".png"), networks, "Fashion-MNIST, 15 epochs each")
+        parts += [NETWORKS, _networks(networks), FIGURES]
+    parts += [SHIPPED, _shipped()]
+    if methods:
+        parts += [METHODS, _methods(methods), *_failed(methods)]
+    page = RECORDS.with_suffix(".md")
+    write_text(page, "\n".join(parts).rstrip() + "\n")
+    click.echo(f"wrote {page}")
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _study(found: list[dict[str, Any]]) -> str:
+def _networks(rows: "list[Row]") -> str:
     from hybrid_tf.analysis.memory import size
-    from hybrid_tf.compare import Row, accuracy_text
+    from hybrid_tf.compare import accuracy_text
 
-    rows = [Row(**one) for one in found]
-    full = {row.name.split()[0]: row.accuracy for row in rows if row.name.endswith(" full_precision")}
+    full = {row.name.split()[0]: row.accuracy for row in rows if row.plan == "full_precision"}
     cells = [
         [
             row.name,
             accuracy_text(row),
-            f"{100 * (full[network] - row.accuracy):.2f}" if (network := row.name.split()[0]) in full else "-",
+            _points(full.get(row.name.split()[0]), row.accuracy),
             size(row.weight_bytes),
             f"{row.compression:.1f}x",
             f"{row.binary_macs:,}",
@@ -90,7 +105,15 @@ def _study(found: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     columns = ["", "accuracy", "gap", "weights", "compression", "binary MACs", "float MACs", "energy", "file"]
-    return markdown(Table("## Networks and plans", columns, cells))
+    return _table(columns, cells)
+
+
+def _points(higher: float | None, lower: float) -> str:
+    return "-" if higher is None else f"{100 * (higher - lower):.2f}"
+
+
+def _table(columns: list[str], cells: list[list[str]]) -> str:
+    return markdown(Table("", columns, cells)).strip() + "\n"
 
 
 def _shipped() -> str:
@@ -108,22 +131,39 @@ def _shipped() -> str:
             row += [f"{(folder / file).stat().st_size:,}", reached]
         cells.append(row)
     columns = ["", "Keras", "float file", "accuracy", "int8 file", "accuracy"]
-    return markdown(Table("", columns, cells)).lstrip()
+    return _table(columns, cells)
 
 
-def _ablation(found: list[dict[str, Any]]) -> str:
-    plain = next(_mean(row["held_out"]) for row in found if row["name"] == "plain")
+def _methods(rows: "list[Row]") -> str:
+    full = next((row.accuracy for row in rows if row.plan == "full_precision"), None)
+    plain = _plain(rows)
     cells = [
         [
-            row["name"],
-            f"{100 * _mean(row['held_out']):.2f} %",
-            f"{100 * (_mean(row['held_out']) - plain):+.2f}",
-            f"{100 * _mean(row['accuracies']):.2f} %",
-            f"{row['file_bytes']:,}",
+            row.name,
+            f"{100 * (held_out := statistics.fmean(row.held_out)):.2f} %",
+            "-" if plain is None else f"{100 * (held_out - plain):+.2f}",
+            f"{100 * row.accuracy:.2f} %",
+            _points(full, row.accuracy),
+            f"{row.file_bytes:,}",
         ]
-        for row in found
+        for row in rows
     ]
-    return markdown(Table("", ["", "held out", "against plain", "test", "file"], cells)).lstrip()
+    return _table(["", "held out", "against plain", "test", "gap", "file"], cells)
+
+
+def _plain(rows: "list[Row]") -> float | None:
+    return next((statistics.fmean(row.held_out) for row in rows if row.name == "plain"), None)
+
+
+def _failed(rows: "list[Row]") -> list[str]:
+    """Returns the section on the methods that are below the plain one; none where there are no such."""
+    plain = _plain(rows)
+    if plain is None:
+        return []
+    losses = {row.name: 100 * (plain - statistics.fmean(row.held_out)) for row in rows if row.plan != "full_precision"}
+    worst = sorted((name for name in losses if losses[name] > 0), key=losses.get, reverse=True)
+    lines = [f"- {name}: {losses[name]:.2f} points below\n" for name in worst]
+    return [FAILED, "".join(lines)] if lines else []
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from hybrid_tf.converters.image_rounding import rounded_image
 from hybrid_tf.converters.isolation import isolated
 from hybrid_tf.converters.lce import larq_compute_engine
 from hybrid_tf.converters.matching import LCE_OPS
@@ -23,12 +24,8 @@ class Interpreter:
         classes: number of scores.
     """
 
-    def __init__(self, file: str | Path | bytes, threads: int = 2) -> None:
-        """Loads a file.
-
-        Args:
-            file: its path, or its content.
-            threads: that LCE may use.
+    def __init__(self, file: str | Path | bytes) -> None:
+        """Loads a file, given by its path or content.
 
         Raises:
             HybridTFError: when the file cannot be read, is damaged, is not from one image to one row of scores, both
@@ -38,7 +35,7 @@ class Interpreter:
         self.name = "the file" if isinstance(file, bytes) else str(file)
         self._image, self._scores = _interface(content, self.name)
         self.input_shape, self.classes = tuple(self._image.shape[1:]), self._scores.shape[1]
-        self._content, self._threads = content, threads
+        self._content = content
         isolated(self._try_to_load, self.name)
 
     def predict(self, images: np.ndarray, progress: str = "") -> np.ndarray:
@@ -61,7 +58,7 @@ class Interpreter:
         def predict() -> list[np.ndarray]:
             inputs = with_progress(images, progress)
             if self._image.type == "INT8":
-                inputs = (_rounded(image, self._image) for image in inputs)
+                inputs = (rounded_image(image, self._image) for image in inputs)
             outputs = self._load().predict(iter(inputs))
             return [outputs] if isinstance(outputs, np.ndarray) else outputs
 
@@ -81,26 +78,12 @@ class Interpreter:
                 # TensorFlow Lite's own verifies the whole file first. Neither survives all operators that do not fit.
                 tf.lite.Interpreter(model_content=self._content)
                 # Of LCE's three kernels, which give the same numbers, the indirect one is the fastest on x86 and,
-                # unlike the default, runs grouped convolutions.
-                return larq_compute_engine.testing.Interpreter(
-                    self._content, num_threads=self._threads, use_indirect_bgemm=True
-                )
+                # unlike the default, runs grouped convolutions. One thread: it takes one image at a time, and a second
+                # thread waits for work more than it works, on small images up to four times as long.
+                return larq_compute_engine.testing.Interpreter(self._content, num_threads=1, use_indirect_bgemm=True)
             except (ValueError, RuntimeError) as error:
                 reason = (written().strip() or str(error)).splitlines()[0].removeprefix("ERROR: ")
                 raise HybridTFError(f"{self.name} cannot be run: {reason}") from error
-
-
-def _rounded(image: np.ndarray, tensor: Tensor) -> np.ndarray:
-    """Returns an image as int8, by the same rounding as the QUANTIZE operator of a file with float32 input.
-
-    That multiplies whole vectors of 8 numbers with 1 / scale and rounds halves to even; it divides the numbers that are
-    left by the scale and rounds halves away from zero.
-    """
-    scale, values = np.float32(tensor.scales[0]), image.ravel()
-    whole = values.size // 8 * 8
-    rest = values[whole:].astype(np.float64) / scale
-    steps = np.concatenate([np.rint(values[:whole] * (1 / scale)), np.trunc(rest + np.copysign(0.5, rest))])
-    return np.clip(steps + tensor.zero_points[0], -128, 127).astype(np.int8).reshape(image.shape)
 
 
 def _interface(content: bytes, name: str) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -16,14 +17,16 @@ from hybrid_tf.analysis.network_cost import model_cost
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run, file_size, metadata_of
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import atomic_path, write_json
+from hybrid_tf.files import atomic_path, read_json, write_json
 from hybrid_tf.plan import FULL_PRECISION, Plan
-from hybrid_tf.run import REPORT, Run
+from hybrid_tf.run import FILE, REPORT, Run
 from hybrid_tf.tables import percent, table
 from hybrid_tf.training import train
+from hybrid_tf.version import __version__
 
 TABLE = "compare.json"
 FIGURE = "compare.png"
+ROW = "row.json"
 _MARKERS = "osD^vPX*"
 
 
@@ -139,18 +142,37 @@ def compare(
 
 
 def row_of(runs: Sequence[Run], name: str, samples: int) -> Row:
-    """Converts and verifies the first of an entry's finished runs; returns the entry's row."""
-    run = runs[0]
+    """Returns the row of an entry from its finished runs, each converted and verified on `samples` test images."""
+    return combined([row_of_run(run, name, samples) for run in runs])
+
+
+def combined(rows: Sequence[Row]) -> Row:
+    """Returns the row of an entry from those of its runs: the accuracies of all, the rest of the first."""
+    every = {field: tuple(chain(*(getattr(row, field) for row in rows))) for field in ("accuracies", "held_out")}
+    return replace(rows[0], **every)
+
+
+def row_of_run(run: Run, name: str, samples: int) -> Row:
+    """Returns the row of one finished run, which is kept in its folder.
+
+    The run is converted and verified again only when its report, `samples` or our version has changed, or its file is
+    gone.
+    """
+    path, report = run.folder / ROW, run.report
+    of = {"version": __version__, "samples": samples, "report": report}
+    stored = read_json(path) if path.exists() and (run.folder / FILE).exists() else {}
+    if stored.get("of") == of:
+        return replace(Row(**stored["row"]), name=name, run=str(run.folder))
     conversion, verification = convert_run(run.folder, samples=samples)
     twin_bytes = _twin_file_bytes(run)
-    report = run.report
     cost = model_cost(run.build(), name, [energy_profile(DEFAULT)])
-    return Row(
+    held_out = report["validation_accuracy"]
+    row = Row(
         name=name,
         plan=run.config.plan,
         run=str(run.folder),
-        accuracies=tuple(run.report["test_accuracy"] for run in runs),
-        held_out=tuple(run.report["validation_accuracy"] for run in runs if run.report["validation_accuracy"]),
+        accuracies=(report["test_accuracy"],),
+        held_out=() if held_out is None else (held_out,),
         file_accuracy=verification.file_accuracy,
         agreement=verification.top1_agreement,
         compared=verification.images,
@@ -163,6 +185,8 @@ def row_of(runs: Sequence[Run], name: str, samples: int) -> Row:
         binary_macs=cost.macs("binary"),
         float_macs=cost.macs("float32"),
     )
+    write_json(path, {"of": of, "row": asdict(row)})
+    return row
 
 
 def _twin_file_bytes(run: Run) -> int:

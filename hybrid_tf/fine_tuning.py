@@ -6,6 +6,7 @@ kernels that are rounded.
 """
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from hybrid_tf.config import Config
+from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import read_json, write_json
@@ -46,6 +47,24 @@ def fine_tuning_config(settings: dict[str, Any]) -> Config:
     before = source.config
     short = _SHORT | {"learning_rate": before.peak_learning_rate / _SLOWER}
     return before.with_changes(**(short | {"int8_aware": False} | settings))
+
+
+def train_command(config: Config) -> str:
+    """Returns the `hybrid-tf train` command with these settings; it names those that are not the usual ones.
+
+    Usual of a fine-tuning is what follows from the run that it starts from.
+
+    Raises:
+        HybridTFError: when that run cannot be read or is not finished.
+    """
+    start = {"resume_from": config.resume_from} if config.resume_from else {"network": config.network}
+    usual = fine_tuning_config(start).to_dict()
+    settings = start | {name: value for name, value in config.to_dict().items() if value != usual[name]}
+    options = (
+        option(name) if value is True else f"{option(name)} {shlex.quote(str(value))}"
+        for name, value in settings.items()
+    )
+    return " ".join(["hybrid-tf train", *options])
 
 
 def load_start(model: tf.keras.Model, config: Config) -> None:

@@ -7,6 +7,7 @@
 | `history.csv`, `curves.png` | loss and accuracy of each epoch |
 | `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
 | `model.tflite`, `model.int8.tflite` | the converted network, once there is one; with int8 sections |
+| `row.json` | what a comparison shows of the finished run |
 | `int8.json` | the ranges of an int8-aware training |
 | `report.json` | the result, on the test images; it is there when the run is finished |
 | `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |

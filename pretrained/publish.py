@@ -1,21 +1,24 @@
 """Makes a trained network of a finished run: a small run folder with files, and a model card that says what they give.
 
   python pretrained/publish.py runs/fashion_mnist/resnet20-residual-0 resnet20-residual
+  python pretrained/publish.py runs/mine mine --int8-run runs/mine-int8
 
 Kernels of binary layers are stored as their signs and those of full-precision layers rounded to 11 significant bits
-(float16), so that they compress; everything is then measured on what was stored.
+(float16), so that they compress; everything is then measured on what was stored. With --int8-run the int8 file is that
+of a run that `hybrid-tf train --resume-from RUN --int8-aware` made; without, what was stored is calibrated.
 """
 
-import shlex
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hybrid_tf.config import Config, option
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.options import QuietCommand, run_command
+
+if TYPE_CHECKING:
+    from hybrid_tf.run import Run
 
 FOLDER = Path(__file__).parent
 _COPIED = ("config.json", "history.csv", "report.json", "summary.txt", "curves.png")
@@ -25,21 +28,23 @@ _ENGINES = {"lce": "LCE", "runtime": "hybrid-tf-runtime"}
 @click.command(cls=QuietCommand, help="\b\n" + __doc__)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("name")
-def publish(run: Path, name: str) -> None:
+@click.option("--int8-run", type=click.Path(path_type=Path), help="int8-aware fine-tuning of RUN, for the int8 file")
+def publish(run: Path, name: str, int8_run: Path | None) -> None:
     """Makes the network's folder, converts, evaluates and writes the card."""
     from hybrid_tf.deploy import Int8Options, convert_run, evaluate_file, evaluate_run
     from hybrid_tf.files import write_bytes, write_json, write_text
-    from hybrid_tf.run import BEST, load_run
+    from hybrid_tf.fine_tuning import train_command
+    from hybrid_tf.run import BEST, INT8_FILE
 
-    source = load_run(run)
-    if source.report["epochs"] < source.config.epochs:
-        raise HybridTFError(f"{run} is a smoke run: train it in full")
+    source = _trained(run)
+    int8_source = _fine_tuned(int8_run, run) if int8_run else None
+    commands = [train_command(one.config) for one in (source, int8_source) if one]
     target = FOLDER / name
     for file in _COPIED:
         write_bytes(target / file, (run / file).read_bytes())
     _store(source.load_model(), target / BEST)
-    for int8 in (None, Int8Options()):
-        convert_run(target, int8=int8)
+    convert_run(target)
+    convert_run(int8_run or target, target / INT8_FILE, int8=Int8Options())
     files = sorted(target.glob("*.tflite"))
     results = {
         "keras": evaluate_run(target)["accuracy"],
@@ -48,8 +53,31 @@ def publish(run: Path, name: str) -> None:
         },
     }
     write_json(target / "card.json", results)
-    write_text(target / "README.md", _card(name, source, results, {file.name: file.stat().st_size for file in files}))
+    sizes = {file.name: file.stat().st_size for file in files}
+    write_text(target / "README.md", _card(name, source, results, sizes, commands))
     click.echo(f"wrote {target}")
+
+
+def _trained(folder: Path) -> "Run":
+    """Returns a finished run. Raises HybridTFError for another, and for a smoke run."""
+    from hybrid_tf.run import load_run
+
+    run = load_run(folder)
+    if run.report["epochs"] < run.config.epochs:
+        raise HybridTFError(f"{folder} is a smoke run: train it in full")
+    return run
+
+
+def _fine_tuned(folder: Path, start: Path) -> "Run":
+    """Returns a finished run that is an int8-aware fine-tuning of another. Raises HybridTFError for one that is not."""
+    run = _trained(folder)
+    config = run.config
+    if not config.int8_aware or Path(config.resume_from).resolve() != start.resolve():
+        raise HybridTFError(
+            f"{folder} is no int8-aware fine-tuning of {start}: make one with "
+            f"`hybrid-tf train --resume-from {start} --int8-aware --out FOLDER`"
+        )
+    return run
 
 
 def _store(model: Any, path: Path) -> None:
@@ -85,13 +113,10 @@ def _copy(old: Any, new: Any) -> None:
             new.create_dataset(name, data=item[()], **options).attrs.update(item.attrs)
 
 
-def _card(name: str, run: Any, results: dict[str, Any], sizes: dict[str, int]) -> str:
+def _card(name: str, run: "Run", results: dict[str, Any], sizes: dict[str, int], commands: list[str]) -> str:
     report, config = run.report, run.config
-    defaults = Config().to_dict()
-    changed = {key: value for key, value in config.to_dict().items() if value != defaults[key] or key == "network"}
-    command = " ".join(
-        option(key) if value is True else f"{option(key)} {shlex.quote(str(value))}" for key, value in changed.items()
-    )
+    made = [f"- command: `{commands[0]}`"]
+    made += [f"- `model.int8.tflite` has weights of its own, fine-tuned by `{text}`" for text in commands[1:]]
     rows = [f"| Keras | | {100 * results['keras']:.2f} % |"]
     for file, size in sizes.items():
         found = " / ".join(f"{100 * results[file][engine]:.2f} %" for engine in _ENGINES)
@@ -109,7 +134,7 @@ def _card(name: str, run: Any, results: dict[str, Any], sizes: dict[str, int]) -
 - weights: {weights["full_precision"]:,} in full precision, {weights["binary"]:,} binary: compression
   {report["compression"]:.2f}x
 - epochs: {report["epochs"]}, the best on the held-out images was {report["best_epoch"]}; seed {config.seed}
-- command: `hybrid-tf train {command}`
+{chr(10).join(made)}
 - check: `hybrid-tf evaluate pretrained/{name}/model.tflite --engine runtime`
 
 The weights are stored as `pretrained/publish.py` says, and measured as stored. Trained on small grey pictures of

@@ -1,14 +1,21 @@
 """The trained networks that are shipped give what their cards say."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hybrid_tf import HybridTFError, load_pretrained
+from hybrid_tf.config import Config
+from hybrid_tf.converters import read_metadata
 from hybrid_tf.data import fashion_mnist_debian
 from hybrid_tf.deploy import evaluate_file
 from hybrid_tf.files import read_json
+from hybrid_tf.fine_tuning import fine_tuning_config
 from hybrid_tf.pretrained import pretrained_names
+from hybrid_tf.training import train
 
 MOST_BYTES = 15e6
 
@@ -42,3 +49,28 @@ def test_an_unknown_name_is_refused():
 def test_they_are_small():
     folder = Path(load_pretrained(pretrained_names()[0]).folder).parent
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
+    """Of a copy of publish.py, which writes beside itself."""
+    run, tuned = tmp_path / "run", tmp_path / "tuned"
+    train(Config(width=0.125, epochs=1), run)
+    train(fine_tuning_config({"resume_from": str(run), "int8_aware": True, "epochs": 1}), tuned)
+    script = shutil.copy(Path(load_pretrained(pretrained_names()[0]).folder).parent / "publish.py", tmp_path)
+
+    def publish(*arguments):
+        return subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
+
+    refused = publish(run, "small", "--int8-run", run)
+    assert f"{run} is no int8-aware fine-tuning of {run}: make one with" in refused.stderr
+    assert not (tmp_path / "small").exists()
+    done = publish(run, "small", "--int8-run", tuned)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "small" / "README.md").read_text()
+    assert "- command: `hybrid-tf train --network resnet20 --epochs 1 --width 0.125`\n" in text
+    assert f"fine-tuned by `hybrid-tf train --resume-from {run} --epochs 1 --int8-aware`\n" in text
+    file = tmp_path / "small" / "model.int8.tflite"
+    ranges = {name: tuple(low_high) for name, low_high in read_json(tuned / "int8.json")["ranges"].items()}
+    assert read_metadata(file).int8.ranges == ranges
+    found = evaluate_file(file, engine="runtime")
+    assert found["accuracy"] == read_json(tmp_path / "small" / "card.json")[file.name]["runtime"]

@@ -1,13 +1,19 @@
 """Each recipe is run as a user runs it."""
 
 import json
+import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hybrid_tf import load_pretrained
+from hybrid_tf.cli import cli
 from hybrid_tf.data import fashion_mnist_debian
+from hybrid_tf.fine_tuning import fine_tuning_config, train_command
+from hybrid_tf.options import given
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 TRAINING = sorted(path.name for path in RECIPES.glob("*_hybrid.py"))
@@ -60,9 +66,13 @@ def test_plans_are_compared(tmp_path):
     assert rows[1]["agreement"] > 0.95
     assert json.loads((tmp_path / "compared" / "compare.json").read_text()) == rows
     assert (tmp_path / "compared" / "compare.png").stat().st_size > 5000
-    again = _recipe("compare_plans.py", *arguments, "--resume", folder=tmp_path)
-    assert again.returncode == 0
-    assert "ratio" in again.stdout
+    kept, lost = (tmp_path / "compared" / name / "model.tflite" for name in ("full_precision-0", "residual-1"))
+    converted = kept.stat().st_mtime_ns
+    lost.unlink()
+    again = _recipe("compare_plans.py", *arguments, "--resume", "--json", folder=tmp_path)
+    assert json.loads(again.stdout) == rows
+    assert kept.stat().st_mtime_ns == converted  # only what is missing is converted again
+    assert lost.exists()
     refused = _recipe("compare_plans.py", *arguments, folder=tmp_path)
     assert "already holds a run" in refused.stderr
 
@@ -74,6 +84,28 @@ def test_a_study_lists_its_entries_and_needs_their_teacher(tmp_path):
     assert len(set(names)) == len(names) > 5
     alone = _recipe("fashion_mnist.py", "vgg11 residual best", "--smoke", folder=tmp_path)
     assert "runs/fashion_mnist/vgg11-full_precision-0 is not a run folder" in alone.stderr
+
+
+def _settings(command):
+    """The settings that a `hybrid-tf train` command has."""
+    program, name, *arguments = shlex.split(command)
+    assert (program, name) == ("hybrid-tf", "train")
+    return fine_tuning_config(given(cli.commands[name].make_context(name, arguments).params))
+
+
+@pytest.mark.parametrize("study", ["fashion_mnist", "ablation"])
+def test_the_command_of_a_run_has_its_settings(study):
+    recipe = runpy.run_path(str(RECIPES / f"{study}.py"))
+    configs = [config for entry in recipe["ENTRIES"] for config, _ in entry.runs(recipe["FOLDER"])]
+    assert [_settings(train_command(config)) for config in configs] == configs
+
+
+def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have():
+    start = str(load_pretrained("resnet20-residual-best").folder)
+    config = fine_tuning_config({"resume_from": start, "int8_aware": True, "epochs": 5})
+    command = train_command(config)
+    assert command == f"hybrid-tf train --resume-from {shlex.quote(start)} --epochs 5 --int8-aware"
+    assert _settings(command) == config
 
 
 @pytest.mark.skipif(not fashion_mnist_debian.installed(), reason=f"needs: {fashion_mnist_debian.HINT}")

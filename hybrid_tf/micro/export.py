@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hybrid_tf.converters.image_rounding import rounded_image
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.files import atomic_folder
 from hybrid_tf.flatbuffer import TFLiteFile, parse_tflite, read_bytes
@@ -121,12 +122,12 @@ def tflm_here() -> Iterator[TFLM]:
 
 
 def network_input(pixels: np.ndarray, file: TFLiteFile, metadata: Any) -> np.ndarray:
-    """Returns uint8 images [..., height, width, channels] as the network takes them: normalised, float32 or int8."""
+    """Returns uint8 images [N, height, width, channels] as the network takes them: normalised, float32 or int8."""
     spec = file.tensors[file.inputs[0]]
     values = (pixels.astype(np.float32) - np.float32(metadata.mean)) / np.float32(metadata.std)
     if spec.type != "INT8":
         return values
-    return np.clip(np.round(values / np.float32(spec.scales[0])) + spec.zero_points[0], -128, 127).astype(np.int8)
+    return np.stack([rounded_image(image, spec) for image in values])
 
 
 def arena_with_margin(measured: int) -> int:
@@ -160,8 +161,8 @@ def _measure(path: Path, file: TFLiteFile, image: ExampleImage, metadata: Any) -
     """Returns the arena that the model takes, and the scores of the test image."""
     with tflm_here() as tflm:
         measured = tflm.arena_bytes(path)
-        values = network_input(image.pixels, file, metadata)
-        [scores] = tflm.run(path, [values[None, None]], arena_with_margin(measured))
+        values = network_input(image.pixels[None], file, metadata)
+        [scores] = tflm.run(path, [values[:, None]], arena_with_margin(measured))
         return measured, scores
 
 

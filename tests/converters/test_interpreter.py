@@ -16,7 +16,7 @@ def test_predicts_what_lce_predicts(path):
     assert scores.shape == (20, 5)
     content = path.read_bytes()
     np.testing.assert_allclose(scores, larq_compute_engine.testing.Interpreter(content).predict(images), rtol=1e-6)
-    np.testing.assert_array_equal(scores, Interpreter(content, threads=1).predict(images, progress="predicting"))
+    np.testing.assert_array_equal(scores, Interpreter(content).predict(images, progress="predicting"))
     np.testing.assert_array_equal(scores[:1], interpreter.predict(images[:1]))
 
 

@@ -13,6 +13,7 @@ from hybrid_tf.converters import Metadata, calibrate_int8, convert
 from hybrid_tf.converters.rewrite import add_outputs
 from hybrid_tf.deploy import predict_images
 from hybrid_tf.flatbuffer import parse_tflite
+from hybrid_tf.micro.export import network_input
 from hybrid_tf_runtime import HybridTFRuntimeError, benchmark, classify
 
 SIZE = 11  # an image has 363 numbers, of which 3 are not part of whole vectors
@@ -57,6 +58,17 @@ def test_images_are_rounded_as_in_a_file_with_float32_input(files, halves):
         np.testing.assert_allclose(one[0], other[0], rtol=1e-6)
     assert len(np.unique(lce[0][1])) > 50
     np.testing.assert_array_equal(ours[1][0], lce[1][0])
+
+
+def test_tflite_micro_is_given_images_that_are_rounded_alike(files):
+    content = with_first_convolution(files["int8"])
+    pixels = np.random.default_rng(2).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
+    given = network_input(pixels, parse_tflite(content, "int8"), Metadata(mean=(128.0,) * 3, std=(32.0,) * 3))
+    interpreter = hybrid_tf_runtime.Interpreter(content)
+    images = (pixels.astype(np.float32) - 128) / 32  # every odd pixel is half a step
+    assert given.dtype == np.int8
+    for one, other in zip(*map(interpreter.predict_float, (given, images)), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_predict_takes_and_gives_int8_and_names_what_does_not(files, halves):
