@@ -46,7 +46,7 @@ class Interpreter:
             progress: what to write beside the progress bar; none without it.
 
         Raises:
-            HybridTFError: when the images do not fit the network.
+            HybridTFError: when the images do not fit the network, or it gives other scores than its file says.
         """
         scores, *_ = self.outputs(images, progress)
         return scores
@@ -63,6 +63,12 @@ class Interpreter:
             return [outputs] if isinstance(outputs, np.ndarray) else outputs
 
         scores, *others = isolated(predict, self.name)
+        kind, shape = np.dtype(self._scores.type.lower()), (len(images), self.classes)
+        if (scores.dtype, scores.shape) != (kind, shape):  # the interpreter finds out for itself
+            raise HybridTFError(
+                f"{self.name} gives {scores.dtype} {scores.shape} for {len(images)} images, and says that it gives "
+                f"{kind} {shape}: it is damaged, copy or convert it again"
+            )
         if self._scores.type == "INT8":
             scores = (scores.astype(np.float32) - self._scores.zero_points[0]) * np.float32(self._scores.scales[0])
         return [scores, *others]

@@ -15,6 +15,7 @@ An int8 file is compared with Keras rounding as the file does (`int8_rounding.py
 """
 
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -153,29 +154,40 @@ def verify(
             f"model '{model.name}' {shape} into {classes}: it is of another model"
         )
     parsed = parse_tflite(content, interpreter.name)
+    if len(parsed.outputs) != 1:
+        raise HybridTFError(
+            f"{interpreter.name} has {len(parsed.outputs)} outputs, and model '{model.name}' has its scores alone: "
+            "convert the model again"
+        )
     bits = [op.inputs[0] for op in match_layers(parsed, traced.calls)]
     rounding = _Rounding.of(parsed, model)
     inside = sorted({*bits, *rounding.tensors})
     name = interpreter.name
     interpreter = Interpreter(add_outputs(content, inside))
+    interpreter.name = name
     keras = _keras(model, shape)
     shapes = [(*inputs.shape[1:3], -(-inputs.shape[3] // 32)) for inputs in traced.inputs]
     keras_with = _keras_with(model, shape, shapes, rounding)
-    needed = dict(zip(bits, ((np.int32, packed) for packed in shapes), strict=True))
-    needed |= {number: (np.int8, spec.shape[1:]) for number, spec in zip(rounding.tensors, rounding.specs, strict=True)}
+    needed = dict(zip(bits, ((np.int32, (1, *packed)) for packed in shapes), strict=True))
+    needed |= {number: (np.int8, spec.shape) for number, spec in zip(rounding.tensors, rounding.specs, strict=True)}
 
     rows = []
     for start in with_progress(range(0, len(images), _BATCH), progress):
         batch = images[start : start + _BATCH]
         scores, *found = interpreter.outputs(batch)
         values = dict(zip(inside, found, strict=True))
-        if any((value.dtype, value.shape[1:]) != needed[tensor] for tensor, value in values.items()):
+        if not all(_is_batch(value, len(batch), *needed[tensor]) for tensor, value in values.items()):
             raise HybridTFError(f"{name} has other sizes inside than model '{model.name}': it is of another model")
         batch = tf.constant(batch)
         given = [[tf.constant(values[tensor]) for tensor in tensors] for tensors in (bits, rounding.tensors)]
         rows.append([scores, *(tensor.numpy() for tensor in (keras(batch), *keras_with(batch, *given)))])
     verification = _summary(*map(np.concatenate, zip(*rows, strict=True)), labels)
     return replace(verification, int8_tensors=len(rounding.tensors))
+
+
+def _is_batch(value: np.ndarray, images: int, kind: type, shape: tuple[int, ...]) -> bool:
+    """Whether `value` holds what is of a kind and, for one image, a shape."""
+    return (value.dtype, value.shape[1:], value.size) == (kind, shape[1:], images * math.prod(shape))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from hybrid_tf.analysis.energy import Energy, energy, picojoules
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
-from hybrid_tf.analysis.file_graph import file_graph
+from hybrid_tf.analysis.file_graph import damage_in, file_graph
 from hybrid_tf.analysis.graph import MAC_KINDS, PRECISIONS, Graph, LayerProfile
 from hybrid_tf.analysis.memory import Peak, peak_memory, size, weight_bits
 from hybrid_tf.flatbuffer import parse_tflite, read_bytes
@@ -113,7 +113,9 @@ def cost(
 def file_cost(path: Path, profiles: Sequence[EnergyProfile], twin: Cost | None = None) -> Cost:
     """Returns the cost of a `.tflite` file. Raises HybridTFError when it cannot be read or has several subgraphs."""
     content = read_bytes(path)
-    return cost(file_graph(parse_tflite(content, path)), str(path), profiles, twin, file_bytes=len(content))
+    file = parse_tflite(content, path)
+    with damage_in(path):
+        return cost(file_graph(file), str(path), profiles, twin, file_bytes=len(content))
 
 
 def cost_tables(title: str, costs: Sequence[Cost]) -> list[Table]:

@@ -5,8 +5,12 @@ recurrent operators are not. Layouts of the operators' inputs are those of tenso
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from hybrid_tf.analysis.graph import TYPE_BITS, WORD_BITS, Activation, Graph, Operation
+from hybrid_tf.analysis.graph import TYPE_BITS, WORD_BITS, Activation, Graph, Operation, elements
+from hybrid_tf.errors import HybridTFError
 from hybrid_tf.flatbuffer import Operator, TFLiteFile
 
 BINARY_CONVOLUTION = "LceBconv2d"
@@ -19,6 +23,25 @@ _KERNEL_INPUT = {
 _CONSTANT_COPIES = ("DEQUANTIZE", "DENSIFY")
 _INTEGER_WEIGHTS = ("INT8", "UINT8", "INT4")
 _PARAMETER_TYPES = ("FLOAT32", "FLOAT16", "INT8", "UINT8")
+_LARGEST = 2**62  # bytes of one tensor, weights or MACs of one operator, that a sound file can have
+
+
+class SizeError(ValueError):
+    """A number of bytes, weights or MACs that no network has; sums of those that one has fit a float."""
+
+
+@contextmanager
+def damage_in(path: str | Path) -> Iterator[None]:
+    """Names the file `path` when what is made of its operators shows that they cannot be run.
+
+    Raises:
+        HybridTFError: when an operator lacks an input, or has sizes that none can have.
+    """
+    try:
+        yield
+    except (IndexError, KeyError, SizeError) as error:  # the first two: it lacks an input that its kind has
+        why = error if isinstance(error, SizeError) else "an operator lacks an input"
+        raise HybridTFError(f"{path} is cut off or damaged ({why}): copy it again") from error
 
 
 def file_graph(file: TFLiteFile, seen: set[int] | None = None) -> Graph:
@@ -27,11 +50,18 @@ def file_graph(file: TFLiteFile, seen: set[int] | None = None) -> Graph:
     Args:
         file: the subgraph.
         seen: numbers of the kernels' buffers that other subgraphs have counted; this one's are added.
+
+    Raises:
+        SizeError, IndexError: see `damage_in`.
     """
     reader = _Reader(file, set() if seen is None else seen)
     operations = tuple(reader.operation(number, operator) for number, operator in enumerate(file.operators))
     used = {tensor for op in operations for tensor in (*op.inputs, *op.outputs)} | {*file.inputs, *file.outputs}
     tensors = {number: reader.activation(number) for number in used if not reader.is_stored(number)}
+    sizes = [tensor.bytes for tensor in tensors.values()]
+    sizes += [size for op in operations for size in (op.weights, op.macs)]
+    if not all(0 <= size <= _LARGEST for size in sizes):
+        raise SizeError(f"an operator of below 0 or over {_LARGEST:,} bytes, weights or MACs")
     return Graph(tensors, operations, file.inputs, file.outputs, frozenset(reader.copies))
 
 
@@ -122,14 +152,14 @@ class _Reader:
     def _macs(self, operator: Operator, weights: int) -> int:
         result = self._file.tensors[operator.outputs[0]].shape
         if operator.name == "BATCH_MATMUL":  # every output element sums over one row of the first factor
-            left = math.prod(self._file.tensors[operator.inputs[0]].shape)
-            return left * result[-1] if result else 0
+            left = elements(self._file.tensors[operator.inputs[0]].shape)
+            return left * elements(result[-1:]) if result else 0
         if operator.name == "TRANSPOSE_CONV":  # the kernel is applied at each pixel of its input, the third tensor
-            return weights * math.prod(self._file.tensors[operator.inputs[2]].shape[1:-1])
+            return weights * elements(self._file.tensors[operator.inputs[2]].shape[1:-1])
         if operator.name == "FULLY_CONNECTED":
             units = self._file.tensors[operator.inputs[1]].shape[0]
-            return weights * (math.prod(result) // units if units else 0)
-        return weights * math.prod(result[1:-1])
+            return weights * (elements(result) // units if units else 0)
+        return weights * elements(result[1:-1])
 
 
 def _channels_in_group(operator: Operator, words: int) -> int:

@@ -23,6 +23,11 @@ TYPE_BITS = {
 _STAGE = re.compile(r"(?:^|/)(?:stage(\d+)|(head|stem|classifier))(?=_|/|$)")
 
 
+def elements(shape: tuple[int, ...]) -> int:
+    """Returns the number of elements of a tensor computed at run time; a size of -1, not known yet, counts as 1."""
+    return math.prod(1 if size < 0 else size for size in shape)
+
+
 @dataclass(frozen=True)
 class Activation:
     """A tensor computed at run time.
@@ -42,8 +47,7 @@ class Activation:
     @property
     def bytes(self) -> int:
         """Bytes it takes on the device."""
-        elements = math.prod(max(size, 1) if size < 0 else size for size in self.shape)
-        return -(-elements * TYPE_BITS.get(self.type, 0) // 8)
+        return -(-elements(self.shape) * TYPE_BITS.get(self.type, 0) // 8)
 
     @property
     def logical_shape(self) -> tuple[int, ...]:

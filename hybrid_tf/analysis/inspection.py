@@ -7,14 +7,12 @@ from typing import Any
 
 from rich.table import Table
 
-from hybrid_tf.analysis.file_graph import file_graph
+from hybrid_tf.analysis.file_graph import damage_in, file_graph
 from hybrid_tf.analysis.graph import MAC_KINDS, PRECISIONS, LayerProfile
 from hybrid_tf.analysis.memory import Peak, file_memory, peak_memory, size, weight_bits
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.flatbuffer import Tensor, parse_subgraphs, read_bytes
 from hybrid_tf.tables import table
-
-_LARGEST = 2**62  # bytes, weights or MACs of one operator that a sound file can have
 
 
 @dataclass(frozen=True)
@@ -117,20 +115,11 @@ def inspect_file(path: str | Path) -> Inspection:
     if not files:
         raise HybridTFError(f"{path} holds no network: it has no subgraph")
     seen: set[int] = set()
-    try:
+    with damage_in(path):
         graphs = [file_graph(file, seen) for file in files]
         peaks = tuple(peak_memory(graph) for graph in graphs)
         subgraphs = tuple(tuple(graph.rows()) for graph in graphs)
         memory = file_memory(files, len(content))
-    except (IndexError, KeyError) as error:  # an operator without the inputs that its kind has
-        raise HybridTFError(f"{path} is cut off or damaged (an operator lacks an input): copy it again") from error
-    largest = max(
-        (max(row.macs, row.weights, row.input_bytes, row.output_bytes) for rows in subgraphs for row in rows), default=0
-    )
-    if largest > _LARGEST:
-        raise HybridTFError(
-            f"{path} is cut off or damaged (an operator of over {_LARGEST:,} bytes, weights or MACs): copy it again"
-        )
     first = files[0]
     return Inspection(
         path=Path(path),
