@@ -34,8 +34,10 @@ class Readers:
         self._path = Path(folder) / "file.tflite"
         self._images = random_images(2)
         self._models = {"residual": residual_network(), "full_precision": full_precision_network()}
-        # What is computed of the model alone does not depend on the file.
+        # What is computed of the model alone does not depend on the file, and TensorFlow keeps each traced graph with a
+        # custom gradient for good: traced anew, they take all the memory within 25,000 files.
         verification.trace_model = cache(verification.trace_model)
+        verification.plan_int8 = cache(verification.plan_int8)
         verification._keras = cache(verification._keras)
         self._traced, self._keras_with = {}, verification._keras_with
         verification._keras_with = self._cached_keras_with
