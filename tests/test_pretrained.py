@@ -54,7 +54,7 @@ def test_they_are_small():
 def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
     """Of a copy of publish.py, which writes beside itself."""
     run, tuned = tmp_path / "run", tmp_path / "tuned"
-    train(Config(width=0.125, epochs=1), run)
+    train(Config(network="vgg11", head="compact", width=0.125, epochs=1), run)
     train(fine_tuning_config({"resume_from": str(run), "int8_aware": True, "epochs": 1}), tuned)
     script = shutil.copy(Path(load_pretrained(pretrained_names()[0]).folder).parent / "publish.py", tmp_path)
 
@@ -67,7 +67,7 @@ def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
     done = publish(run, "small", "--int8-run", tuned)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "small" / "README.md").read_text()
-    assert "- command: `hybrid-tf train --network resnet20 --epochs 1 --width 0.125`\n" in text
+    assert "- command: `hybrid-tf train --network vgg11 --epochs 1 --width 0.125 --head compact`\n" in text
     assert f"fine-tuned by `hybrid-tf train --resume-from {run} --epochs 1 --int8-aware`\n" in text
     file = tmp_path / "small" / "model.int8.tflite"
     ranges = {name: tuple(low_high) for name, low_high in read_json(tuned / "int8.json")["ranges"].items()}

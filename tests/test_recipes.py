@@ -51,7 +51,7 @@ def test_the_papers_setting_needs_its_data_set(tmp_path):
 
 def test_plans_are_compared(tmp_path):
     plans = ["--plan", "full_precision", "--plan", "residual"]
-    arguments = ["--smoke", "--width", "0.5", *plans, "--seeds", "2", "--out", "compared"]
+    arguments = ["--smoke", "--network", "vgg11", "--width", "0.125", *plans, "--seeds", "2", "--out", "compared"]
     done = _recipe("compare_plans.py", *arguments, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
