@@ -4,7 +4,6 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -192,14 +191,8 @@ def row_of_run(run: Run, name: str, samples: int) -> Row:
 
 def _twin_file_bytes(run: Run) -> int:
     """Returns the size of the `.tflite` of a run's full-precision twin."""
-    config = run.config.with_changes(plan=str(FULL_PRECISION), seed=0, teacher=None)
-    return _untrained_file_bytes(replace(run, folder=Path(), config=config, teacher_digest=""))
-
-
-@cache
-def _untrained_file_bytes(run: Run) -> int:
-    """Returns the size of the `.tflite` of a run's network, whose conversion takes a while."""
-    return file_size(run.build(), metadata_of(run))
+    twin = replace(run, config=run.config.with_changes(plan=str(FULL_PRECISION)))
+    return file_size(twin.build(), metadata_of(twin))
 
 
 def rows_table(rows: Sequence[Row], title: str) -> Table:
