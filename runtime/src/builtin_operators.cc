@@ -10,10 +10,14 @@ namespace hybrid_tf {
 namespace {
 
 constexpr int64_t kMaxInt8Pool = 512;  // pixels: see kernels.h
-
-constexpr int64_t kMaxReshaped = 1 << 28;      // values
+constexpr int64_t kMaxReshaped = 1 << 28;  // values
 
 double scale(const OperatorReader& r, int tensor) { return r.tensor(tensor).params.scale; }
+
+// Of a tensor that may be left out or have no shape: -1 then.
+int rank(const OperatorReader& r, int tensor) {
+  return tensor >= 0 && r.tensor(tensor).dims ? r.tensor(tensor).dims->size : -1;
+}
 
 // From one type to the same.
 bool read_map_types(const OperatorReader& r) {
@@ -78,19 +82,18 @@ bool read_sum_scales(const OperatorReader& r, int other) {
   return r.ratio(larger / scale(r, r.op->output)) && r.ratio(std::min(a, b) / larger);
 }
 
-// A constant of one value for each channel, [C] or [1, ..., C], beside a map of 4 dimensions.
+// A constant of one value for each channel, [C] or [1, ..., C].
 bool is_channel_constant(const OperatorReader& r, int index) {
-  if (index < 0 || !r.tensor(index).dims || r.tensor(index).allocation_type != kTfLiteMmapRo) return false;
+  if (rank(r, index) < 1 || rank(r, index) > 4 || r.tensor(index).allocation_type != kTfLiteMmapRo) return false;
   const TfLiteIntArray& dims = *r.tensor(index).dims;
-  if (dims.size < 1 || dims.size > 4) return false;
   for (int i = 0; i < dims.size - 1; ++i) {
     if (dims.data[i] != 1) return false;
   }
   return true;
 }
 
+// The values of such a constant, beside a map of 4 dimensions.
 bool read_channel_values(const OperatorReader& r, int index, const char* what) {
-  if (!is_channel_constant(r, index)) return r.message->fail("its %s are not one constant for each channel", what);
   const TfLiteTensor& values = r.tensor(index);
   Operator* op = r.op;
   op->group_channels = r.dim(index, values.dims->size - 1);
@@ -139,11 +142,12 @@ bool read_dense(const OperatorReader& r) {
 bool read_add(const OperatorReader& r) {
   Operator* op = r.op;
   if (!r.arity(2, 2)) return false;
-  if (is_channel_constant(r, r.input(0))) {
-    op->input = r.input(1);
-    return read_shift(r, r.input(0));
+  for (int constant : {0, 1}) {
+    if (is_channel_constant(r, r.input(constant)) && rank(r, r.input(1 - constant)) == 4) {
+      op->input = r.input(1 - constant);
+      return read_shift(r, r.input(constant));
+    }
   }
-  if (is_channel_constant(r, r.input(1))) return read_shift(r, r.input(1));
   if (!read_maps_and_options(r, 2, 2) || !r.map(r.input(1), "second input")) return false;
   op->residual = r.input(1);
   if (r.tensor(op->input).type != r.tensor(op->residual).type) return r.message->fail("has inputs of two types");
@@ -159,7 +163,9 @@ bool read_add(const OperatorReader& r) {
 }
 
 bool read_prelu(const OperatorReader& r) {
-  if (!read_maps(r, 2, 2) || !read_rescaled(r) || !read_channel_values(r, r.input(1), "slopes")) return false;
+  if (!read_maps(r, 2, 2) || !read_rescaled(r)) return false;
+  if (!is_channel_constant(r, r.input(1))) return r.message->fail("its slopes are not one constant for each channel");
+  if (!read_channel_values(r, r.input(1), "slopes")) return false;
   if (r.tensor(r.op->output).type == kTfLiteInt8 &&
       !r.ratio(scale(r, r.op->input) * scale(r, r.input(1)) / scale(r, r.op->output))) {
     return false;

@@ -24,43 +24,37 @@ void make_sum(const Operator& op, const Tensor& own, const Tensor& residual, con
   epilogue->sum_max = range.max;
 }
 
-// Values of int8 as a PRELU makes them of those of its input.
-void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t slope, int8_t* values) {
+// Applies a PRELU to a table, [channels][256].
+void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t* table) {
   // TensorFlow Lite multiplies these scales in single precision.
   const FixedPoint scale = make_fixed_point(in.scale / out.scale);
   const FixedPoint negative_scale = make_fixed_point(in.scale * op.channel_scale / out.scale);
-  for (int i = 0; i < 256; ++i) {
-    const int32_t value = values[i] - in.zero_point;
-    const int32_t product = value * (slope - op.channel_zero_point);
-    const int32_t scaled = value >= 0 ? multiply_away(value, scale) : multiply_away(product, negative_scale);
-    values[i] = static_cast<int8_t>(std::max<int64_t>(-128, std::min<int64_t>(127, int64_t{scaled} + out.zero_point)));
+  const int8_t* slopes = static_cast<const int8_t*>(op.channel_values);
+  for (int32_t c = 0; c < op.group_channels; ++c, table += 256) {
+    const int32_t slope = slopes[c] - op.channel_zero_point;
+    for (int i = 0; i < 256; ++i) {
+      const int32_t value = table[i] - in.zero_point;
+      const int64_t scaled =
+          value >= 0 ? multiply_away(value, scale) : multiply_away(value * slope, negative_scale);
+      table[i] = static_cast<int8_t>(std::max<int64_t>(-128, std::min<int64_t>(127, scaled + out.zero_point)));
+    }
   }
 }
 
 // The same of an ADD of a constant.
-void apply_shift(const Int8Epilogue& sum, int8_t shift, int8_t* values) {
-  const int32_t added = multiply_away(shift - sum.residual_zero_point, sum.residual_scale);
-  for (int i = 0; i < 256; ++i) {
-    const int32_t own = multiply_away(values[i] - sum.zero_point, sum.scale);
-    const int32_t scaled = multiply_away(own + added, sum.sum_scale) + sum.sum_zero_point;
-    values[i] = static_cast<int8_t>(std::max(sum.sum_min, std::min(sum.sum_max, scaled)));
-  }
-}
-
-// Applies an operator to a table, [channels][256].
-void apply_to_channels(const Graph& graph, const Operator& op, int8_t* table) {
-  const Tensor &in = graph.tensors[op.input], &out = graph.tensors[op.output];
-  const int8_t* channels = static_cast<const int8_t*>(op.channel_values);
+void apply_shift(const Operator& op, const Tensor& in, const Tensor& out, int8_t* table) {
   Tensor constant = {};
   constant.scale = op.channel_scale;
   constant.zero_point = op.channel_zero_point;
   Int8Epilogue sum = {};
-  if (op.kind == OperatorKind::kShift) make_sum(op, in, constant, out, &sum);
+  make_sum(op, in, constant, out, &sum);
+  const int8_t* shifts = static_cast<const int8_t*>(op.channel_values);
   for (int32_t c = 0; c < op.group_channels; ++c, table += 256) {
-    if (op.kind == OperatorKind::kPrelu) {
-      apply_prelu(op, in, out, channels[c], table);
-    } else {
-      apply_shift(sum, channels[c], table);
+    const int32_t added = multiply_away(shifts[c] - sum.residual_zero_point, sum.residual_scale);
+    for (int i = 0; i < 256; ++i) {
+      const int32_t own = multiply_away(table[i] - sum.zero_point, sum.scale);
+      const int32_t scaled = multiply_away(own + added, sum.sum_scale) + sum.sum_zero_point;
+      table[i] = static_cast<int8_t>(std::max(sum.sum_min, std::min(sum.sum_max, scaled)));
     }
   }
 }
@@ -120,7 +114,9 @@ class Int8ElementwiseStep : public Int8Step {
       for (int32_t i = 0; i < 256; ++i) table_.as<int8_t>()[256 * c + i] = static_cast<int8_t>(i - 128);
     }
     for (const Operator* op : {plan_.prelu, plan_.shift}) {
-      if (op) apply_to_channels(graph, *op, table_.as<int8_t>());
+      if (!op) continue;
+      const auto apply = op->kind == OperatorKind::kPrelu ? apply_prelu : apply_shift;
+      apply(*op, graph.tensors[op->input], graph.tensors[op->output], table_.as<int8_t>());
     }
     return true;
   }

@@ -94,7 +94,8 @@ def prelu(case, x):
 
 def shift(case, x):
     """Adds an ADD of int8, of a map and a constant for each channel, in either order."""
-    activation, shape = _activation(case), case.choose((-1,), (1, 1, 1, -1))
+    shapes = ((-1,), (1, 1, 1, -1)) if x.array.ndim == 4 else ((1, -1),)  # a sum of two maps, if not of 4 dimensions
+    activation, shape = _activation(case), case.choose(*shapes)
     case.note(shift=shape, activation=activation)
     values = case.rng.integers(-127, 128, x.channels).astype(np.int8).reshape(shape)
     constant = case.graph.constant(values, *_quantization(case, x.scale / 2))
@@ -172,6 +173,8 @@ def network(case):
         case.output(convolution(case, x, kernel=(1, 1), stride=(1, 1)))
     x = dense(case, x)
     case.output(x)
+    if x.array.shape[0] == 1 and not case.is_resized and case.chance(0.3):
+        x = shift(case, x)
     return case.output(case.graph.int8_dequantize(x))
 
 
