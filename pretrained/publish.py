@@ -3,9 +3,10 @@
   python pretrained/publish.py runs/fashion_mnist/resnet20-residual-0 resnet20-residual
   python pretrained/publish.py runs/mine mine --int8-run runs/mine-int8
 
-Kernels of binary layers are stored as their signs and those of full-precision layers rounded to 11 significant bits
-(float16), so that they compress; everything is then measured on what was stored. With --int8-run the int8 file is that
-of a run that `hybrid-tf train --resume-from RUN --int8-aware` made; without, what was stored is calibrated.
+Kernels of binary layers are stored as their signs, which compress and give the same numbers. Without binary layers, all
+kernels are rounded to 11 significant bits (float16); in a hybrid that would turn signs. Everything is then measured on
+what was stored. With --int8-run the int8 file is that of a run that `hybrid-tf train --resume-from RUN --int8-aware`
+made; without, what was stored is calibrated.
 """
 
 import tempfile
@@ -90,14 +91,15 @@ def _store(model: Any, path: Path) -> None:
     from hybrid_tf.layers import is_binary
     from hybrid_tf.weights import save_weights
 
-    for layer in weight_layers(model):
+    layers = weight_layers(model)
+    binary = [layer for layer in layers if is_binary(layer)]
+    for layer in binary or layers:
         kernel = layer.kernel.numpy()
-        signs = np.where(kernel < 0, np.float32(-1), np.float32(1))
-        layer.kernel.assign(signs if is_binary(layer) else kernel.astype(np.float16).astype(np.float32))
+        layer.kernel.assign(np.where(kernel < 0, -1, 1) if binary else kernel.astype(np.float16))
     with tempfile.TemporaryDirectory() as folder, atomic_path(path) as small:
         plain = Path(folder) / path.name
         save_weights(model, plain)
-        with h5py.File(plain) as old, h5py.File(small, "w") as new:
+        with h5py.File(plain) as old, h5py.File(small, "w", libver="latest") as new:  # has small headers
             _copy(old, new)
 
 
