@@ -44,21 +44,32 @@ class ApproxSign(larq.quantizers.ApproxSign):
 
 @_registered
 class QuantConv2D(larq.layers.QuantConv2D):
-    """Larq's, with a dense layer (a valid convolution over the whole map) trained as the matrix product that it is.
+    """Larq's, computed in other ways in training; what is converted, and what LCE has operators for, stays Larq's.
 
-    LCE has an operator for the convolution only, but training takes seven times as long with it. It has the name of
-    Larq's because weights files name layers by their class.
+    - A dense layer (a valid convolution over the whole map) is the matrix product that it is: seven times as fast.
+    - Signs padded with 1 are signs less 1, padded with 0, and 1 everywhere: that is the convolution with Keras's own
+      padding, and the sum of each filter. It saves padding, its gradient, and gradients of what was padded. In float32
+      sums of signs stay exact; in bfloat16 they would not.
+
+    It has the name of Larq's because weights files name layers by their class.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns [N, H', W', filters] of [N, H, W, C]."""
-        self._as_product = (
-            training is True and self.padding == "valid" and tuple(inputs.shape[1:3]) == tuple(self.kernel_size)
-        )
-        return super().call(inputs)
+        whole_map = self.padding == "valid" and tuple(inputs.shape[1:3]) == tuple(self.kernel_size)
+        padded = self.padding == "same" and self.pad_values == 1 and max(self.kernel_size) > 1
+        self._as_product = training is True and whole_map
+        self._pads_zeros = training is True and padded and inputs.dtype == tf.float32
+        if not self._pads_zeros:
+            return super().call(inputs)
+        with larq.utils.patch_object(self, "_is_native_padding", True):
+            return super().call(inputs)
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> Any:
         """Keras's hook for how the convolution is computed."""
+        if self._pads_zeros:
+            kernel = tf.convert_to_tensor(kernel)  # takes the signs of the latent weights, once
+            return tf.nn.bias_add(super().convolution_op(inputs - 1, kernel), tf.reduce_sum(kernel, (0, 1, 2)))
         if not self._as_product:
             return super().convolution_op(inputs, kernel)
         features = kernel.shape[:3].num_elements()
