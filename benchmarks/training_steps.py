@@ -53,8 +53,8 @@ What a profile of the steps showed, and what became of it:
   of 4096x4096, which LCE wants as a convolution of one pixel, took 1240 ms as one and takes 170 ms as the matrix
   product that it is. Training now computes the product (`QuantConv2D`); what is converted is the convolution.
 - ResNet-20 residual spent 27 ms in the gradient of sign, most of it in a selection between two tensors; it now
-  multiplies with the mask, 18 ms (`SteSign`). Beyond full precision there were that, sign itself (7 ms), padding with +1
-  and its gradient (14 ms), and convolutions on padded inputs (10 to 20 ms), which are slower.
+  multiplies with the mask, 18 ms (`SteSign`). Beyond full precision there were that, sign itself (7 ms), padding with
+  +1 and its gradient (14 ms), and convolutions on padded inputs (10 to 20 ms), which are slower.
 - Nothing is padded in training any more: the sum of each filter takes the place of the ones (`QuantConv2D`). On a
   processor with AVX2, a step of ResNet-20 residual went from 1.33 to 1.15 times the processor time of full precision.
 - In VGG-19, 75 ms go into clipping 39 million latent weights to [-1, 1], and three passes over them into their signs.
