@@ -20,7 +20,7 @@ NETWORKS = {
     "vgg11": {"network": "vgg11", "head": "compact", "width": 0.375},
 }
 # Full precision has the optimiser that suits it best, as its hybrids have theirs: chosen on the held-out images.
-FULL_PRECISION = {"optimizer": "sgd", "weight_decay": 5e-4}
+FULL_PRECISION = {"resnet20": {"optimizer": "sgd", "weight_decay": 5e-4}, "vgg11": {"optimizer": "adam"}}
 TEACHER = "full_precision"
 BEST = {"shifts": True, "gradient": "approx"}
 
@@ -32,7 +32,7 @@ def _entry(network: str, name: str, plan: str, seeds: int = 1, *, taught: bool =
 
 def _main_entries(network: str, seeds: int) -> list[Entry]:
     return [
-        _entry(network, TEACHER, "full_precision", seeds, **FULL_PRECISION),
+        _entry(network, TEACHER, "full_precision", seeds, **FULL_PRECISION[network]),
         _entry(network, "xnor", "xnor", seeds),
         _entry(network, "residual", "residual", seeds),
         _entry(network, "residual best", "residual", taught=True, **BEST),
