@@ -9,7 +9,7 @@ from hybrid_tf.errors import HybridTFError, unknown
 DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1, "bop": 0.004}
 OPTIMIZERS = tuple(DEFAULT_LEARNING_RATES)
 SCHEDULES = ("cosine", "step")
-AUGMENTATIONS = ("auto", "none", "crop", "crop-flip", "resized-crop-flip")
+AUGMENTATIONS = ("auto", "none", "flip", "crop", "crop-flip", "resized-crop-flip")
 HEADS = ("paper", "compact")
 GRADIENTS = ("ste", "approx", "swish")
 
