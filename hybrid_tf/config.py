@@ -9,7 +9,7 @@ from hybrid_tf.errors import HybridTFError, unknown
 DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1, "bop": 0.004}
 OPTIMIZERS = tuple(DEFAULT_LEARNING_RATES)
 SCHEDULES = ("cosine", "step")
-AUGMENTATIONS = ("auto", "none", "flip", "crop", "crop-flip", "resized-crop-flip")
+AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "resized-crop-flip")
 HEADS = ("paper", "compact")
 GRADIENTS = ("ste", "approx", "swish")
 
@@ -82,7 +82,7 @@ class Config:
         bool, False, "train in bfloat16 where the hardware is faster at it; weights and files stay float32"
     )
     augmentation: str = _setting(
-        str, "auto", "what training images go through; auto: the data set's usual", AUGMENTATIONS
+        str, "auto", "what training images go through; auto: the data set's usual", ("auto", *AUGMENTATIONS)
     )
     validation: float = _setting(float, 0.1, "share of the training images held out to choose the best epoch")
     seed: int = _setting(int, 0, "decides initial weights, the order of images and their augmentation")

@@ -22,7 +22,7 @@ NETWORKS = {
 # Full precision has the optimiser that suits it best, as its hybrids have theirs: chosen on the held-out images.
 FULL_PRECISION = {"resnet20": {"optimizer": "sgd", "weight_decay": 5e-4}, "vgg11": {"optimizer": "adam"}}
 TEACHER = "full_precision"
-BEST = {"shifts": True, "gradient": "approx"}
+BEST = {"shifts": True, "gradient": "approx", "augmentation": "flip"}
 
 
 def _entry(network: str, name: str, plan: str, seeds: int = 1, *, taught: bool = False, **settings: object) -> Entry:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from hybrid_tf.config import AUGMENTATIONS
 from hybrid_tf.errors import unknown
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     import tensorflow as tf
-
-AUGMENTATIONS = ("none", "crop", "crop-flip", "resized-crop-flip")
 
 
 @dataclass(frozen=True)

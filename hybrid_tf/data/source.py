@@ -20,7 +20,7 @@ class Source:
         name: what `load_dataset` needs to load it again.
         class_names: the name of every label, in the order of the labels.
         image_shape: height, width, channels.
-        augmentation: the standard one, of `dataset.AUGMENTATIONS`.
+        augmentation: the standard one, of `config.AUGMENTATIONS`.
         train: all training examples.
         test: all test examples; None when the data set has none of its own.
         normalisation: None when it has to be measured.
