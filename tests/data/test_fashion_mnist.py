@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -19,6 +23,15 @@ def test_prepared_by_tfds_from_debians_files(dataset):
     assert dataset.augmentation == "crop-flip"
     assert dataset.normalisation.mean == (pytest.approx(72.94, abs=0.3),)  # published: 0.2860 * 255
     assert dataset.normalisation.std == (pytest.approx(90.02, abs=0.3),)  # and 0.3530 * 255
+
+
+def test_two_processes_prepare_it_at_the_same_time(tmp_path):
+    program = "from hybrid_tf.data import load_dataset; print(load_dataset('fashion_mnist').train.size)"
+    environment = os.environ | {"TFDS_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0] for process in processes] == ["54000\n"] * 2
+    assert not list((tmp_path / "fashion_mnist").glob("incomplete*"))
 
 
 def test_the_images_are_debians(dataset):
