@@ -4,7 +4,7 @@
   python pretrained/publish.py runs/mine mine --int8-run runs/mine-int8
 
 Kernels of binary layers are stored as their signs, which compress and give the same numbers. Without binary layers, all
-kernels are rounded to 11 significant bits (float16); in a hybrid that would turn signs. Everything is then measured on
+kernels are rounded to 8 significant bits (bfloat16); in a hybrid that would turn signs. Everything is then measured on
 what was stored. With --int8-run the int8 file is that of a run that `hybrid-tf train --resume-from RUN --int8-aware`
 made; without, what was stored is calibrated.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hybrid_tf.run import Run
 
 FOLDER = Path(__file__).parent
-_COPIED = ("config.json", "history.csv", "report.json", "summary.txt", "curves.png")
+_COPIED = ("config.json", "history.csv", "report.json", "summary.txt")
 _ENGINES = {"lce": "LCE", "runtime": "hybrid-tf-runtime"}
 
 
@@ -85,6 +85,7 @@ def _store(model: Any, path: Path) -> None:
     """Writes the weights as Keras does, but smaller."""
     import h5py
     import numpy as np
+    import tensorflow as tf
 
     from hybrid_tf.analysis.profile import weight_layers
     from hybrid_tf.files import atomic_path
@@ -95,7 +96,7 @@ def _store(model: Any, path: Path) -> None:
     binary = [layer for layer in layers if is_binary(layer)]
     for layer in binary or layers:
         kernel = layer.kernel.numpy()
-        layer.kernel.assign(np.where(kernel < 0, -1, 1) if binary else kernel.astype(np.float16))
+        layer.kernel.assign(np.where(kernel < 0, -1, 1) if binary else kernel.astype(tf.bfloat16.as_numpy_dtype))
     with tempfile.TemporaryDirectory() as folder, atomic_path(path) as small:
         plain = Path(folder) / path.name
         save_weights(model, plain)
