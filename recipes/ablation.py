@@ -26,12 +26,14 @@ METHODS = {
     "recalibration": {"recalibrate": 100},
     "Bop": {"optimizer": "bop"},
     "label smoothing": {"label_smoothing": 0.1},
+    "mirrored only": {"augmentation": "flip"},
 }
 TAUGHT = {
     "distillation": {},
     "distillation, attention": {"attention": 2.0},
     "distillation, shifts": {"shifts": True},
     "distillation, shifts, approx-sign": {"shifts": True, "gradient": "approx"},
+    "distillation, shifts, approx-sign, mirrored only": {"shifts": True, "gradient": "approx", "augmentation": "flip"},
 }
 
 
