@@ -1,6 +1,7 @@
-"""One process at a time in a run folder.
+"""One process at a time in a run folder, or at other work.
 
-The lock is the operating system's, so a process that is killed does not leave it behind. The file says who holds it.
+A lock is the operating system's, so a process that is killed does not leave it behind. That of a run folder says who
+holds it.
 """
 
 import contextlib
@@ -40,6 +41,15 @@ def locked(folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)  # while it is held, so that nobody else's is removed
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+@contextmanager
+def waited_for(path: Path) -> Iterator[None]:
+    """Holds the file `path`, which is made if need be and stays, once no other process holds it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _acquired(path: Path) -> TextIO:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -12,10 +11,10 @@ from typing import Any
 
 from hybrid_tf.data import fashion_mnist_debian
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.lock import waited_for
 
 _IMAGENET_FILES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 _CONNECT_SECONDS = 10
-_ROOM = "see that there is room and that you may write there, and run again"
 
 
 def prepare(builder: Any) -> None:
@@ -24,34 +23,11 @@ def prepare(builder: Any) -> None:
     Raises:
         HybridTFError: when the files are damaged, a manual download is missing, or the network cannot be reached.
     """
-    folder = Path(builder.data_path)
+    folder = builder.data_path
     if folder.exists():
         if not (folder / "dataset_info.json").exists():
             raise HybridTFError(f"the prepared data set in {folder} is incomplete: delete that folder and run again")
-        return
-    # TFDS removes what other processes have begun.
-    with _one_at_a_time(builder, folder.parent / ".lock"):
-        if folder.exists():
-            builder.info.read_from_directory(folder)  # it was not there when the builder was made
-        else:
-            _make(builder)
-
-
-@contextmanager
-def _one_at_a_time(builder: Any, path: Path) -> Iterator[None]:
-    """Holds the file `path`, once no other process does."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise HybridTFError(f"cannot prepare '{builder.name}' in {builder.data_dir} ({error}): {_ROOM}") from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _make(builder: Any) -> None:
-    if builder.name == "fashion_mnist" and fashion_mnist_debian.installed():
+    elif builder.name == "fashion_mnist" and fashion_mnist_debian.installed():
         with fashion_mnist_debian.upstream_files() as files:
             _download_and_prepare(builder, "reinstall dataset-fashion-mnist", manual_dir=files)
     else:
@@ -79,7 +55,13 @@ def _download_and_prepare(builder: Any, fix: str, **config: Any) -> None:
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
     try:
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False, **config))
+        # TFDS removes what other processes have begun.
+        with waited_for(Path(builder.data_path).parent / ".lock"):
+            if builder.data_path.exists():
+                builder.info.read_from_directory(builder.data_path)  # it was not there when the builder was made
+            else:
+                download = tfds.download.DownloadConfig(try_download_gcs=False, **config)
+                builder.download_and_prepare(download_config=download)
     except NonMatchingChecksumError as error:
         raise HybridTFError(
             f"cannot prepare '{builder.name}': a source file is not the published one: {fix} and run again"
@@ -89,7 +71,7 @@ def _download_and_prepare(builder: Any, fix: str, **config: Any) -> None:
         if isinstance(error, RequestException | tfds.download.DownloadError):
             fix = _retry(builder)
         elif isinstance(error, OSError):
-            fix = _ROOM
+            fix = "see that there is room and that you may write there, and run again"
         else:
             fix = f"`tfds build {builder.name}` shows the details"
         raise HybridTFError(f"cannot prepare '{builder.name}' in {builder.data_dir} ({reason}): {fix}") from error
