@@ -9,13 +9,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from flatbuffers import flexbuffers
-from small_networks import BINARY, PADDED, binary, layers, network, quant_conv, random_images, residual_network
+from small_networks import (
+    BINARY,
+    PADDED,
+    binary,
+    layers,
+    network,
+    quant_conv,
+    random_images,
+    randomise,
+    residual_network,
+)
 from test_conversion_rules import MISCOMPILED, STAYS_FLOAT
 from test_lint_chain import FAULTS
 from unchecked import converted, names
 
 from hybrid_tf.converters import RULES, Interpreter, convert, lint_file, lint_model, verify
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.models import build_model
 
 RULE_OF = {
     "dense": "quant-dense",
@@ -300,3 +311,13 @@ def test_a_file_is_linted_without_tensorflow(path):
     )
     output = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stdout
     assert output.split() == ["1", "False"]
+
+
+@pytest.mark.parametrize("plan", ["full_precision", "xnor", "residual", "residual+sections=2,3", "sections=2,3"])
+@pytest.mark.parametrize(
+    ("name", "width", "head"), [("resnet20", 1.0, None), ("vgg11", 0.25, "paper"), ("vgg11", 0.25, "compact")]
+)
+def test_nothing_is_reported_of_a_registered_network_or_its_file(name, width, head, plan, tmp_path):
+    model = randomise(build_model(name, plan, width=width, head=head))
+    assert lint_model(model) == []
+    assert converted(model, tmp_path / "model.tflite")[1] == []

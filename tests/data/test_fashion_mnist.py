@@ -13,7 +13,15 @@ if not fashion_mnist_debian.FOLDER.exists():
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    return load_dataset("fashion_mnist", data_dir=tmp_path_factory.mktemp("tensorflow_datasets"))
+    """Prepared by two processes at the same time."""
+    folder = tmp_path_factory.mktemp("tensorflow_datasets")
+    program = "from hybrid_tf.data import load_dataset; print(load_dataset('fashion_mnist').train.size)"
+    environment = os.environ | {"TFDS_DATA_DIR": str(folder)}
+    command = [sys.executable, "-c", program]
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0] for process in processes] == ["54000\n"] * 2
+    assert not list((folder / "fashion_mnist").glob("incomplete*"))
+    return load_dataset("fashion_mnist", data_dir=folder)
 
 
 def test_prepared_by_tfds_from_debians_files(dataset):
@@ -23,15 +31,6 @@ def test_prepared_by_tfds_from_debians_files(dataset):
     assert dataset.augmentation == "crop-flip"
     assert dataset.normalisation.mean == (pytest.approx(72.94, abs=0.3),)  # published: 0.2860 * 255
     assert dataset.normalisation.std == (pytest.approx(90.02, abs=0.3),)  # and 0.3530 * 255
-
-
-def test_two_processes_prepare_it_at_the_same_time(tmp_path):
-    program = "from hybrid_tf.data import load_dataset; print(load_dataset('fashion_mnist').train.size)"
-    environment = os.environ | {"TFDS_DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", program]
-    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate()[0] for process in processes] == ["54000\n"] * 2
-    assert not list((tmp_path / "fashion_mnist").glob("incomplete*"))
 
 
 def test_the_images_are_debians(dataset):

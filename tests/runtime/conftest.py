@@ -1,4 +1,3 @@
-import fcntl
 import hashlib
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import pytest
 from small_networks import METADATA, random_images, residual_network
 
 from hybrid_tf.converters import Metadata, convert
+from hybrid_tf.lock import waited_for
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 
@@ -35,9 +35,7 @@ def wheels():
     files = [*RUNTIME.glob("src/*"), *RUNTIME.glob("hybrid_tf_runtime/*.py"), *filter(Path.is_file, RUNTIME.iterdir())]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
     folder = RUNTIME.parent / "build" / "wheels" / digest
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+    with waited_for(folder / "lock"):  # tests run in several processes
         missing = [machine for machine in MACHINES if not list(folder.glob(f"*{machine}.whl"))]
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda machine: make_wheel(machine, folder), missing))
