@@ -62,7 +62,7 @@ def test_compact_head():
 @pytest.mark.parametrize("plan", [*PLANS, "sections=2,3"])
 def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(name, plan):
     chosen = network(name)
-    model = build_model(name, plan, width=WIDTHS[name], classes=7, input_shape=(32, 32, 1))
+    model = build_model(name, plan, width=WIDTHS[name], classes=7)
     assert model.output_shape == (None, 7)
     binary = {row.name for row in profile(model) if row.precision == "binary"}
     stages = ("2", "3") if "sections" in plan else chosen.stages(chosen.heads[0])
