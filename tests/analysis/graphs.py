@@ -1,18 +1,10 @@
 """Models for the tests of analyses: random weights, because zero biases and fresh batch norms are simplified away."""
 
 import larq
-import numpy as np
 import tensorflow as tf
+from small_networks import randomise
 
 layers = tf.keras.layers
-
-
-def randomise(model, seed=0):
-    rng = np.random.default_rng(seed)
-    for weight in model.weights:
-        low = 0.5 if "variance" in weight.name or "gamma" in weight.name else -1
-        weight.assign(rng.uniform(low, 1, weight.shape).astype(np.float32))
-    return model
 
 
 def binary_conv(filters, kernel=3, **options):

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from graphs import randomise, small_network
+from graphs import small_network
+from small_networks import randomise
 
 from hybrid_tf.converters import convert
 

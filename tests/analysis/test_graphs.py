@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import tensorflow as tf
-from graphs import binary_conv, layers, randomise
+from graphs import binary_conv, layers
+from small_networks import PLANS, randomise
 
 from hybrid_tf.analysis.file_graph import file_graph
 from hybrid_tf.analysis.graph import stage_of
@@ -17,8 +18,6 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.models import build_model
 from hybrid_tf.quiet import silenced
-
-PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3", "xnor+keep=stage2_block1_conv2")
 
 
 def converted(model):
@@ -51,13 +50,18 @@ def same(model):
 
 
 @pytest.mark.parametrize(
-    ("name", "plan"), [*(("resnet20", plan) for plan in PLANS), ("resnet18", "xnor"), ("resnet18", "residual")]
+    ("name", "plan"),
+    [
+        *(("resnet20", plan) for plan in (*PLANS, "xnor+keep=stage2_block1_conv2")),
+        ("resnet18", "xnor"),
+        ("resnet18", "residual"),
+    ],
 )
 def test_resnets(name, plan):
     same(randomise(build_model(name, plan, width=0.25)))
 
 
-@pytest.mark.parametrize(("head", "plan"), [*(("paper", plan) for plan in PLANS[:4]), ("compact", "residual")])
+@pytest.mark.parametrize(("head", "plan"), [*(("paper", plan) for plan in PLANS), ("compact", "residual")])
 def test_vgg(head, plan):
     expected, found = same(randomise(build_model("vgg11", plan, width=0.125, head=head)))
     if plan in ("xnor", "residual"):  # names are whole where no ReLU is fused

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from graphs import binary_conv, layers, randomise, small_network
+from graphs import binary_conv, layers, small_network
+from small_networks import randomise
 
 from hybrid_tf.analysis.inspection import inspect_file
 from hybrid_tf.analysis.memory import STRUCTURE

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import randomise
+from small_networks import randomise
 
 from hybrid_tf.analysis.energy import energy
 from hybrid_tf.analysis.energy_profiles import PROFILES

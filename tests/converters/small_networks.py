@@ -6,6 +6,8 @@ import tensorflow as tf
 
 layers = tf.keras.layers
 SIZE = 12
+# Which the registered networks are tested under.
+PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3")
 BINARY = {
     "input_quantizer": "ste_sign",
     "kernel_quantizer": "magnitude_aware_sign",

@@ -10,7 +10,7 @@ import network_scores
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_networks import random_images, randomise
+from small_networks import PLANS, random_images, randomise
 
 from hybrid_tf.converters import Conversion, Interpreter, convert, verify
 from hybrid_tf.deploy import file_size
@@ -19,7 +19,6 @@ from hybrid_tf.layers import is_binary
 from hybrid_tf.models import build_model, network_names
 from hybrid_tf_runtime import delegate_path
 
-PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3")
 IMAGES = 80
 AT_LEAST = 64
 TFLITE_RUNTIME = ("tflite_runtime==2.14.0", "numpy<2")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from small_networks import PLANS
 
 from hybrid_tf.analysis.profile import profile
 from hybrid_tf.analysis.summary import summarise
@@ -8,7 +9,6 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.layers import is_binary
 from hybrid_tf.models import build_model, network, network_names
 
-PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3")
 # The 16 to 64 channels of a CIFAR ResNet are judged as they are. A quarter of the others' 64 to 4096 are still full
 # words or half ones, and quick to make.
 WIDTHS = {name: 1.0 if network(name).input_size == 32 else 0.25 for name in network_names()}
