@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hybrid_tf.analysis.file_graph import file_graph
+from hybrid_tf.analysis.order import least_memory_order
 from hybrid_tf.converters.graph_rules import check_padding, check_relus
 from hybrid_tf.converters.int8_file import check_no_float, match_points
 from hybrid_tf.converters.int8_plan import plan_int8
@@ -14,7 +16,7 @@ from hybrid_tf.converters.int8_rounding import int8_calls, rounded_to
 from hybrid_tf.converters.lce import convert_function
 from hybrid_tf.converters.matching import check_ops, match_layers
 from hybrid_tf.converters.metadata import METADATA_NAME, Metadata
-from hybrid_tf.converters.rewrite import add_metadata
+from hybrid_tf.converters.rewrite import add_metadata, reorder
 from hybrid_tf.converters.rules import check_int8_padding, check_layers
 from hybrid_tf.converters.tracing import image_shape, trace_model
 from hybrid_tf.converters.verification import Verification, verify
@@ -114,6 +116,7 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io:
     elif io != "float32":
         raise HybridTFError(f"input and output can only be {io} where the file is: add --int8")
     content = convert_function(traced.function, model.variables, io)
+    content = reorder(content, least_memory_order(file_graph(parse_tflite(content, path))))
     content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
     file = parse_tflite(content, path)
     match_layers(file, traced.calls)

@@ -1,6 +1,6 @@
-"""Changes a TensorFlow Lite file: adds metadata, or makes tensors inside the network outputs of it."""
+"""Changes a TensorFlow Lite file: the order of its operators, its metadata, or its outputs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import flatbuffers
 import numpy as np
@@ -40,6 +40,16 @@ def add_metadata(content: bytes, name: str, value: bytes) -> bytes:
         model.metadata = [*(model.metadata or []), entry]
 
     return _rewrite(content, change)
+
+
+def reorder(content: bytes, order: Sequence[int]) -> bytes:
+    """Returns the file with the operators of its network in `order`, given as their present numbers."""
+
+    def change(model: schema.ModelT) -> None:
+        graph = model.subgraphs[0]
+        graph.operators = [graph.operators[number] for number in order]
+
+    return content if list(order) == sorted(order) else _rewrite(content, change)
 
 
 def add_outputs(content: bytes, tensors: Iterable[int]) -> bytes:

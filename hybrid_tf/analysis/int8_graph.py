@@ -9,6 +9,7 @@ Tests compare it with converted files.
 from dataclasses import replace
 
 from hybrid_tf.analysis.graph import Activation, Graph, Operation
+from hybrid_tf.analysis.order import in_least_memory_order
 
 INT8_BITS = 8
 _CONSTANT_OPS = ("PRELU", "ADD")  # the parameters beside these are int8, too
@@ -25,7 +26,7 @@ def int8_graph(graph: Graph) -> Graph:
     for inner, outer in outside.items():
         tensors[outer] = graph.tensors[inner]
     operations = [_operation(operation, inside) for operation in graph.operations]
-    return Graph(
+    int8 = Graph(
         tensors,
         (
             *(replace(first, inputs=(outer,), outputs=(inner,)) for outer, inner in inside.items()),
@@ -36,6 +37,7 @@ def int8_graph(graph: Graph) -> Graph:
         tuple(outside.values()),
         graph.persistent,
     )
+    return in_least_memory_order(int8)
 
 
 def _int8(tensor: Activation) -> Activation:

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from hybrid_tf.analysis.graph import FULL_PRECISION_BITS, WORD_BITS, Activation, Graph, Operation, packed
+from hybrid_tf.analysis.order import in_least_memory_order
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.layers import Shift, is_binary
 
@@ -141,7 +142,8 @@ def keras_graph(model: tf.keras.Model) -> Graph:
     inputs = tuple(state.tensors)
     for call in calls:
         _lower(call, state)
-    return Graph(state.tensors, tuple(state.operations), inputs, tuple(state.values[key].number for key in results))
+    outputs = tuple(state.values[key].number for key in results)
+    return in_least_memory_order(Graph(state.tensors, tuple(state.operations), inputs, outputs))
 
 
 def _collect(model: tf.keras.Model, calls: list[_Call], given: list[str] | None, prefix: str) -> tuple[list, list[str]]:
@@ -180,9 +182,10 @@ def _collect(model: tf.keras.Model, calls: list[_Call], given: list[str] | None,
 
 
 def _in_order(calls: list[_Call], results: list[str]) -> list[_Call]:
-    """Returns the calls in the order in which the converter writes them: all that an input needs before the next input.
+    """Returns the calls in the usual order of the converter: all that an input needs before the next input.
 
-    A shortcut therefore runs behind the convolutions it goes around, where the addition names it last.
+    A shortcut therefore runs behind the convolutions it goes around, where the addition names it last. The names of
+    variables can lead to another order in the file.
     """
     makers = {call.output: call for call in calls}
     ordered: dict[str, _Call] = {}

@@ -12,7 +12,7 @@ from hybrid_tf.analysis.graph import VIEWS, Graph, LayerProfile
 from hybrid_tf.flatbuffer import TFLiteFile
 
 # The stock interpreter writes the result of these over an input of the same size that nothing reads afterwards.
-_IN_PLACE = ("ADD", "SUB", "MUL", "DIV")
+IN_PLACE = ("ADD", "SUB", "MUL", "DIV")
 
 WEIGHTS = {"binary": "binary weights", "int8": "int8 weights", "full_precision": "full-precision weights"}
 PARAMETERS = "biases, multipliers and thresholds"
@@ -90,7 +90,7 @@ def _spans(graph: Graph) -> dict[int, tuple[int, int]]:
                     for source in operation.inputs
                     if source not in kept
                     and graph.tensors[source].bytes == graph.tensors[tensor].bytes
-                    and (operation.op in VIEWS or (operation.op in _IN_PLACE and spans[home[source]][1] == index))
+                    and (operation.op in VIEWS or (operation.op in IN_PLACE and spans[home[source]][1] == index))
                 ),
                 tensor,
             )

@@ -7,9 +7,13 @@ import pytest
 import tensorflow as tf
 from small_networks import BINARY, PADDED, SIZE, binary, layers, network, quant_conv, random_images, randomise
 
+from hybrid_tf.analysis.file_graph import file_graph
+from hybrid_tf.analysis.memory import peak_memory
 from hybrid_tf.converters import conversion, convert, convert_and_verify, verify
 from hybrid_tf.converters.binary_layers import packed_kernel
+from hybrid_tf.converters.lce import convert_function
 from hybrid_tf.converters.rewrite import schema
+from hybrid_tf.converters.tracing import trace_model
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.flatbuffer import parse_tflite
 
@@ -271,3 +275,18 @@ def test_a_wrong_weight_is_found_by_the_conversion_itself(model, tmp_path, monke
     monkeypatch.setattr(conversion, "convert_function", lambda *args: tampered(honest(*args), flip_a_weight))
     with pytest.raises(HybridTFError, match=r"\(1 of 4 are not\)"):
         convert(model, tmp_path / "model.tflite")
+
+
+def test_operators_are_in_the_order_of_least_memory(tmp_path):
+    """A pooled shortcut comes first: its name puts it behind the convolution, where the float map waits for it."""
+
+    def body(x):
+        return layers.Add()([layers.MaxPool2D()(binary(x, 32)), layers.AveragePooling2D(name="z")(x)])
+
+    model, path = network(body), tmp_path / "model.tflite"
+    as_converted = parse_tflite(convert_function(trace_model(model).function, model.variables), "file")
+    convert_and_verify(model, path, None, random_images())
+    file = parse_tflite(path.read_bytes(), path)
+    assert [op.name for op in as_converted.operators][1:4] == ["LceQuantize", "LceBconv2d", "MAX_POOL_2D"]
+    assert [op.name for op in file.operators][1:4] == ["AVERAGE_POOL_2D", "LceQuantize", "LceBconv2d"]
+    assert peak_memory(file_graph(file)).bytes < 0.8 * peak_memory(file_graph(as_converted)).bytes
