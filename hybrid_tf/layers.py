@@ -225,8 +225,7 @@ class Units:
         dense: `dense(x, units, name=)`.
         shortcut: `shortcut(x, filters, strides, name=)`.
         add: `add(x, shortcut, name=)`, the end of a block.
-        pool: `pool(x, size, name=)`, the pooling in front of the stage.
-        pool_beta: initial shift of the batch norm in front of `pool`.
+        pool_beta: initial shift of the batch norm in front of a max pooling that leads to the stage.
         convs_per_shortcut: how many convolutions of a ResNet block one shortcut goes around: 2, or 1 where every
             convolution has its own; then a VGG stage gets shortcuts too.
     """
@@ -237,16 +236,16 @@ class Units:
     shortcut: Callable[..., Tensor]
     convs_per_shortcut: int
     add: Callable[..., Tensor] = add
-    pool: Callable[..., Tensor] = max_pool
     pool_beta: float = 0.0
 
 
 _FULL_PRECISION = Units(relu, full_precision_conv, full_precision_dense, full_precision_shortcut, 2)
 # The maximum of four standard normal values is positive 15 times in 16: behind a max pooling, sign gives +1 almost
 # everywhere and a deep network does not train. A shift of -1 puts the median of the maximum at zero, at no cost on the
-# device. Between full-precision shortcuts values are float anyway, and the mean keeps them centred.
-_XNOR = Units(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=-1.0)
-_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool=average_pool)
+# device.
+_POOL_BETA = -1.0
+_XNOR = Units(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=_POOL_BETA)
+_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool_beta=_POOL_BETA)
 
 
 def units_for(plan: Plan, stage: str, signs: Signs) -> Units:

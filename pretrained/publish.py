@@ -38,9 +38,9 @@ def publish(run: Path, name: str, int8_run: Path | None) -> None:
     from hybrid_tf.run import BEST, INT8_FILE
 
     source = _trained(run)
-    int8_source = _fine_tuned(int8_run, run) if int8_run else None
-    commands = [train_command(one.config) for one in (source, int8_source) if one]
     target = FOLDER / name
+    int8_source = _fine_tuned(int8_run, run, target) if int8_run else None
+    commands = [train_command(one.config) for one in (source, int8_source) if one]
     for file in _COPIED:
         write_bytes(target / file, (run / file).read_bytes())
     _store(source.load_model(), target / BEST)
@@ -69,11 +69,14 @@ def _trained(folder: Path) -> "Run":
     return run
 
 
-def _fine_tuned(folder: Path, start: Path) -> "Run":
-    """Returns a finished run that is an int8-aware fine-tuning of another. Raises HybridTFError for one that is not."""
+def _fine_tuned(folder: Path, start: Path, shipped: Path) -> "Run":
+    """Returns a finished run that is an int8-aware fine-tuning of another, or of what was shipped of that one.
+
+    Raises HybridTFError for one that is not.
+    """
     run = _trained(folder)
     config = run.config
-    if not config.int8_aware or Path(config.resume_from).resolve() != start.resolve():
+    if not config.int8_aware or Path(config.resume_from).resolve() not in (start.resolve(), shipped.resolve()):
         raise HybridTFError(
             f"{folder} is no int8-aware fine-tuning of {start}: make one with "
             f"`hybrid-tf train --resume-from {start} --int8-aware --out FOLDER`"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, classifier, full_precision_conv
+from hybrid_tf.layers import Tensor, Units, classifier, full_precision_conv, max_pool
 from hybrid_tf.models.network import Network, Setting
 
 
@@ -48,7 +48,7 @@ def _stem(x: Tensor, channels: int, input_size: int, following: Units) -> Tensor
     if input_size == 32:
         return full_precision_conv(x, channels, 3, name="stem")
     x = full_precision_conv(x, channels, 7, 2, name="stem", beta=following.pool_beta)
-    return following.pool(x, 3, name="stem_pool")
+    return max_pool(x, 3, name="stem_pool")
 
 
 def _residual(x: Tensor, channels: int, strides: int, units: Units, convs: list[str], shortcut: str) -> Tensor:

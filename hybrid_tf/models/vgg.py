@@ -8,7 +8,7 @@ from functools import partial
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, classifier, flatten, full_precision_conv
+from hybrid_tf.layers import Tensor, Units, classifier, flatten, full_precision_conv, max_pool
 from hybrid_tf.models.network import Network, Setting
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -31,13 +31,19 @@ def _layers(convs: tuple[int, ...], head: str) -> dict[str, str]:
     return stages | ({"head_dense1": "head", "head_dense2": "head"} if head == "paper" else {})
 
 
-def _conv(x: Tensor, channels: int, units: Units, name: str, beta: float) -> Tensor:
-    """A 3x3 convolution, with a shortcut where every convolution has its own."""
+def _conv(x: Tensor, channels: int, units: Units, name: str, beta: float, pool: str | None) -> Tensor:
+    """A 3x3 convolution and the max pooling called `pool`, if any, with a shortcut where each convolution has its own.
+
+    Between shortcuts only the branch has the maximum: behind the sum it would add up along the shortcuts, until the
+    signs of a deep network are all +1; a mean of the sum would leave the float path linear, which costs accuracy.
+    """
+    has_shortcut = units.convs_per_shortcut == 1
     x = units.activate(x)
-    if units.convs_per_shortcut > 1:
-        return units.conv(x, channels, 3, name=name, scale=False, beta=beta)
-    y = units.conv(x, channels, 3, name=name, beta=beta)
-    return units.add(y, units.shortcut(x, channels, name=f"{name}_shortcut"), name=name)
+    y = units.conv(x, channels, 3, name=name, scale=has_shortcut, beta=beta)
+    y = max_pool(y, name=pool) if pool else y
+    if not has_shortcut:
+        return y
+    return units.add(y, units.shortcut(x, channels, 2 if pool else 1, name=f"{name}_shortcut"), name=name)
 
 
 def _build(name: str, convs: tuple[int, ...], setting: Setting) -> tf.keras.Model:
@@ -48,12 +54,12 @@ def _build(name: str, convs: tuple[int, ...], setting: Setting) -> tf.keras.Mode
         units, following = stages[stage - 1], [*stages, head][stage]
         for conv in range(1, count + 1):
             layer = f"stage{stage}_conv{conv}"
-            beta = following.pool_beta if conv == count else 0.0
+            pool, beta = (f"stage{stage}_pool", following.pool_beta) if conv == count else (None, 0.0)
             if layer == "stage1_conv1":
                 x = full_precision_conv(x, setting.channels(channels), 3, name=layer, scale=False, beta=beta)
+                x = max_pool(x, name=pool) if pool else x
             else:
-                x = _conv(x, setting.channels(channels), units, layer, beta)
-        x = following.pool(x, name=f"stage{stage}_pool")
+                x = _conv(x, setting.channels(channels), units, layer, beta, pool)
     if setting.head == "paper":
         for dense in (1, 2):
             x = head.dense(head.activate(x), setting.channels(DENSE_UNITS), name=f"head_dense{dense}")
