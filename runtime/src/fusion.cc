@@ -63,20 +63,33 @@ class Fuser {
     }
   }
 
-  // A convolution adds the other operand to its results; it is executed at the sum's place, where both are known.
+  // What adds the other operand of a sum to its own results, the greatest first: it saves most. 0: nothing does.
+  static int rank(const StepPlan& step) {
+    switch (step.op->kind) {
+      case OperatorKind::kBconv:
+        return 3;
+      case OperatorKind::kConv:
+      case OperatorKind::kDense:
+        return 2;
+      case OperatorKind::kAveragePool:
+      case OperatorKind::kMaxPool:
+        return 1;
+      default:
+        return 0;
+    }
+  }
+
+  // A convolution or a pool adds the other operand to its results; it is executed at the sum's place, where both are
+  // known.
   bool join_add(const Operator& op) {
     if (op.input == op.residual) return false;
     StepPlan* best = nullptr;
     int other = -1;
     for (const auto& [tensor, rest] : {std::pair(op.input, op.residual), std::pair(op.residual, op.input)}) {
       StepPlan* step = private_maker(tensor);
-      if (!step || step->residual >= 0) continue;
-      const bool binary = step->op->kind == OperatorKind::kBconv;
-      const bool dense = step->op->kind == OperatorKind::kConv || step->op->kind == OperatorKind::kDense;
-      if (!binary && (!dense || best)) continue;
+      if (!step || step->residual >= 0 || rank(*step) <= (best ? rank(*best) : 0)) continue;
       best = step;
       other = rest;
-      if (binary) break;
     }
     if (!best) return false;
     StepPlan step = *best;

@@ -1,4 +1,4 @@
-// Averages of 2x2 pixels for NEON, as float_ops_impl.h computes them: the other pools are left to it.
+// Pools of 2x2 pixels for NEON, as float_ops_impl.h computes them: the others are left to it.
 #pragma once
 
 #include "float_ops_impl.h"
@@ -25,9 +25,15 @@ inline void start_pixels(const Pool& pool, int32_t first, PoolPixels* pixels) {
   }
 }
 
+inline float32x4_t pooled(float32x4_t top_left, float32x4_t bottom_left, float32x4_t top_right,
+                          float32x4_t bottom_right, bool average) {
+  if (!average) return vmaxq_f32(vmaxq_f32(top_left, bottom_left), vmaxq_f32(top_right, bottom_right));
+  return vmulq_n_f32(vaddq_f32(vaddq_f32(top_left, bottom_left), vaddq_f32(top_right, bottom_right)), 0.25f);
+}
+
 // P pixels from number `i` of `pixels` on, at a time. Returns the number after them.
-template <int P>
-inline int32_t average_tiles(const Pool& pool, int32_t first_channel, const PoolPixels& pixels, int32_t i) {
+template <int P, bool kAverage>
+inline int32_t pool_tiles(const Pool& pool, int32_t first_channel, const PoolPixels& pixels, int32_t i) {
   const NeonEnd end(pool.epilogue, first_channel, pool.channels);
   const ptrdiff_t right = pool.channels, down = right * pool.in_width;
   for (; i + P <= pixels.count; i += P) {
@@ -38,20 +44,30 @@ inline int32_t average_tiles(const Pool& pool, int32_t first_channel, const Pool
       const float32x4x4_t a = vld1q_f32_x4(at), b = vld1q_f32_x4(at + down);
       const float32x4x4_t c = vld1q_f32_x4(at + right), d = vld1q_f32_x4(at + right + down);
 #pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) {
-        const float32x4_t sum = vaddq_f32(vaddq_f32(a.val[v], b.val[v]), vaddq_f32(c.val[v], d.val[v]));
-        values[p][v] = vmulq_n_f32(sum, 0.25f);
-      }
+      for (int v = 0; v < kVectors; ++v) values[p][v] = pooled(a.val[v], b.val[v], c.val[v], d.val[v], kAverage);
     }
     end.finish(pixels.numbers + i, values, pixels.signs + i);
   }
   return i;
 }
 
-// Whether all that there is are averages of whole 2x2 squares.
+template <bool kAverage>
+inline void pool_two_by_two(const Pool& pool, int32_t pixel_begin, int32_t pixel_end) {
+  PoolPixels pixels;
+  for (int32_t first = pixel_begin; first < pixel_end; first += kPixelsAtOnce) {
+    pixels.count = smaller(kPixelsAtOnce, pixel_end - first);
+    start_pixels(pool, first, &pixels);
+    for (int32_t c = 0; c < pool.channels; c += kBlock) {
+      const int32_t done = pool_tiles<2, kAverage>(pool, c, pixels, 0);
+      pool_tiles<1, kAverage>(pool, c, pixels, done);
+    }
+  }
+}
+
+// Whether all that there is are whole 2x2 squares.
 inline bool is_two_by_two(const Pool& pool) {
-  return pool.kind == PoolKind::kAverage && pool.filter_height == 2 && pool.filter_width == 2 && pool.pad_top == 0 &&
-         pool.pad_left == 0 && (pool.out_height - 1) * pool.stride_height + 2 <= pool.in_height &&
+  return pool.filter_height == 2 && pool.filter_width == 2 && pool.pad_top == 0 && pool.pad_left == 0 &&
+         (pool.out_height - 1) * pool.stride_height + 2 <= pool.in_height &&
          (pool.out_width - 1) * pool.stride_width + 2 <= pool.in_width && pool.channels % kBlock == 0 &&
          is_unlimited(pool.activation_min, pool.activation_max) &&
          is_unlimited(pool.epilogue.min, pool.epilogue.max);
@@ -59,15 +75,12 @@ inline bool is_two_by_two(const Pool& pool) {
 
 template <class V>
 void neon_pool(const Pool& op, int32_t pixel_begin, int32_t pixel_end) {
-  if (!is_two_by_two(op)) return pool<V>(op, pixel_begin, pixel_end);
-  PoolPixels pixels;
-  for (int32_t first = pixel_begin; first < pixel_end; first += kPixelsAtOnce) {
-    pixels.count = smaller(kPixelsAtOnce, pixel_end - first);
-    start_pixels(op, first, &pixels);
-    for (int32_t c = 0; c < op.channels; c += kBlock) {
-      const int32_t done = average_tiles<2>(op, c, pixels, 0);
-      average_tiles<1>(op, c, pixels, done);
-    }
+  if (!is_two_by_two(op)) {
+    pool<V>(op, pixel_begin, pixel_end);
+  } else if (op.kind == PoolKind::kAverage) {
+    pool_two_by_two<true>(op, pixel_begin, pixel_end);
+  } else {
+    pool_two_by_two<false>(op, pixel_begin, pixel_end);
   }
 }
 

@@ -84,6 +84,15 @@ struct Geometry {
       pad_top = pad_left = 0;
     }
   }
+  // Whole squares of 2x2, which have kernels of their own.
+  static Geometry two_by_two(Random& random) {
+    Geometry g(random, false);
+    g.kernel_height = g.kernel_width = 2;
+    g.in_height = random.in(2, 9), g.in_width = random.in(2, 9);
+    g.pad_top = g.pad_left = 0;
+    g.out_height = (g.in_height - 2) / g.stride_height + 1, g.out_width = (g.in_width - 2) / g.stride_width + 1;
+    return g;
+  }
   int32_t pixels() const { return batch * out_height * out_width; }
   int32_t row(int32_t y, int32_t tap) const { return y * stride_height - pad_top + tap * dilation_height; }
   int32_t column(int32_t x, int32_t tap) const { return x * stride_width - pad_left + tap * dilation_width; }
@@ -422,8 +431,8 @@ float nine_sum(const float* v) {
 }
 
 void test_pool(const KernelSet& set, Random& random) {
-  const Geometry g(random, false);
-  const int32_t channels = random.in(1, random.once_in(4) ? 150 : 70);
+  const Geometry g = random.once_in(3) ? Geometry::two_by_two(random) : Geometry(random, false);
+  const int32_t channels = random.once_in(3) ? 16 * random.in(1, 9) : random.in(1, random.once_in(4) ? 150 : 70);
   const std::vector<float> input = random.reals(static_cast<size_t>(g.batch) * g.in_height * g.in_width * channels);
   TestEpilogue end(random, g.batch, g.out_height, g.out_width, channels);
   const bool clamped = random.once_in(3);

@@ -192,6 +192,9 @@ def _block(case, x):
         y = case.bconv(signs, outputs, "int8", padding=SAME, stride=stride, largest=5)
     if case.chance(0.2):
         case.output(y)
+    if same and min(x.array.shape[1:3]) > 1 and case.chance(0.3):
+        case.note(both="pooled")
+        y, x = (case.graph.pool(z, kind, (2, 2), (2, 2), SAME) for z, kind in ((y, "max"), (x, "average")))
     if not same:
         pooled = x
         if stride == (2, 2) and case.chance(0.7):

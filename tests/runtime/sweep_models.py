@@ -339,6 +339,23 @@ def _shortcut(case):
     case.output(case.bconv(case.graph.quantize(x)))
 
 
+def _pooled_sum(case):
+    """A residual section that halves the map: pools behind the binary convolution and on the shortcut, then the sum."""
+    x = case.floats(case.shape(10, least=2), steps=16)
+    y = case.bconv(case.graph.quantize(x), x.channels, "float", True, SAME, (1, 1), largest=3)
+    stride, padding = [int(s) for s in case.rng.integers(1, 3, 2)], case.choose(SAME, VALID)
+    kind, activation = case.choose("max", "max", "average"), int(case.choose(NONE, NONE, *_ACTIVATIONS))
+    case.note(pool=kind, stride=stride, padding=padding, activation=activation)
+    y = case.graph.pool(y, kind, (2, 2), stride, padding, activation)
+    if case.chance(0.2):
+        case.output(y)
+    shortcut = case.graph.pool(x, case.choose("average", "average", "max"), (2, 2), stride, padding)
+    x = case.graph.add(*((y, shortcut) if case.chance(0.5) else (shortcut, y)), int(case.choose(NONE, *_ACTIVATIONS)))
+    if case.chance(0.4):
+        case.output(x)
+    case.output(case.bconv(case.graph.quantize(x)))
+
+
 def _head(case):
     """The end of a network: pool or mean, and a dense layer. Means of other than 2, 4, 8... values are rounded."""
     x = case.bconv(case.signs(case.shape(6)), to="float", steps=True, largest=3)
@@ -357,7 +374,7 @@ def _head(case):
     case.output(x, exact=False)
 
 
-# Kinds of configurations, and how many of each in 120.
+# Kinds of configurations, and how many of each in 124.
 _KINDS = {
     "bconv": (_bconv, 40),
     "bconv_grouped": (_bconv_grouped, 6),
@@ -369,6 +386,7 @@ _KINDS = {
     "float_chain": (_float_chain, 6),
     "stem": (_stem, 4),
     "shortcut": (_shortcut, 5),
+    "pooled_sum": (_pooled_sum, 4),
     "head": (_head, 2),
     "int8_operator": (sweep_int8.operator, 10),
     "int8_conversion": (sweep_int8.conversion, 3),

@@ -79,6 +79,17 @@ def test_steps():
     ]
 
 
+def test_a_pool_adds_what_another_one_makes():
+    graph = Graph()
+    x = graph.convolution(graph.input(floats(1, 8, 8, 3)), floats(16, 3, 3, 3), floats(16))
+    y = graph.bconv(graph.quantize(x), signs(16, 3, 3, 16), floats(16), floats(16))
+    y, x = (graph.pool(z, kind, (2, 2), (2, 2), VALID) for z, kind in ((y, "max"), (x, "average")))
+    graph.output(graph.quantize(graph.add(x, y)))
+    _, delegate = delegated(build_file([graph]), profile=True)
+    names = [step["name"] for step in profile(delegate)]
+    assert names == ["pad", "CONV_2D+LceQuantize", "LceBconv2d", "MAX_POOL_2D", "AVERAGE_POOL_2D+ADD+LceQuantize"]
+
+
 def test_profile_counts():
     graph = residual_graph()
     interpreter, delegate = delegated(build_file([graph]), profile=True)

@@ -61,4 +61,4 @@ def test_sections_are_fused(folder):
         interpreter.allocate_tensors()
         names = [step["name"] for step in profile(delegate)]
         assert "LceBconv2d+ADD+LceQuantize" in names, path.name
-        assert not {"ADD", "LceQuantize"} & set(names), path.name
+        assert not [name for name in names if name.startswith(("ADD", "LceQuantize"))], path.name
