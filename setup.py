@@ -63,7 +63,6 @@ setup(
     },
     entry_points={"console_scripts": ["hybrid-tf = hybrid_tf.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
