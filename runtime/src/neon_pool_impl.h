@@ -25,9 +25,10 @@ inline void start_pixels(const Pool& pool, int32_t first, PoolPixels* pixels) {
   }
 }
 
+template <bool kAverage>
 inline float32x4_t pooled(float32x4_t top_left, float32x4_t bottom_left, float32x4_t top_right,
-                          float32x4_t bottom_right, bool average) {
-  if (!average) return vmaxq_f32(vmaxq_f32(top_left, bottom_left), vmaxq_f32(top_right, bottom_right));
+                          float32x4_t bottom_right) {
+  if (!kAverage) return vmaxq_f32(vmaxq_f32(top_left, bottom_left), vmaxq_f32(top_right, bottom_right));
   return vmulq_n_f32(vaddq_f32(vaddq_f32(top_left, bottom_left), vaddq_f32(top_right, bottom_right)), 0.25f);
 }
 
@@ -44,7 +45,7 @@ inline int32_t pool_tiles(const Pool& pool, int32_t first_channel, const PoolPix
       const float32x4x4_t a = vld1q_f32_x4(at), b = vld1q_f32_x4(at + down);
       const float32x4x4_t c = vld1q_f32_x4(at + right), d = vld1q_f32_x4(at + right + down);
 #pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) values[p][v] = pooled(a.val[v], b.val[v], c.val[v], d.val[v], kAverage);
+      for (int v = 0; v < kVectors; ++v) values[p][v] = pooled<kAverage>(a.val[v], b.val[v], c.val[v], d.val[v]);
     }
     end.finish(pixels.numbers + i, values, pixels.signs + i);
   }

@@ -192,10 +192,11 @@ def _block(case, x):
         y = case.bconv(signs, outputs, "int8", padding=SAME, stride=stride, largest=5)
     if case.chance(0.2):
         case.output(y)
-    if same and min(x.array.shape[1:3]) > 1 and case.chance(0.3):
+    if same and case.chance(0.3):
         case.note(both="pooled")
-        y, x = (case.graph.pool(z, kind, (2, 2), (2, 2), SAME) for z, kind in ((y, "max"), (x, "average")))
-    if not same:
+        y = case.graph.pool(y, "max", (2, 2), (2, 2), SAME)
+        x = case.graph.pool(x, "average", (2, 2), (2, 2), SAME)
+    elif not same:
         pooled = x
         if stride == (2, 2) and case.chance(0.7):
             case.note(shortcut="pooled")

@@ -281,10 +281,11 @@ def _float_chain(case):
     case.output(case.bconv(case.graph.quantize(x)))
 
 
-def _float_pool(case, x, kind, kernel=None, stride=None):
+def _float_pool(case, x, kind, kernel=None, stride=None, padding=None):
     kernel = kernel or [int(k) for k in case.rng.integers(1, 4, 2)]
     stride = stride or [int(s) for s in case.rng.integers(1, 4, 2)]
-    padding = case.choose(SAME, VALID)
+    if padding is None:
+        padding = case.choose(SAME, VALID)
     if padding == VALID and (kernel[0] > x.array.shape[1] or kernel[1] > x.array.shape[2]):
         padding = SAME
     activation = int(case.choose(NONE, NONE, *_ACTIVATIONS))
@@ -343,13 +344,11 @@ def _pooled_sum(case):
     """A residual section that halves the map: pools behind the binary convolution and on the shortcut, then the sum."""
     x = case.floats(case.shape(10, least=2), steps=16)
     y = case.bconv(case.graph.quantize(x), x.channels, "float", True, SAME, (1, 1), largest=3)
-    stride, padding = [int(s) for s in case.rng.integers(1, 3, 2)], case.choose(SAME, VALID)
-    kind, activation = case.choose("max", "max", "average"), int(case.choose(NONE, NONE, *_ACTIVATIONS))
-    case.note(pool=kind, stride=stride, padding=padding, activation=activation)
-    y = case.graph.pool(y, kind, (2, 2), stride, padding, activation)
+    window = (2, 2), [int(s) for s in case.rng.integers(1, 3, 2)], case.choose(SAME, VALID)
+    y = _float_pool(case, y, case.choose("max", "max", "average"), *window)
     if case.chance(0.2):
         case.output(y)
-    shortcut = case.graph.pool(x, case.choose("average", "average", "max"), (2, 2), stride, padding)
+    shortcut = _float_pool(case, x, case.choose("average", "average", "max"), *window)
     x = case.graph.add(*((y, shortcut) if case.chance(0.5) else (shortcut, y)), int(case.choose(NONE, *_ACTIVATIONS)))
     if case.chance(0.4):
         case.output(x)
