@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -18,7 +18,7 @@ def version() -> str:
     return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
 
 
-# The kernels for TFLite Micro, which `export-micro` copies: sources of the runtime, as data of our package.
+# The kernels for TFLite Micro, which `export-micro` copies: `hybrid_tf/micro/sources` links to the runtime's folders.
 KERNELS = [
     *("micro/*.cc", "micro/*.h", "micro/helium/*.cc", "micro/host/*.cc", "micro/host/*.h"),
     "micro/host/tensorflow/lite/**/*.h",
@@ -37,29 +37,11 @@ setup(
     python_requires=">=3.10,<3.13",
     install_requires=requirements(),
     extras_require={"micro": ["tflite-micro==0.dev20261023182759"]},
-    packages=[
-        "hybrid_tf",
-        "hybrid_tf.models",
-        "hybrid_tf.data",
-        "hybrid_tf.analysis",
-        "hybrid_tf.converters",
-        "hybrid_tf.pretrained",
-        "hybrid_tf.micro",
-        "hybrid_tf.micro.sources",
-    ],
+    packages=find_packages(include=["hybrid_tf", "hybrid_tf.*"]),
     package_data={
-        "hybrid_tf.analysis": ["report.html"],
+        "hybrid_tf.micro": ["templates/*", *(f"sources/{kernel}" for kernel in KERNELS)],
         "hybrid_tf.pretrained": ["*/*"],
-        "hybrid_tf.micro": ["templates/*"],
-        "hybrid_tf.micro.sources": KERNELS,
-    },
-    # These stand at the top of the repository but install inside our package: top-level modules with such names would
-    # collide with other distributions.
-    package_dir={
-        "hybrid_tf": "hybrid_tf",
-        "hybrid_tf.converters": "converters",
-        "hybrid_tf.pretrained": "pretrained",
-        "hybrid_tf.micro.sources": "runtime",
+        "hybrid_tf.study": ["report.html"],
     },
     entry_points={"console_scripts": ["hybrid-tf = hybrid_tf.cli:main"]},
     classifiers=[

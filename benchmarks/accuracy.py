@@ -3,8 +3,8 @@
 python benchmarks/accuracy.py
 
 It trains nothing. Of each finished run of the two recipes in runs/ it keeps a record in docs/accuracy/, which takes a
-minute once, and makes the page of all records there are and of the cards in pretrained/. Commit the records: they are
-all that is needed of runs that are on other machines, or gone.
+minute once, and makes the page of all records there are and of the cards in hybrid_tf/pretrained/. Commit the records:
+they are all that is needed of runs that are on other machines, or gone.
 """
 
 import statistics
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import click
 from result_tables import Table, markdown
 
+from hybrid_tf.cli.options import QuietCommand, run_command
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.options import QuietCommand, run_command
 
 if TYPE_CHECKING:
-    from hybrid_tf.compare import Row
+    from hybrid_tf.study.comparison import Row
 
 INTRODUCTION = """# What hybrid networks reach
 
@@ -55,8 +55,8 @@ The dotted line is the Pareto front: nothing on it is beaten in both accuracy an
 SHIPPED = """## Shipped networks
 
 In `pretrained/`, each with a card that has its command: `hybrid_tf.load_pretrained(NAME)`, or
-`hybrid-tf evaluate pretrained/NAME/model.tflite --engine runtime`. Accuracy is of all 10,000 test images; LCE's
-interpreter and our runtime give the same unless two numbers stand there. The cards say how int8 files were made.
+`hybrid-tf evaluate hybrid_tf/pretrained/NAME/model.tflite --engine runtime`. Accuracy is of all 10,000 test images;
+LCE's interpreter and our runtime give the same unless two numbers stand there. The cards say how int8 files were made.
 """
 METHODS = """## What each method is worth
 
@@ -74,8 +74,8 @@ def accuracy() -> None:
     """Writes the records, the page and its figure."""
     from accuracy_records import RECORDS, study_rows
 
-    from hybrid_tf.compare import plot
-    from hybrid_tf.files import write_text
+    from hybrid_tf.study.comparison import plot
+    from hybrid_tf.system.files import write_text
 
     networks, methods = study_rows("fashion_mnist"), study_rows("ablation")
     if not networks and not methods:
@@ -96,8 +96,8 @@ def accuracy() -> None:
 
 
 def _networks(rows: "list[Row]") -> str:
-    from hybrid_tf.analysis.memory import size
-    from hybrid_tf.compare import accuracy_text
+    from hybrid_tf.graphs.memory import size
+    from hybrid_tf.study.comparison import accuracy_text
 
     full = {row.name.split()[0]: row.accuracy for row in rows if row.plan == "full_precision"}
     cells = [
@@ -127,15 +127,15 @@ def _table(columns: list[str], cells: list[list[str]]) -> str:
 
 
 def _shipped() -> str:
-    from hybrid_tf.files import read_json
     from hybrid_tf.pretrained import load_pretrained, pretrained_names
-    from hybrid_tf.run import FILE, INT8_FILE
+    from hybrid_tf.runs.run import FILE, INT8_FILE
+    from hybrid_tf.system.files import read_json
 
     cells = []
     for name in pretrained_names():
         folder = load_pretrained(name).folder
         card = read_json(folder / "card.json")
-        row = [f"[{name}](../pretrained/{name}/README.md)", f"{100 * card['keras']:.2f} %"]
+        row = [f"[{name}](../hybrid_tf/pretrained/{name}/README.md)", f"{100 * card['keras']:.2f} %"]
         for file in (FILE, INT8_FILE):
             reached = " / ".join(dict.fromkeys(f"{100 * share:.2f} %" for share in card[file].values()))
             row += [f"{(folder / file).stat().st_size:,}", reached]

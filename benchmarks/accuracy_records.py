@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from hybrid_tf.compare import Row, combined, row_of_run
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import read_json, write_json
-from hybrid_tf.fine_tuning import train_command
-from hybrid_tf.run import REPORT, load_run
+from hybrid_tf.runs.run import REPORT, load_run
+from hybrid_tf.study.comparison import Row, combined, row_of_run
+from hybrid_tf.system.files import read_json, write_json
+from hybrid_tf.training.fine_tuning import train_command
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "docs" / "accuracy"

@@ -28,7 +28,7 @@ from arm_page import layer_table, network_table, step_table, write_page
 from instruction_counts import Layer, build_plugin, read_marks, run
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import write_json
+from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
 
 HERE = Path(__file__).parent

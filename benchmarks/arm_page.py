@@ -5,7 +5,7 @@ from typing import Any
 
 from result_tables import Table, markdown
 
-from hybrid_tf.files import write_text
+from hybrid_tf.system.files import write_text
 
 _PAGE = Path(__file__).parents[1] / "docs" / "performance-arm.md"
 _INTRODUCTION = """# How many instructions hybrid networks take on 64-bit ARM

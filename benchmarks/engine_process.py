@@ -10,7 +10,7 @@ import numpy as np
 from engines import Engine, Runner, load
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.quiet import silenced
+from hybrid_tf.system.quiet import silenced
 
 _WARM_UP_SECONDS, _WARM_UP_RUNS = 0.01, 1
 _BURST_SECONDS, _BURST_RUNS = 0.05, 3

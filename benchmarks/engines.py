@@ -93,7 +93,7 @@ def load(engine: Engine, path: Path, threads: int) -> Runner:
 
 
 def _lce(path: Path, threads: int, options: dict[str, bool]) -> Runner:
-    from hybrid_tf.converters.lce import larq_compute_engine
+    from hybrid_tf.compiler.lce import larq_compute_engine
 
     interpreter = larq_compute_engine.testing.Interpreter(path.read_bytes(), threads, **options).interpreter
 

@@ -19,7 +19,7 @@ from performance_page import write_page
 from result_tables import NOISY, goal_table, latency_table, warnings
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import write_json
+from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
 from hybrid_tf_runtime import HybridTFRuntimeError, kernels
 

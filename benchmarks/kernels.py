@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import write_json
+from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ from instruction_counts import Layer, build_plugin, read_marks
 from markdown_tables import markdown_table
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import write_json, write_text
+from hybrid_tf.system.files import write_json, write_text
 from hybrid_tf.tables import show, table
 
 HERE = Path(__file__).parent

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hybrid_tf.errors import unknown
-from hybrid_tf.files import write_bytes
-from hybrid_tf.quiet import silenced
+from hybrid_tf.system.files import write_bytes
+from hybrid_tf.system.quiet import silenced
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,9 +22,7 @@ CHECKED_IMAGES = 8
 _CALIBRATION_IMAGES = 32  # enough for the ranges of activations, as all images are noise of the same distribution
 _SOURCES = (
     "hybrid_tf/models/*.py",
-    "hybrid_tf/layers.py",
-    "hybrid_tf/plan.py",
-    "converters/*.py",
+    "hybrid_tf/compiler/**/*.py",
     "benchmarks/networks.py",
 )
 
@@ -85,13 +83,13 @@ def network_files(network: Network) -> dict[str, Path]:
 
 
 def _make_hybrid(network: Network, path: Path) -> None:
-    from hybrid_tf.converters import convert
+    from hybrid_tf.compiler import convert
 
     convert(_random_model(network, "residual"), path)
 
 
 def _make_hybrid_int8(network: Network, path: Path) -> None:
-    from hybrid_tf.converters import Metadata, calibrate_int8, convert
+    from hybrid_tf.compiler import Metadata, calibrate_int8, convert
 
     model = _random_model(network, "residual")
     calibration = _noise(network, _CALIBRATION_IMAGES, seed=2)
@@ -128,7 +126,7 @@ def _converter(model: "tf.keras.Model") -> "tf.lite.TFLiteConverter":
 
 def _random_model(network: Network, plan: str) -> "tf.keras.Model":
     """The network with random weights and statistics: fresh batch norms are alike, and converters drop them."""
-    from hybrid_tf.models import build_model
+    from hybrid_tf.models.registry import build_model
 
     shape = (network.size, network.size, 3)
     model = build_model(network.name, plan, input_shape=shape, classes=network.classes, width=network.width)

@@ -7,7 +7,7 @@ from engines import LCE, OURS, TWIN
 from measurement import Measurement
 from result_tables import agreement_table, goal_table, latency_table, markdown, step_table, warnings
 
-from hybrid_tf.files import atomic_path, write_text
+from hybrid_tf.system.files import atomic_path, write_text
 
 _DOCS = Path(__file__).parents[1] / "docs"
 _PAGE, _FIGURE = _DOCS / "performance.md", _DOCS / "performance.png"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from markdown_tables import markdown_table
 
-from hybrid_tf.options import QuietCommand, run_command
+from hybrid_tf.cli.options import QuietCommand, run_command
 
 if TYPE_CHECKING:
     from hybrid_tf.analysis.cost import Cost
@@ -42,7 +42,7 @@ Made by `python benchmarks/results.py`; `hybrid-tf energy NETWORK` gives the sam
 @click.command(cls=QuietCommand, help=__doc__)
 def results() -> None:
     """Writes the page."""
-    from hybrid_tf.files import write_text
+    from hybrid_tf.system.files import write_text
 
     parts = [INTRODUCTION]
     for name, shape, classes, stages in NETWORKS:
@@ -55,10 +55,10 @@ def results() -> None:
 
 def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[str]) -> str:
     from hybrid_tf.analysis.energy_profiles import energy_profile
-    from hybrid_tf.analysis.memory import size
     from hybrid_tf.analysis.network_cost import INT8, network_costs
     from hybrid_tf.deploy import file_size
-    from hybrid_tf.models import build_model
+    from hybrid_tf.graphs.memory import size
+    from hybrid_tf.models.registry import build_model
 
     profiles = [energy_profile(profile) for profile in PROFILES]
     options = {"input_shape": shape, "classes": classes}

@@ -19,13 +19,13 @@ import tensorflow as tf
 
 from hybrid_tf.data import load_dataset, train_batches
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.evaluate import one_hot
-from hybrid_tf.files import write_json, write_text
-from hybrid_tf.mixed_precision import layers_in_mixed_precision
-from hybrid_tf.models import build_model
-from hybrid_tf.optimisation import compile_model
-from hybrid_tf.quiet import silenced
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.runs.evaluation import one_hot
+from hybrid_tf.system.files import write_json, write_text
+from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tables import show, table
+from hybrid_tf.training.mixed_precision import layers_in_mixed_precision
+from hybrid_tf.training.optimizers import compile_model
 
 PLANS = ("full_precision", "xnor", "residual")
 GOAL = 1.25  # times the step of full precision

@@ -23,15 +23,15 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # TensorFlow takes seconds to import, so a name is loaded when it is first used.
 _WHERE = {
     "HybridTFError": "errors",
-    "Plan": "plan",
-    "build_model": "models",
-    "network_names": "models",
+    "Plan": "models.plan",
+    "build_model": "models.registry",
+    "network_names": "models.registry",
     "load_dataset": "data",
-    "load_run": "run",
+    "load_run": "runs.run",
     "load_pretrained": "pretrained",
-    "train": "training",
-    "convert": "converters",
-    "verify": "converters",
+    "train": "training.session",
+    "convert": "compiler",
+    "verify": "compiler",
 }
 __all__ = ["__version__", *_WHERE]
 

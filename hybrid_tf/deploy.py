@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.converters import (
+from hybrid_tf.compiler import (
     Conversion,
     Int8,
     Interpreter,
@@ -22,13 +22,13 @@ from hybrid_tf.converters import (
     read_metadata,
     verify,
 )
-from hybrid_tf.converters.calibration import LEAST_IMAGES
-from hybrid_tf.converters.progress import with_progress
+from hybrid_tf.compiler.int8.calibration import LEAST_IMAGES
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.evaluate import evaluate
-from hybrid_tf.fine_tuning import CALIBRATION_IMAGES, stored_ranges
-from hybrid_tf.run import FILE, INT8_FILE, Run, load_run
+from hybrid_tf.runs.evaluation import evaluate
+from hybrid_tf.runs.run import FILE, INT8_FILE, Run, load_run
+from hybrid_tf.system.progress import with_progress
+from hybrid_tf.training.fine_tuning import CALIBRATION_IMAGES, stored_ranges
 
 CHUNK = 1024  # images held as float32 at a time
 

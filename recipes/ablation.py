@@ -10,9 +10,9 @@ goes on where it was stopped. Time on two cores: 3 to 5 minutes a run.
 
 from pathlib import Path
 
-from hybrid_tf.compare import Entry
+from hybrid_tf.cli.recipe import run_study
 from hybrid_tf.config import Config
-from hybrid_tf.recipe import run_study
+from hybrid_tf.study.comparison import Entry
 
 FOLDER = Path("runs/ablation")
 COMMON = {"network": "resnet20", "width": 0.5, "dataset": "fashion_mnist", "epochs": 5, "batch_size": 128}

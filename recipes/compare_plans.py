@@ -6,7 +6,7 @@
 Time and result on two cores: 6 minutes, 97.5 to 99.7 %; the table is in the README.
 """
 
-from hybrid_tf.recipe import run_comparison
+from hybrid_tf.cli.recipe import run_comparison
 
 PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3")
 DEFAULTS = {"network": "resnet20", "epochs": 15}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from hybrid_tf.cli.options import QuietCommand, run_command
 from hybrid_tf.config import Config
-from hybrid_tf.options import QuietCommand, run_command
 
 RUN = Path("runs/demo")
 SETTINGS = Config(network="vgg19", plan="residual", dataset="digits", epochs=6, learning_rate=0.002)
@@ -18,9 +18,9 @@ SETTINGS = Config(network="vgg19", plan="residual", dataset="digits", epochs=6, 
 @click.option("--out", type=click.Path(path_type=Path), default=RUN, show_default=True, help="run folder")
 def demo(out: Path) -> None:
     """Trains, converts, verifies and prints the table."""
-    from hybrid_tf.compare import row_of, rows_table
+    from hybrid_tf.study.comparison import row_of, rows_table
     from hybrid_tf.tables import show
-    from hybrid_tf.training import train
+    from hybrid_tf.training.session import train
 
     click.echo("training a hybrid VGG-19 on 1,437 handwritten digits", err=True)
     run = train(SETTINGS, out, resume=True)

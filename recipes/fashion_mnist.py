@@ -9,9 +9,9 @@ It goes on where it was stopped. Time on two cores: 17 to 30 minutes a run.
 
 from pathlib import Path
 
-from hybrid_tf.compare import Entry
+from hybrid_tf.cli.recipe import run_study
 from hybrid_tf.config import Config
-from hybrid_tf.recipe import run_study
+from hybrid_tf.study.comparison import Entry
 
 FOLDER = Path("runs/fashion_mnist")
 COMMON = {"dataset": "fashion_mnist", "epochs": 15, "batch_size": 128}

@@ -7,7 +7,7 @@ Time and result of the second on two busy cores: 14 minutes, 86.5 % of the 10,00
 docs/deploy-microcontroller.md says how it goes on from there.
 """
 
-from hybrid_tf.recipe import run_recipe
+from hybrid_tf.cli.recipe import run_recipe
 
 DEFAULTS = {
     "network": "resnet20",

@@ -6,7 +6,7 @@
 Time and result on two cores: 1.5 minutes, 98.6 % of the test digits.
 """
 
-from hybrid_tf.recipe import run_recipe
+from hybrid_tf.cli.recipe import run_recipe
 
 DEFAULTS = {"network": "resnet20", "plan": "residual", "epochs": 20}
 PAPER = {"dataset": "cifar10", "epochs": 200, "batch_size": 128}

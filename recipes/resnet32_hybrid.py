@@ -6,7 +6,7 @@
 Time and result on two cores: 2 minutes, 98.9 % of the test digits.
 """
 
-from hybrid_tf.recipe import run_recipe
+from hybrid_tf.cli.recipe import run_recipe
 
 DEFAULTS = {"network": "resnet32", "plan": "residual+sections=2,3", "epochs": 15}
 PAPER = {"dataset": "cifar100", "epochs": 200, "batch_size": 128}

@@ -6,7 +6,7 @@
 Time and result on two cores: 1 minute, 99.2 % of the test digits.
 """
 
-from hybrid_tf.recipe import run_recipe
+from hybrid_tf.cli.recipe import run_recipe
 
 DEFAULTS = {"network": "vgg11", "plan": "residual", "head": "compact", "width": 0.5, "epochs": 15}
 PAPER = {"dataset": "cifar100", "epochs": 200, "batch_size": 128, "head": "paper", "width": 1.0}

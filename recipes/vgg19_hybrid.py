@@ -6,7 +6,7 @@
 Time and result on two cores: 4 minutes, 98.6 % of the test digits.
 """
 
-from hybrid_tf.recipe import run_recipe
+from hybrid_tf.cli.recipe import run_recipe
 
 DEFAULTS = {"network": "vgg19", "plan": "residual", "epochs": 6, "learning_rate": 0.002}
 PAPER = {"dataset": "cifar100", "epochs": 200, "batch_size": 128, "augmentation": "crop-flip"}

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from hybrid_tf.config import Config
-from hybrid_tf.fine_tuning import train_command
-from hybrid_tf.training import train
+from hybrid_tf.training.fine_tuning import train_command
+from hybrid_tf.training.session import train
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {"network": "resnet20", "width": 0.125, "dataset": "digits", "smoke": True}
 RECIPE = f"""
-from hybrid_tf.compare import Entry
+from hybrid_tf.study.comparison import Entry
 from hybrid_tf.config import Config
 
 def entry(name, seeds=1, **settings):

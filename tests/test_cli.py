@@ -87,7 +87,7 @@ def test_a_run_is_evaluated_converted_verified_and_used(hybrid_tf, run, picture,
 
 
 def test_a_keras_model_is_converted(hybrid_tf, run, tmp_path):
-    from hybrid_tf.run import load_run
+    from hybrid_tf.runs.run import load_run
 
     path = tmp_path / "mine.keras"
     load_run(run).load_model().save(path)
@@ -102,8 +102,8 @@ def test_a_keras_model_is_converted(hybrid_tf, run, tmp_path):
 
 
 def test_a_file_of_other_weights_is_not_verified(hybrid_tf, run, tmp_path):
-    from hybrid_tf.converters import convert
-    from hybrid_tf.run import load_run
+    from hybrid_tf.compiler import convert
+    from hybrid_tf.runs.run import load_run
 
     convert(load_run(run).build(), tmp_path / "fresh.tflite")
     code, _, err = hybrid_tf("verify", run, tmp_path / "fresh.tflite")
@@ -181,7 +181,7 @@ def test_a_file_cut_off(hybrid_tf, run, picture, tmp_path, kept):
 def test_images_of_another_size(hybrid_tf, run, picture):
     from hybrid_tf.deploy import verify
     from hybrid_tf.errors import HybridTFError
-    from hybrid_tf.run import load_run
+    from hybrid_tf.runs.run import load_run
 
     with pytest.raises(HybridTFError, match=r"takes float32 images of shape \(N, 32, 32, 1\), got \(2, 28, 28, 1\)"):
         verify(load_run(run).load_model(), run / "model.tflite", np.zeros((2, 28, 28, 1), np.float32))

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 from small_networks import full_precision_network
 
+from hybrid_tf.compiler import Interpreter, read_metadata
 from hybrid_tf.config import Config
-from hybrid_tf.converters import Interpreter, read_metadata
-from hybrid_tf.files import read_json
-from hybrid_tf.fine_tuning import int8_aware
-from hybrid_tf.run import load_run
-from hybrid_tf.training import train
+from hybrid_tf.runs.run import load_run
+from hybrid_tf.system.files import read_json
+from hybrid_tf.training.fine_tuning import int8_aware
+from hybrid_tf.training.session import train
 
 PLAN = "residual+sections=2,3,4"  # binary layers with shortcuts, and full-precision ones with ReLUs
 SHORTCUT = "stage2_conv1_shortcut"

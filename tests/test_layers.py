@@ -7,12 +7,12 @@ import tensorflow as tf
 from small_networks import random_images, randomise
 
 from hybrid_tf import layers
-from hybrid_tf.analysis.file_graph import file_graph
-from hybrid_tf.analysis.keras_graph import keras_graph
-from hybrid_tf.converters import convert_and_verify, lint_model, load_keras_model
-from hybrid_tf.flatbuffer import parse_tflite
-from hybrid_tf.layers import Signs
-from hybrid_tf.models import build_model
+from hybrid_tf.compiler import convert_and_verify, lint_model, load_keras_model
+from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.graphs.keras_graph import keras_graph
+from hybrid_tf.models.layers import Signs
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
 def test_outputs_are_bounded_by_integers():

@@ -7,10 +7,10 @@ from hybrid_tf import mixed_precision
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.evaluate import evaluate
-from hybrid_tf.mixed_precision import check_hardware, layers_in_mixed_precision
-from hybrid_tf.models import build_model
-from hybrid_tf.training import train
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.runs.evaluation import evaluate
+from hybrid_tf.training.mixed_precision import check_hardware, layers_in_mixed_precision
+from hybrid_tf.training.session import train
 
 SETTINGS = Config(
     network="vgg11", head="compact", width=0.125, plan="residual", shifts=True, smoke=True, mixed_precision=True

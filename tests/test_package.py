@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def test_every_public_name_is_what_it_says():
-    import_module("hybrid_tf.training")  # a module of the same name would hide a function
+    import_module("hybrid_tf.training")  # a package of the same name would hide a function
     assert callable(hybrid_tf.train)
     for name in hybrid_tf.__all__:
         assert getattr(hybrid_tf, name) is not None
@@ -33,7 +33,7 @@ def test_legacy_keras_is_chosen_or_asked_for():
 
 def test_no_module_is_long():
     """400 lines is the limit of what one module may hold."""
-    folders = ("hybrid_tf", "converters", "recipes", "tests")
+    folders = ("hybrid_tf", "recipes", "tests")
     lengths = {
         path: len(path.read_text().splitlines()) for name in folders for path in (REPOSITORY / name).rglob("*.py")
     }
@@ -46,15 +46,14 @@ def test_the_wheel_holds_every_package(tmp_path):
     source.mkdir()
     for name in ("setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
-    for name in ("hybrid_tf", "converters", "pretrained", "runtime"):
+    for name in ("hybrid_tf", "runtime"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, package in (("hybrid_tf", "hybrid_tf"), ("converters", "hybrid_tf/converters")):
-        for path in (path for suffix in ("py", "html") for path in (source / folder).rglob(f"*.{suffix}")):
-            assert f"{package}/{path.relative_to(source / folder)}" in names
+    for path in (path for suffix in ("py", "html") for path in (source / "hybrid_tf").rglob(f"*.{suffix}")):
+        assert str(path.relative_to(source)) in names
     kernels = [*kernel_files(), *helium_files(), *(path for path in HOST.rglob("*") if path.is_file())]
     assert len(kernels) > 25
     assert {f"hybrid_tf/micro/sources/{path.relative_to(ROOT)}" for path in kernels} <= names

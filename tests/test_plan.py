@@ -1,7 +1,7 @@
 import pytest
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.plan import FULL_PRECISION, RESIDUAL, XNOR, Plan
+from hybrid_tf.models.plan import FULL_PRECISION, RESIDUAL, XNOR, Plan
 
 LAYERS = {"stage1_conv2": "1", "stage2_conv1": "2", "head_dense1": "head"}
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from hybrid_tf import HybridTFError, load_pretrained
+from hybrid_tf.compiler import read_metadata
 from hybrid_tf.config import Config
-from hybrid_tf.converters import read_metadata
 from hybrid_tf.data import fashion_mnist_debian
 from hybrid_tf.deploy import evaluate_file
-from hybrid_tf.files import read_json
-from hybrid_tf.fine_tuning import fine_tuning_config
 from hybrid_tf.pretrained import pretrained_names
-from hybrid_tf.training import train
+from hybrid_tf.system.files import read_json
+from hybrid_tf.training.fine_tuning import fine_tuning_config
+from hybrid_tf.training.session import train
 
 MOST_BYTES = 15e6
 

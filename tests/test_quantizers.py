@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hybrid_tf.quantizers import ApproxSign, QuantConv2D, SteSign
+from hybrid_tf.models.quantizers import ApproxSign, QuantConv2D, SteSign
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from hybrid_tf import load_pretrained
 from hybrid_tf.cli import cli
+from hybrid_tf.cli.options import given
 from hybrid_tf.data import fashion_mnist_debian
-from hybrid_tf.fine_tuning import fine_tuning_config, train_command
-from hybrid_tf.options import given
+from hybrid_tf.training.fine_tuning import fine_tuning_config, train_command
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 TRAINING = sorted(path.name for path in RECIPES.glob("*_hybrid.py"))

@@ -8,11 +8,11 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from hybrid_tf.cli_analysis import compare, lint, report
+from hybrid_tf.cli.analysis import compare, lint, report
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.training import train
+from hybrid_tf.training.session import train
 
 BROWSER = shutil.which("chromium")
 # Collects what goes wrong while the page loads, and measures it: the title then holds the result.

@@ -10,9 +10,9 @@ import pytest
 
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import read_json
-from hybrid_tf.run import BEST, load_run
-from hybrid_tf.training import train
+from hybrid_tf.runs.run import BEST, load_run
+from hybrid_tf.system.files import read_json
+from hybrid_tf.training.session import train
 
 SMALL = {"network": "vgg11", "head": "compact", "width": 0.25, "epochs": 4, "batch_size": 32, "seed": 3}
 ARGUMENTS = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
@@ -107,8 +107,8 @@ def test_a_finished_run_is_not_trained_again(unbroken):
 def test_weight_decay_acts_on_full_precision_kernels_alone():
     import tensorflow as tf
 
-    from hybrid_tf.models import build_model
-    from hybrid_tf.optimisation import compile_model
+    from hybrid_tf.models.registry import build_model
+    from hybrid_tf.training.optimizers import compile_model
 
     model = build_model("resnet20", "residual", width=0.5)
     compile_model(model, Config(weight_decay=0.1, optimizer="sgd", learning_rate=1.0), steps=10)

@@ -14,14 +14,14 @@ import tensorflow as tf
 from hybrid_tf.config import Config
 from hybrid_tf.data import Normalisation
 from hybrid_tf.deploy import convert_run
-from hybrid_tf.distillation import Distillation, _attention_distance, _softened_divergence
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import read_json
-from hybrid_tf.layers import binary_conv, is_binary
-from hybrid_tf.optimisation import Bop, compile_model
-from hybrid_tf.recalibration import recalibrate
-from hybrid_tf.run import BEST, Run, load_run
-from hybrid_tf.training import train
+from hybrid_tf.models.layers import binary_conv, is_binary
+from hybrid_tf.runs.run import BEST, Run, load_run
+from hybrid_tf.system.files import read_json
+from hybrid_tf.training.distillation import Distillation, _attention_distance, _softened_divergence
+from hybrid_tf.training.optimizers import Bop, compile_model
+from hybrid_tf.training.recalibration import recalibrate
+from hybrid_tf.training.session import train
 
 SMALL = {"network": "vgg11", "head": "compact", "width": 0.125, "epochs": 3, "batch_size": 64, "seed": 3}
 METHODS = {

@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hybrid_tf.compiler import load_keras_model
+from hybrid_tf.compiler.isolation import isolated
 from hybrid_tf.config import Config
-from hybrid_tf.converters import load_keras_model
-from hybrid_tf.converters.isolation import isolated
 from hybrid_tf.data import Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import read_json, write_json
-from hybrid_tf.run import BEST, CONFIG, Run, load_run
+from hybrid_tf.runs.run import BEST, CONFIG, Run, load_run
+from hybrid_tf.runs.weights import save_weights
+from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.tables import table
-from hybrid_tf.training import train
-from hybrid_tf.weights import save_weights
+from hybrid_tf.training.session import train
 
 SETTINGS = {"network": "vgg11", "head": "compact", "width": 0.125, "teacher": "/nowhere/teacher"}
 HUGE = 2**40

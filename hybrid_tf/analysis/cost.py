@@ -12,11 +12,11 @@ from rich.table import Table
 
 from hybrid_tf.analysis.energy import Energy, energy, picojoules
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
-from hybrid_tf.analysis.file_graph import damage_in, file_graph
-from hybrid_tf.analysis.graph import MAC_KINDS, PRECISIONS, Graph, LayerProfile
-from hybrid_tf.analysis.memory import Peak, peak_memory, size, weight_bits
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.graphs.file_graph import damage_in, file_graph
+from hybrid_tf.graphs.graph import MAC_KINDS, PRECISIONS, Graph, LayerProfile
+from hybrid_tf.graphs.memory import Peak, peak_memory, size, weight_bits
 from hybrid_tf.tables import table
+from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 NOTE = "The energies are a model, not a measurement: they compare plans, and say nothing of a particular device."
 

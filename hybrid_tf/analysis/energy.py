@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
-from hybrid_tf.analysis.graph import MAC_KINDS, VIEWS, LayerProfile
+from hybrid_tf.graphs.graph import MAC_KINDS, VIEWS, LayerProfile
 
 WORD_BYTES = 4
 

@@ -20,9 +20,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from hybrid_tf.analysis.graph import MAC_KINDS
 from hybrid_tf.errors import HybridTFError, unknown
-from hybrid_tf.files import read_json
+from hybrid_tf.graphs.graph import MAC_KINDS
+from hybrid_tf.system.files import read_json
 
 DEFAULT = "horowitz-45nm"
 

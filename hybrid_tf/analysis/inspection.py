@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.table import Table
 
-from hybrid_tf.analysis.file_graph import damage_in, file_graph
-from hybrid_tf.analysis.graph import MAC_KINDS, PRECISIONS, LayerProfile
-from hybrid_tf.analysis.memory import Peak, file_memory, peak_memory, size, weight_bits
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import Tensor, parse_subgraphs, read_bytes
+from hybrid_tf.graphs.file_graph import damage_in, file_graph
+from hybrid_tf.graphs.graph import MAC_KINDS, PRECISIONS, LayerProfile
+from hybrid_tf.graphs.memory import Peak, file_memory, peak_memory, size, weight_bits
 from hybrid_tf.tables import table
+from hybrid_tf.tflite.flatbuffer import Tensor, parse_subgraphs, read_bytes
 
 
 @dataclass(frozen=True)

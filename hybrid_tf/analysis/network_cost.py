@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.cost import Cost, cost
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
-from hybrid_tf.analysis.int8_graph import int8_graph
-from hybrid_tf.analysis.keras_graph import keras_graph
-from hybrid_tf.models import build_model
-from hybrid_tf.plan import FULL_PRECISION, Plan
+from hybrid_tf.graphs.int8_graph import int8_graph
+from hybrid_tf.graphs.keras_graph import keras_graph
+from hybrid_tf.models.plan import FULL_PRECISION, Plan
+from hybrid_tf.models.registry import build_model
 
 INT8 = ", int8"  # behind the name of a plan whose full-precision sections are int8
 PLANS = ("full_precision", "xnor", "residual")

@@ -10,11 +10,11 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_tf.analysis.memory import size, weight_bits
-from hybrid_tf.analysis.profile import FULL_PRECISION_BITS, LayerProfile, profile
-from hybrid_tf.layers import PLAIN, Signs
-from hybrid_tf.models import build_model
-from hybrid_tf.plan import Plan
+from hybrid_tf.graphs.memory import size, weight_bits
+from hybrid_tf.graphs.profile import FULL_PRECISION_BITS, LayerProfile, profile
+from hybrid_tf.models.layers import PLAIN, Signs
+from hybrid_tf.models.plan import Plan
+from hybrid_tf.models.registry import build_model
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from hybrid_tf.data import fashion_mnist_debian
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.lock import waited_for
+from hybrid_tf.system.lock import waited_for
 
 _IMAGENET_FILES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 _CONNECT_SECONDS = 10

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hybrid_tf.converters import Metadata
+from hybrid_tf.compiler import Metadata
 from hybrid_tf.data.images import load_image
 from hybrid_tf.deploy import load_for
 from hybrid_tf.errors import HybridTFError

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hybrid_tf.converters.image_rounding import rounded_image
+from hybrid_tf.compiler.int8.image_rounding import rounded_image
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import atomic_folder
-from hybrid_tf.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 from hybrid_tf.micro.kernels import build_host_library, helium_files, kernel_files
 from hybrid_tf.micro.operators import resolver_calls
 from hybrid_tf.micro.tflm import TFLM, check_wheel
+from hybrid_tf.system.files import atomic_folder
+from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 from hybrid_tf.version import __version__
 
 MARGIN = 5  # percent of the arena that was measured

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from hybrid_tf.errors import HybridTFError
 
-_INSTALLED = Path(__file__).parent / "sources"
-ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "runtime"
+ROOT = Path(__file__).parent / "sources"  # in the repository, links to the folders of the runtime
 HOST = ROOT / "micro" / "host"
 # Of the runtime's own core.
 _SHARED = (

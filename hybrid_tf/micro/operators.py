@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hybrid_tf.analysis.file_graph import layer_name
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import TFLiteFile
+from hybrid_tf.graphs.file_graph import layer_name
+from hybrid_tf.tflite.flatbuffer import TFLiteFile
 
 # From the schema's name to the method of tflite::MicroMutableOpResolver; tensorflow/lite/micro/
 # micro_mutable_op_resolver.h of August 2026. Operators with subgraphs or states are left out.

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from hybrid_tf.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 from hybrid_tf.micro.boards import BOARDS
 from hybrid_tf.micro.export import MARGIN, arena_with_margin, check_classifier, network_input, tflm_here
 from hybrid_tf.micro.operators import resolver_calls
 from hybrid_tf.micro.tflm import TFLM
 from hybrid_tf.tables import percent, table
+from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 
 # Text of all four of Larq Compute Engine's operators for a Cortex-M4 with -Os, rounded up; a test compiles them.
 KERNEL_BYTES = 8 * 1024
@@ -127,9 +127,9 @@ def micro_report(path: Path, samples: int = 0) -> MicroReport:
 
 
 def _accuracy(tflm: TFLM, path: Path, file: TFLiteFile, samples: int) -> tuple[float, int]:
-    from hybrid_tf.converters import read_metadata  # these need TensorFlow
-    from hybrid_tf.converters.progress import with_progress
+    from hybrid_tf.compiler import read_metadata  # these need TensorFlow
     from hybrid_tf.deploy import load_for
+    from hybrid_tf.system.progress import with_progress
 
     metadata = read_metadata(path)
     check_classifier(path, metadata)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 WHEEL = "tflite-micro"
 VERSION = "0.dev20261023182759"  # the only one whose layout runtime/micro/host/tflm.h has

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Signs, Units, units_for
-from hybrid_tf.plan import Plan
+from hybrid_tf.models.layers import Signs, Units, units_for
+from hybrid_tf.models.plan import Plan
 
 
 @dataclass(frozen=True)

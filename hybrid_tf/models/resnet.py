@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, classifier, full_precision_conv, max_pool
+from hybrid_tf.models.layers import Tensor, Units, classifier, full_precision_conv, max_pool
 from hybrid_tf.models.network import Network, Setting
 
 

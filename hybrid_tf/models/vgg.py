@@ -8,7 +8,7 @@ from functools import partial
 
 import tensorflow as tf
 
-from hybrid_tf.layers import Tensor, Units, classifier, flatten, full_precision_conv, max_pool
+from hybrid_tf.models.layers import Tensor, Units, classifier, flatten, full_precision_conv, max_pool
 from hybrid_tf.models.network import Network, Setting
 
 CHANNELS = (64, 128, 256, 512, 512)

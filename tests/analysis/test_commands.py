@@ -6,7 +6,7 @@ import pytest
 from graphs import small_network
 from small_networks import randomise
 
-from hybrid_tf.converters import convert
+from hybrid_tf.compiler import convert
 
 PLANS = ["full_precision", "xnor", "residual"]
 
@@ -78,7 +78,7 @@ def test_energy_under_profiles_of_one_s_own(hybrid_tf, files, tmp_path):
 def test_energy_of_a_run(hybrid_tf, tmp_path):
     from hybrid_tf.config import Config
     from hybrid_tf.data import Normalisation
-    from hybrid_tf.run import Run
+    from hybrid_tf.runs.run import Run
 
     config = Config(network="resnet20", plan="residual", width=0.25, dataset="digits")
     run = Run(tmp_path, config, ("a", "b", "c"), (32, 32, 1), Normalisation((0.0,), (1.0,)))

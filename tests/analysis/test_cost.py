@@ -14,14 +14,14 @@ from graphs import small_network
 from hybrid_tf.analysis.cost import cost, file_cost
 from hybrid_tf.analysis.energy import picojoules
 from hybrid_tf.analysis.energy_profiles import PROFILES
-from hybrid_tf.analysis.keras_graph import keras_graph
+from hybrid_tf.graphs.keras_graph import keras_graph
 
 ON_CHIP, DRAM = PROFILES["horowitz-45nm"], PROFILES["horowitz-45nm-dram"]
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    from hybrid_tf.converters import convert
+    from hybrid_tf.compiler import convert
 
     path = tmp_path_factory.mktemp("cost") / "small.tflite"
     convert(small_network(), path)

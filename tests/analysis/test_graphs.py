@@ -7,17 +7,17 @@ import tensorflow as tf
 from graphs import binary_conv, layers
 from small_networks import PLANS, randomise
 
-from hybrid_tf.analysis.file_graph import file_graph
-from hybrid_tf.analysis.graph import stage_of
-from hybrid_tf.analysis.keras_graph import keras_graph
-from hybrid_tf.analysis.memory import peak_memory
-from hybrid_tf.analysis.profile import profile
-from hybrid_tf.converters.lce import convert_function
-from hybrid_tf.converters.tracing import trace_model
+from hybrid_tf.compiler.lce import convert_function
+from hybrid_tf.compiler.tracing import trace_model
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite
-from hybrid_tf.models import build_model
-from hybrid_tf.quiet import silenced
+from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.graphs.graph import stage_of
+from hybrid_tf.graphs.keras_graph import keras_graph
+from hybrid_tf.graphs.memory import peak_memory
+from hybrid_tf.graphs.profile import profile
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.system.quiet import silenced
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
 def converted(model):

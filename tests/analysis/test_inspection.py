@@ -11,14 +11,14 @@ from graphs import binary_conv, layers, small_network
 from small_networks import randomise
 
 from hybrid_tf.analysis.inspection import inspect_file
-from hybrid_tf.analysis.memory import STRUCTURE
-from hybrid_tf.analysis.profile import profile
-from hybrid_tf.converters import convert
-from hybrid_tf.converters.rewrite import add_outputs
+from hybrid_tf.compiler import convert
+from hybrid_tf.compiler.rewrite import add_outputs
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite
-from hybrid_tf.models import build_model
-from hybrid_tf.quiet import silenced
+from hybrid_tf.graphs.memory import STRUCTURE
+from hybrid_tf.graphs.profile import profile
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.system.quiet import silenced
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
 def inspected(content, tmp_path):

@@ -6,15 +6,15 @@ from small_networks import randomise
 
 from hybrid_tf.analysis.energy import energy
 from hybrid_tf.analysis.energy_profiles import PROFILES
-from hybrid_tf.analysis.file_graph import file_graph
-from hybrid_tf.analysis.graph import VIEWS
-from hybrid_tf.analysis.int8_graph import int8_graph
-from hybrid_tf.analysis.keras_graph import keras_graph
-from hybrid_tf.analysis.memory import peak_memory, weight_bits
 from hybrid_tf.analysis.network_cost import network_costs
-from hybrid_tf.converters import Metadata, calibrate_int8, convert
-from hybrid_tf.flatbuffer import parse_tflite
-from hybrid_tf.models import build_model
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.graphs.graph import VIEWS
+from hybrid_tf.graphs.int8_graph import int8_graph
+from hybrid_tf.graphs.keras_graph import keras_graph
+from hybrid_tf.graphs.memory import peak_memory, weight_bits
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
 def numbers(graph):

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hybrid_tf.analysis.graph import Activation, Graph, Operation
-from hybrid_tf.analysis.memory import peak_memory
-from hybrid_tf.analysis.order import in_least_memory_order, least_memory_order
+from hybrid_tf.graphs.graph import Activation, Graph, Operation
+from hybrid_tf.graphs.memory import peak_memory
+from hybrid_tf.graphs.order import in_least_memory_order, least_memory_order
 
 
 def random_graph(random, count):

@@ -1,7 +1,7 @@
 import pytest
 from small_networks import METADATA, residual_network
 
-from hybrid_tf.converters import Metadata, convert
+from hybrid_tf.compiler import Metadata, convert
 
 
 @pytest.fixture(scope="session")

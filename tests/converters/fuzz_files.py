@@ -26,7 +26,7 @@ class Readers:
     """The three commands' library calls."""
 
     def __init__(self, folder):
-        from hybrid_tf.converters import verification  # isort: skip  chooses legacy Keras
+        from hybrid_tf.compiler import verification  # isort: skip  chooses legacy Keras
         import tensorflow as tf
         from small_networks import full_precision_network, random_images, residual_network
 
@@ -75,12 +75,12 @@ class Readers:
         found.tables()
 
     def _lint(self):
-        from hybrid_tf.converters import lint_file
+        from hybrid_tf.compiler import lint_file
 
         json.dumps([item.to_dict() for item in lint_file(self._path)])
 
     def _verify(self, model):
-        from hybrid_tf.converters import verify
+        from hybrid_tf.compiler import verify
 
         return "passed" if verify(model, self._path, self._images).passed else "differs"
 

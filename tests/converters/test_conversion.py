@@ -7,15 +7,15 @@ import pytest
 import tensorflow as tf
 from small_networks import BINARY, PADDED, SIZE, binary, layers, network, quant_conv, random_images, randomise
 
-from hybrid_tf.analysis.file_graph import file_graph
-from hybrid_tf.analysis.memory import peak_memory
-from hybrid_tf.converters import conversion, convert, convert_and_verify, verify
-from hybrid_tf.converters.binary_layers import packed_kernel
-from hybrid_tf.converters.lce import convert_function
-from hybrid_tf.converters.rewrite import schema
-from hybrid_tf.converters.tracing import trace_model
+from hybrid_tf.compiler import conversion, convert, convert_and_verify, verify
+from hybrid_tf.compiler.binary_layers import packed_kernel
+from hybrid_tf.compiler.lce import convert_function
+from hybrid_tf.compiler.rewrite import schema
+from hybrid_tf.compiler.tracing import trace_model
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite
+from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.graphs.memory import peak_memory
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
 def used_twice(x):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from small_networks import BINARY, binary, layers, network, quant_conv, random_images, randomise
 
-from hybrid_tf.converters import convert, convert_and_verify
+from hybrid_tf.compiler import convert, convert_and_verify
 from hybrid_tf.errors import HybridTFError
 
 Q = larq.layers
@@ -129,7 +129,7 @@ def test_padding_that_the_converter_gets_wrong_is_refused(body, tmp_path, monkey
     with pytest.raises(HybridTFError, match="layer 'strided' is strided and has explicit padding before it"):
         convert(network(body), tmp_path / "model.tflite")
     # The rule is needed: without it, the scores are wrong.
-    monkeypatch.setattr("hybrid_tf.converters.conversion.check_padding", lambda graph: None)
+    monkeypatch.setattr("hybrid_tf.compiler.conversion.check_padding", lambda graph: None)
     with pytest.raises(HybridTFError, match="scores differ"):
         convert_and_verify(network(body), tmp_path / "model.tflite", None, random_images())
 

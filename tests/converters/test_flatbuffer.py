@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from hybrid_tf.builtin_ops import builtin_op_name
-from hybrid_tf.converters import Interpreter, Metadata, read_metadata
-from hybrid_tf.converters.metadata import METADATA_NAME
-from hybrid_tf.converters.rewrite import add_metadata, add_outputs
+from hybrid_tf.compiler import Interpreter, Metadata, read_metadata
+from hybrid_tf.compiler.metadata import METADATA_NAME
+from hybrid_tf.compiler.rewrite import add_metadata, add_outputs
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import _TENSOR_TYPES, parse_tflite
+from hybrid_tf.tflite.builtin_ops import builtin_op_name
+from hybrid_tf.tflite.flatbuffer import _TENSOR_TYPES, parse_tflite
 
 
 def names(enum):
@@ -50,8 +50,8 @@ def unpacked(content):
 @pytest.fixture(scope="module")
 def plain(model):
     """What LCE's converter itself writes."""
-    from hybrid_tf.converters.lce import convert_function
-    from hybrid_tf.converters.tracing import trace_model
+    from hybrid_tf.compiler.lce import convert_function
+    from hybrid_tf.compiler.tracing import trace_model
 
     return convert_function(trace_model(model).function, model.variables)
 
@@ -113,7 +113,7 @@ def test_metadata_round_trip(metadata, path):
 def test_metadata_of_a_foreign_model_is_what_the_model_says(tmp_path):
     from small_networks import full_precision_network
 
-    from hybrid_tf.converters import convert
+    from hybrid_tf.compiler import convert
 
     convert(full_precision_network(), tmp_path / "model.tflite")
     assert read_metadata(tmp_path / "model.tflite") == Metadata(input_shape=(12, 12, 3))
@@ -129,7 +129,7 @@ def test_metadata_of_other_versions():
 
 def test_metadata_is_read_without_tensorflow(path):
     code = (
-        "import sys; from hybrid_tf.converters import read_metadata\n"
+        "import sys; from hybrid_tf.compiler import read_metadata\n"
         "import json; print(json.dumps([read_metadata(sys.argv[1]).class_names, 'tensorflow' in sys.modules]))"
     )
     output = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stdout

@@ -15,8 +15,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from hybrid_tf.analysis.cost import file_cost
 from hybrid_tf.analysis.energy_profiles import energy_profile
 from hybrid_tf.analysis.inspection import inspect_file
-from hybrid_tf.converters import Interpreter, convert, verify
-from hybrid_tf.converters.rewrite import add_outputs
+from hybrid_tf.compiler import Interpreter, convert, verify
+from hybrid_tf.compiler.rewrite import add_outputs
 from hybrid_tf.errors import HybridTFError
 
 HERE = Path(__file__).parent

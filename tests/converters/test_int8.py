@@ -8,7 +8,7 @@ import tensorflow as tf
 from small_networks import binary, layers, network, quant_conv, random_images, randomise, residual_network
 from tensorflow.lite.python import schema_py_generated as schema
 
-from hybrid_tf.converters import (
+from hybrid_tf.compiler import (
     Interpreter,
     Metadata,
     calibrate_int8,
@@ -17,14 +17,14 @@ from hybrid_tf.converters import (
     read_metadata,
     verify,
 )
-from hybrid_tf.converters.calibration import LEAST_IMAGES
-from hybrid_tf.converters.int8_file import float_tensors
-from hybrid_tf.converters.int8_plan import plan_int8
-from hybrid_tf.converters.lce import larq_compute_engine
-from hybrid_tf.converters.rewrite import _rewrite
+from hybrid_tf.compiler.int8.calibration import LEAST_IMAGES
+from hybrid_tf.compiler.int8.file import float_tensors
+from hybrid_tf.compiler.int8.plan import plan_int8
+from hybrid_tf.compiler.lce import larq_compute_engine
+from hybrid_tf.compiler.rewrite import _rewrite
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.flatbuffer import parse_tflite
-from hybrid_tf.layers import Shift
+from hybrid_tf.models.layers import Shift
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 CALIBRATION = random_images(64, seed=2)
 
@@ -244,7 +244,7 @@ def test_zero_padding_is_refused_because_lce_fails_on_it(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     converted(model, tmp_path / "model.tflite", "padded")  # as the message says
 
-    monkeypatch.setattr("hybrid_tf.converters.conversion.check_int8_padding", lambda plan: None)
+    monkeypatch.setattr("hybrid_tf.compiler.conversion.check_int8_padding", lambda plan: None)
     convert(model, tmp_path / "failing.tflite", rounded(model))
     content = (tmp_path / "failing.tflite").read_bytes()
     with pytest.raises(RuntimeError):

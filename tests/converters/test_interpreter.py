@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from small_networks import SIZE, layers, network, random_images
 
-from hybrid_tf.converters import Interpreter
+from hybrid_tf.compiler import Interpreter
 from hybrid_tf.errors import HybridTFError
 
 

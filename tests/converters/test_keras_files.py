@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from small_networks import layers, quant_conv, random_images, randomise
 
-from hybrid_tf.converters import convert_and_verify, load_keras_model
+from hybrid_tf.compiler import convert_and_verify, load_keras_model
 from hybrid_tf.errors import HybridTFError
 
 SUFFIXES = ("keras", "h5")

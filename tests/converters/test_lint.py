@@ -24,9 +24,9 @@ from test_conversion_rules import MISCOMPILED, STAYS_FLOAT
 from test_lint_chain import FAULTS
 from unchecked import converted, names
 
-from hybrid_tf.converters import RULES, Interpreter, convert, lint_file, lint_model, verify
+from hybrid_tf.compiler import RULES, Interpreter, convert, lint_file, lint_model, verify
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.models import build_model
+from hybrid_tf.models.registry import build_model
 
 RULE_OF = {
     "dense": "quant-dense",
@@ -306,7 +306,7 @@ def test_a_damaged_file_is_an_error_or_linted(path, tmp_path):
 
 def test_a_file_is_linted_without_tensorflow(path):
     code = (
-        "import sys; from hybrid_tf.converters import RULES, lint_file\n"
+        "import sys; from hybrid_tf.compiler import RULES, lint_file\n"
         "print(len(lint_file(sys.argv[1])), 'tensorflow' in sys.modules)"
     )
     output = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stdout

@@ -6,7 +6,7 @@ from larq.layers import QuantConv2D
 from small_networks import BINARY, PADDED, layers, network
 from unchecked import converted, names
 
-from hybrid_tf.converters import lint_model
+from hybrid_tf.compiler import lint_model
 
 SIGN = {"kernel_quantizer": "ste_sign"}
 CONVS = {

@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 from small_networks import PLANS, random_images, randomise
 
-from hybrid_tf.converters import Conversion, Interpreter, convert, verify
+from hybrid_tf.compiler import Conversion, Interpreter, convert, verify
 from hybrid_tf.deploy import file_size
-from hybrid_tf.flatbuffer import parse_tflite
-from hybrid_tf.layers import is_binary
-from hybrid_tf.models import build_model, network_names
+from hybrid_tf.models.layers import is_binary
+from hybrid_tf.models.registry import build_model, network_names
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import delegate_path
 
 IMAGES = 80

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from small_networks import SIZE, binary, full_precision_network, network, random_images, residual_network
 
-from hybrid_tf.converters import Interpreter, convert, verify
+from hybrid_tf.compiler import Interpreter, convert, verify
 from hybrid_tf.errors import HybridTFError
 
 

@@ -1,9 +1,9 @@
 """Converts a model as LCE does, without any of our checks: what the converter does to a fault is seen in the file."""
 
-from hybrid_tf.converters import lint_file
-from hybrid_tf.converters.lce import convert_function
-from hybrid_tf.converters.tracing import trace_model
-from hybrid_tf.flatbuffer import parse_tflite
+from hybrid_tf.compiler import lint_file
+from hybrid_tf.compiler.lce import convert_function
+from hybrid_tf.compiler.tracing import trace_model
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
 def converted(model, path):

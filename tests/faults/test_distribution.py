@@ -15,10 +15,10 @@ from killable import CONTEXT, start
 
 from hybrid_tf.config import Config
 from hybrid_tf.data import Share, load_dataset, train_batches
-from hybrid_tf.distribution import Workers, _place, workers
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.history import read_history
-from hybrid_tf.training import train
+from hybrid_tf.training.distribution import Workers, _place, workers
+from hybrid_tf.training.recorder import read_history
+from hybrid_tf.training.session import train
 
 WORKERS = int(os.environ.get("HYBRID_TF_WORKERS", "2"))
 # Of the mean loss of an epoch. The first step agrees to 1e-6; sums in another order then change the last digits, and

@@ -16,11 +16,11 @@ from killable import SETTINGS, TRAIN, finish, start
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.files import read_json, write_json
-from hybrid_tf.history import CHECKPOINTS, read_history
-from hybrid_tf.lock import LOCK, locked
-from hybrid_tf.run import BEST, CONFIG, REPORT, load_run
-from hybrid_tf.training import train
+from hybrid_tf.runs.run import BEST, CONFIG, REPORT, load_run
+from hybrid_tf.system.files import read_json, write_json
+from hybrid_tf.system.lock import LOCK, locked
+from hybrid_tf.training.recorder import CHECKPOINTS, read_history
+from hybrid_tf.training.session import train
 
 CONFIG_OF_TRAIN = Config(**{key.replace("-", "_"): value for key, value in SETTINGS.items()})
 
@@ -216,7 +216,7 @@ def _as_once(folder):
     """Writes the checkpoint of a run folder again, as the first version did."""
     import tensorflow as tf
 
-    from hybrid_tf.optimisation import compile_model
+    from hybrid_tf.training.optimizers import compile_model
 
     model = load_run(folder).build()
     compile_model(model, CONFIG_OF_TRAIN, 10)
@@ -255,8 +255,8 @@ def test_a_loss_that_is_not_finite_names_the_layer(unbroken, tmp_path):
 def test_the_layer_where_it_began(tmp_path):
     import tensorflow as tf
 
-    from hybrid_tf.divergence import MARK, first_not_finite
-    from hybrid_tf.optimisation import compile_model, loss_of
+    from hybrid_tf.training.divergence import MARK, first_not_finite
+    from hybrid_tf.training.optimizers import compile_model, loss_of
 
     config = CONFIG_OF_TRAIN.with_changes(weight_decay=0.1)
     inputs = tf.keras.Input((4, 4, 1))

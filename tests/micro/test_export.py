@@ -11,14 +11,14 @@ from click.testing import CliRunner
 from small_networks import randomise
 
 from hybrid_tf.cli import cli
-from hybrid_tf.converters import Interpreter, Metadata, calibrate_int8, convert
+from hybrid_tf.compiler import Interpreter, Metadata, calibrate_int8, convert
 from hybrid_tf.data import load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.boards import BOARDS
 from hybrid_tf.micro.export import arena_with_margin
 from hybrid_tf.micro.kernels import HOST, build_host_library
 from hybrid_tf.micro.report import KERNEL_BYTES, MicroReport
-from hybrid_tf.models import build_model
+from hybrid_tf.models.registry import build_model
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[0] / "runtime" / "micro" / "cortex_m"))

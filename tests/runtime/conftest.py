@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from small_networks import METADATA, random_images, residual_network
 
-from hybrid_tf.converters import Metadata, convert
-from hybrid_tf.lock import waited_for
+from hybrid_tf.compiler import Metadata, convert
+from hybrid_tf.system.lock import waited_for
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 

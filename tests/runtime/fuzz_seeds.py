@@ -5,7 +5,7 @@ PYTHONPATH=tests/converters python tests/runtime/fuzz_seeds.py FOLDER
 
 from pathlib import Path
 
-from hybrid_tf.converters import Metadata, calibrate_int8, convert  # isort: skip - chooses legacy Keras, so before anything that uses Keras
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert  # isort: skip - chooses legacy Keras, so before anything that uses Keras
 
 import tensorflow as tf
 from graph_builder import build_file

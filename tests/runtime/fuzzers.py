@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sanitized_build import FLAGS, RUNTIME, compile_objects, run
 
-from hybrid_tf.flatbuffer import parse_tflite
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 SANITIZERS = "address,undefined"
 FUZZERS = {"options": (), "check_model": (), "delegate": ("host.cc",)}  # with what each needs beside the runtime

@@ -8,8 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 from small_networks import random_images, randomise
 
-from hybrid_tf.converters import Metadata, calibrate_int8, convert
-from hybrid_tf.models import build_model
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf.models.registry import build_model
 
 _KERNELS = {"use_indirect_bgemm": True}  # of LCE's, the fastest
 

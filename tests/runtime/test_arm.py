@@ -14,8 +14,8 @@ import sweep_files
 from int8_networks import write_int8_network
 from small_networks import randomise
 
-from hybrid_tf.converters import convert
-from hybrid_tf.models import build_model
+from hybrid_tf.compiler import convert
+from hybrid_tf.models.registry import build_model
 from hybrid_tf_runtime import Interpreter
 
 _spec = importlib.util.spec_from_file_location("arm_setup", Path(__file__).parent / "arm" / "setup.py")

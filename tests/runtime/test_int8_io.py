@@ -8,12 +8,12 @@ from PIL import Image
 from small_networks import binary, layers, network, random_images
 
 import hybrid_tf_runtime
-from hybrid_tf.converters import Interpreter as LCE
-from hybrid_tf.converters import Metadata, calibrate_int8, convert
-from hybrid_tf.converters.rewrite import add_outputs
+from hybrid_tf.compiler import Interpreter as LCE
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf.compiler.rewrite import add_outputs
 from hybrid_tf.deploy import predict_images
-from hybrid_tf.flatbuffer import parse_tflite
 from hybrid_tf.micro.export import network_input
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import HybridTFRuntimeError, benchmark, classify
 
 SIZE = 11  # an image has 363 numbers, of which 3 are not part of whole vectors

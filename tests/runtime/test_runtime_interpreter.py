@@ -125,7 +125,7 @@ def test_the_delegate_works_in_an_interpreter_of_ones_own(model_file, ours, imag
 
 
 def test_metadata_is_what_the_converter_stored(model_file):
-    from hybrid_tf.converters import read_metadata
+    from hybrid_tf.compiler import read_metadata
 
     found, stored = hybrid_tf_runtime.metadata(model_file), vars(read_metadata(model_file))
     del stored["int8"]  # what the converter measured, for its own verification

@@ -15,11 +15,11 @@ from check_folder import difference  # noqa: E402
 from graph_builder import Graph, build_file  # noqa: E402
 from sweep_models import kind_of  # noqa: E402
 
-from hybrid_tf.converters import convert  # noqa: E402
+from hybrid_tf.compiler import convert  # noqa: E402
 from hybrid_tf.errors import HybridTFError  # noqa: E402
 from hybrid_tf.micro.kernels import build_host_library, kernel_files  # noqa: E402
 from hybrid_tf.micro.tflm import TFLM, VERSION, check_wheel  # noqa: E402
-from hybrid_tf.models import build_model  # noqa: E402
+from hybrid_tf.models.registry import build_model  # noqa: E402
 
 COUNT = 600  # of the configurations that test_oracle_sweep.py has LCE confirm
 IMAGES = 12

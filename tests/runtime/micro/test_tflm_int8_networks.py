@@ -11,8 +11,8 @@ import pytest
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 from small_networks import randomise
 
-from hybrid_tf.converters import Metadata, calibrate_int8, convert
-from hybrid_tf.models import build_model
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf.models.registry import build_model
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 from separated import separated  # noqa: E402

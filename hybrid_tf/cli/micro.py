@@ -1,0 +1,66 @@
+"""The commands for microcontrollers: what a network takes there, and a folder to build from."""
+
+from pathlib import Path
+
+import click
+
+from hybrid_tf.cli.analysis import AS_JSON
+from hybrid_tf.cli.options import QuietCommand
+
+FILE = click.argument("file", metavar="FILE.tflite", type=click.Path(path_type=Path))
+
+
+@click.command("export-micro", cls=QuietCommand)
+@FILE
+@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="folder to make")
+@click.option("--image", type=click.Path(path_type=Path), help="test image  [default: one of the file's data set]")
+@AS_JSON
+def export_micro(file: Path, folder: Path, image: Path | None, as_json: bool) -> None:
+    r"""Make a folder with all that a network needs in a program with TensorFlow Lite Micro, and an example.
+
+    It needs a C++ compiler and `pip install 'hybrid-tf[micro]'`, to measure the arena.
+
+    \b
+    Examples: hybrid-tf export-micro runs/first/model.tflite -o firmware/network
+              hybrid-tf export-micro model.tflite -o network --image photo.jpg
+    """
+    from hybrid_tf.compiler import read_metadata
+    from hybrid_tf.micro.example_image import example_image
+    from hybrid_tf.micro.export import check_classifier
+    from hybrid_tf.micro.export import export_micro as export
+    from hybrid_tf.tables import show, table
+
+    metadata = read_metadata(file)
+    check_classifier(file, metadata)
+    found = export(file, folder, example_image(metadata, image), metadata)
+    rows = [
+        ["model", f"{found.model_bytes:,} bytes of flash"],
+        ["arena", f"{found.arena_bytes:,} bytes of RAM"],
+        ["operators", ", ".join(found.operators)],
+        ["test image", f"class {found.predicted[0]}: {found.predicted[1]}"],
+    ]
+    show(as_json, found.to_dict(), table(str(folder), ["", ""], rows), f"next: read {folder / 'README.md'}")
+
+
+@click.command("micro-report")
+@FILE
+@click.option("--samples", type=click.IntRange(0), default=0, help="test images to run in TensorFlow Lite Micro, too")
+@AS_JSON
+def micro_report(file: Path, samples: int, as_json: bool) -> None:
+    r"""Show what a network takes of a microcontroller's flash and RAM, and on which boards it fits.
+
+    It needs a C++ compiler and `pip install 'hybrid-tf[micro]'`, to measure the arena.
+
+    \b
+    Examples: hybrid-tf micro-report runs/first/model.tflite --json
+              hybrid-tf micro-report runs/first/model.tflite --samples 1000
+    """
+    from hybrid_tf.micro.report import NOTE
+    from hybrid_tf.micro.report import micro_report as report
+    from hybrid_tf.tables import show
+
+    found = report(file, samples)
+    show(as_json, found.to_dict(), *found.tables(), NOTE)
+
+
+COMMANDS = (export_micro, micro_report)

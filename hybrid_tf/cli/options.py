@@ -1,0 +1,135 @@
+"""The command line of training, made from the settings: shared by recipes and `hybrid-tf train`."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hybrid_tf.config import Config, option
+from hybrid_tf.errors import HybridTFError, printable
+from hybrid_tf.models.plan import Plan
+from hybrid_tf.system.quiet import silenced
+
+RUNS = Path("runs")
+
+
+class QuietCommand(click.Command):
+    """A command that loads TensorFlow, without its start-up messages, once its options are read: `--help` is fast."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, with TensorFlow loaded."""
+        with silenced():  # no environment variable turns these messages off
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        tf.get_logger().setLevel("ERROR")
+        return super().invoke(ctx)
+
+
+def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
+    """Returns a decorator that gives a click command an option for each setting, with `defaults` in its help.
+
+    `--plan` can be given several times; all but comparisons refuse more than one.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        for item in reversed(fields(Config)):
+            default = getattr(defaults, item.name)
+            flag = item.metadata["kind"] is bool
+            text = item.metadata["help"]
+            if default is not None and not flag:
+                text += f"  [default: {default}]"
+            choices = item.metadata["choices"]
+            kind = {} if flag else {"type": item.metadata["kind"], "metavar": "|".join(choices) or None}
+            kind |= {"multiple": True} if item.name == "plan" else {"default": None}
+            command = click.option(option(item.name), item.name, is_flag=flag, help=text, **kind)(command)
+        return command
+
+    return decorate
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings among `options` that the user gave. Raises HybridTFError for more than one plan."""
+    found = {item.name: options[item.name] for item in fields(Config) if options.get(item.name) is not None}
+    plans = found.pop("plan", ())
+    if len(plans) > 1:
+        raise HybridTFError("--plan can be given once; recipes/compare_plans.py takes several")
+    return found | ({"plan": plans[0]} if plans else {})
+
+
+def network_options(command: Callable) -> Callable:
+    """A decorator for the options that describe a network that need not be trained; see `network_arguments`."""
+    for decorate in (
+        click.option("--head", help="VGG only: paper or compact"),
+        click.option("--width", type=float, default=1.0, show_default=True, help="multiplies the channels"),
+        click.option("--channels", type=int, default=3, show_default=True),
+        click.option("--input-size", type=int, default=32, show_default=True, help="height and width"),
+        click.option("--classes", type=int, default=10, show_default=True),
+    ):
+        command = decorate(command)
+    return command
+
+
+def network_arguments(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the values of `network_options` as `hybrid_tf.build_model` takes them."""
+    size, channels = options["input_size"], options["channels"]
+    return {"input_shape": (size, size, channels), **{name: options[name] for name in ("classes", "width", "head")}}
+
+
+def output_options(command: Callable) -> Callable:
+    """A decorator for the options that say where a run goes: `out`, `resume`, `as_json`."""
+    for decorate in (
+        click.option("--json", "as_json", is_flag=True, help="print the result as JSON"),
+        click.option("--resume", is_flag=True, help="continue the run in --out, or the last one of this name"),
+        click.option("--out", type=click.Path(path_type=Path), help="run folder  [default: runs/NETWORK-PLAN-DATASET]"),
+    ):
+        command = decorate(command)
+    return command
+
+
+def run_folder(config: Config, out: Path | None, resume: bool, several_plans: bool = False) -> Path:
+    """Returns where a run goes: `out`, or a folder below `runs/` named after the settings and numbered when taken.
+
+    With `resume` it is the last one of that name.
+    """
+    if out is not None:
+        return out
+    dataset = Path(config.dataset).name if "/" in config.dataset else config.dataset
+    plan = "compare" if several_plans else Plan.parse(config.plan).file_name
+    name = f"{config.network}-{plan}-{dataset}"
+    taken = [folder for folder in _numbered(name) if folder.exists()]
+    if resume and taken:
+        return taken[-1]
+    return next(folder for folder in _numbered(name) if not folder.exists())
+
+
+def _numbered(name: str) -> list[Path]:
+    return [RUNS / name, *(RUNS / f"{name}-{number}" for number in range(2, 1000))]
+
+
+def run_command(command: click.Command, name: str | None = None) -> None:
+    """Runs a click command as a program: a user's mistake ends in one line on standard error and exit code 1 or 2."""
+    try:
+        sys.exit(command.main(prog_name=name, standalone_mode=False))
+    except click.ClickException as error:
+        click.echo(f"error: {_one_line(error.format_message())}", err=True)
+        sys.exit(2)
+    except HybridTFError as error:
+        click.echo(f"error: {_one_line(str(error))}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort) as error:
+        reason = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
+        click.echo(str(reason or "") or "stopped; a training run continues with --resume", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)  # the reader, `head` for example, has seen enough
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
+        sys.exit(1)
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))

@@ -1,0 +1,127 @@
+"""Keras model to Larq Compute Engine file: refuses what would silently stay in float, and proves that nothing did."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hybrid_tf.compiler.graph_rules import check_padding, check_relus
+from hybrid_tf.compiler.int8.file import check_no_float, match_points
+from hybrid_tf.compiler.int8.plan import plan_int8
+from hybrid_tf.compiler.int8.rounding import int8_calls, rounded_to
+from hybrid_tf.compiler.lce import convert_function
+from hybrid_tf.compiler.matching import check_ops, match_layers
+from hybrid_tf.compiler.metadata import METADATA_NAME, Metadata
+from hybrid_tf.compiler.rewrite import add_metadata, reorder
+from hybrid_tf.compiler.rules import check_int8_padding, check_layers
+from hybrid_tf.compiler.tracing import image_shape, trace_model
+from hybrid_tf.compiler.verification import Verification, verify
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.graphs.order import least_memory_order
+from hybrid_tf.system.files import write_bytes
+from hybrid_tf.tflite.flatbuffer import parse_tflite
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        binary_layers: binary convolutions in it; a layer that is used twice counts twice.
+        ops: how often each operator occurs, the most frequent first.
+    """
+
+    path: Path
+    bytes: int
+    binary_layers: int
+    ops: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def convert(
+    model: tf.keras.Model, path: str | Path, metadata: Metadata | None = None, io: str = "float32"
+) -> Conversion:
+    """Converts a Keras model into a Larq Compute Engine file, replacing an older one at `path`.
+
+    Every layer with binary weights and a binary input is in the file as a binary convolution, with every bit as in the
+    model, or there is no file. The numbers are not compared: that is what `convert_and_verify` adds.
+
+    Args:
+        model: functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
+        path: of the file.
+        metadata: stored in the file. Without it, or where its input shape is empty, what the model says is stored. Its
+            `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
+        io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
+
+    Raises:
+        HybridTFError: when a layer cannot be binary in the file, the converter fails, or the file cannot be written.
+    """
+    content, conversion = _converted(model, Path(path), metadata, io)
+    write_bytes(path, content)
+    return conversion
+
+
+def convert_and_verify(
+    model: tf.keras.Model,
+    path: str | Path,
+    metadata: Metadata | None,
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    io: str = "float32",
+) -> tuple[Conversion, Verification]:
+    """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
+
+    Args:
+        model: as for `convert`.
+        path: as for `convert`.
+        metadata: as for `convert`.
+        images: as for `verify`.
+        labels: as for `verify`.
+        io: as for `convert`.
+
+    Raises:
+        HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an
+            older one stays as it was.
+    """
+    content, conversion = _converted(model, Path(path), metadata, io)
+    verification = verify(model, content, images, labels)
+    if not verification.passed:
+        raise HybridTFError(f"{path} was not written: {verification.failure}")
+    write_bytes(path, content)
+    return conversion, verification
+
+
+def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str) -> tuple[bytes, Conversion]:
+    shape = image_shape(model)
+    metadata = metadata or Metadata()
+    if metadata.input_shape and tuple(metadata.input_shape) != shape:
+        raise HybridTFError(f"the metadata gives images of {metadata.input_shape}, but the model takes {shape}")
+    check_layers(model)
+    plan = plan_int8(model, metadata.int8.except_layers) if metadata.int8 else None
+    traced = plan.traced if plan else trace_model(model)
+    check_padding(traced.function.graph)
+    check_relus(traced.calls, traced.inputs)
+    if plan:
+        check_int8_padding(plan)
+        with int8_calls(model, plan, rounded_to(metadata.int8.ranges)):
+            traced = replace(traced, function=trace_model(model).function)
+    elif io != "float32":
+        raise HybridTFError(f"input and output can only be {io} where the file is: add --int8")
+    content = convert_function(traced.function, model.variables, io)
+    content = reorder(content, least_memory_order(file_graph(parse_tflite(content, path))))
+    content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
+    file = parse_tflite(content, path)
+    match_layers(file, traced.calls)
+    check_ops(file, bool(traced.calls))
+    if plan:
+        match_points(file, plan, metadata.int8)
+        check_no_float(file, plan)
+    return content, Conversion(path, len(content), len(traced.calls), file.op_counts())

@@ -1,0 +1,51 @@
+"""Runs Larq Compute Engine's converter."""
+
+import tempfile
+
+import tensorflow as tf
+
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.system.quiet import silenced
+
+with silenced():
+    import larq_compute_engine
+
+_OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+
+
+def convert_function(
+    function: tf.types.experimental.ConcreteFunction, variables: list[tf.Variable], io: str = "float32"
+) -> bytes:
+    """Returns the LCE file of a traced network.
+
+    The converter's own `convert_keras_model` would save the whole Keras model first, losses and optimizer included,
+    fall back to another route with a vague warning when that fails, and choose the batch size itself; a traced function
+    leaves it no choice.
+
+    Args:
+        function: takes one image and returns a dictionary of outputs; their names end up in the file.
+        variables: those that the function uses.
+        io: type of the file's input and output; `int8` where the function rounds both.
+
+    Raises:
+        HybridTFError: with the converter's first error.
+    """
+    holder = tf.Module()
+    # Larq wraps the variables of quantised kernels; what a SavedModel keeps is the variable inside.
+    holder.kept = [getattr(variable, "latent_variable", variable) for variable in variables]
+    with tempfile.TemporaryDirectory() as folder, silenced() as written:
+        try:
+            tf.saved_model.save(holder, folder, signatures=function, options=_OPTIONS)
+            types = {"inference_input_type": tf.as_dtype(io), "inference_output_type": tf.as_dtype(io)}
+            return larq_compute_engine.convert_saved_model(folder, **types)
+        except Exception as error:
+            raise HybridTFError(f"the model cannot be converted: {_first_error(written(), error)}") from error
+
+
+def _first_error(log: str, error: Exception) -> str:
+    """Returns the first line in which the converter says what is wrong; failing that, the exception's first line."""
+    for line in log.splitlines():
+        _, found, reason = line.partition("error: ")
+        if found and reason.strip():
+            return reason.strip()
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

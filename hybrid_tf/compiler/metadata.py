@@ -1,0 +1,104 @@
+"""What a device needs besides the network: stored in the file itself, as JSON, under the name `hybrid_tf`."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.version import versions
+
+METADATA_NAME = "hybrid_tf"
+
+
+@dataclass(frozen=True)
+class Int8:
+    """How the full-precision sections of a file were rounded to int8.
+
+    Attributes:
+        ranges: lowest and highest value at each point where values are rounded, by its name: `image`, or a layer's.
+        except_layers: names of the layers that stay float32.
+        calibration_images: that the ranges were measured on.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    except_layers: tuple[str, ...] = ()
+    calibration_images: int = 0
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Int8":
+        """Returns what `asdict` described. Raises ValueError, TypeError or KeyError when something is wrong with it."""
+        ranges = {str(point): (float(low), float(high)) for point, (low, high) in values["ranges"].items()}
+        for point, (low, high) in ranges.items():
+            if not (-math.inf < low <= 0 <= high < math.inf and low < high):
+                raise ValueError(f"the range of '{point}' is {low} to {high}")
+        return cls(ranges, _tuple(values, "except_layers", str), int(values.get("calibration_images", 0)))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a device needs besides the network.
+
+    Attributes:
+        class_names: the name of each output, in order; empty when unknown.
+        mean, std: per channel: the network's input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
+        input_shape: height, width and channels of an image; empty when unknown.
+        network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
+        versions: of hybrid-tf and the packages it was made with.
+        int8: how the full-precision sections were rounded; `None` where they are float32.
+    """
+
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    network: str = ""
+    plan: str = ""
+    dataset: str = ""
+    versions: dict[str, str] = field(default_factory=versions)
+    int8: Int8 | None = None
+
+    def to_json(self) -> str:
+        """Returns the metadata as one JSON object."""
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Metadata":
+        """Returns the metadata `to_json` wrote. Keys of a later version are ignored, absent ones get their default.
+
+        Raises:
+            HybridTFError: when the text is no JSON object or a value has the wrong type.
+        """
+        try:
+            values = json.loads(text)
+            if not isinstance(values, dict):
+                raise TypeError("not an object")
+            return cls(
+                class_names=_tuple(values, "class_names", str),
+                mean=_tuple(values, "mean", float),
+                std=_tuple(values, "std", float),
+                input_shape=_tuple(values, "input_shape", int),
+                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
+                versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
+                int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
+
+
+def _tuple(values: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
+    return tuple(kind(value) for value in values.get(key, ()))
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """Returns the metadata of a converted file. TensorFlow is not needed for this.
+
+    Raises:
+        HybridTFError: when the file cannot be read, is damaged, or holds no metadata of hybrid-tf.
+    """
+    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
+    if content is None:
+        raise HybridTFError(f"{path} holds no hybrid-tf metadata: make it with `hybrid-tf convert`")
+    return Metadata.from_json(content)

@@ -1,0 +1,178 @@
+"""A run folder: what one training leaves behind, and all that evaluation, conversion and devices need.
+
+| file | holds |
+|---|---|
+| `config.json` | the settings, and the data set's class names, image shape and normalisation |
+| `summary.txt` | the network by layers: `larq.models.summary` and ours |
+| `history.csv`, `curves.png` | loss and accuracy of each epoch |
+| `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
+| `model.tflite`, `model.int8.tflite` | the converted network, once there is one; with int8 sections |
+| `row.json` | what a comparison shows of the finished run |
+| `int8.json` | the ranges of an int8-aware training |
+| `report.json` | the result, on the test images; it is there when the run is finished |
+| `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
+| `.lock` | which process trains here, as long as it does |
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from hybrid_tf.config import LARGEST_SIZE, SMOKE_IMAGES, Config
+from hybrid_tf.data import Dataset, Normalisation, load_dataset
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.models.layers import Signs
+from hybrid_tf.models.registry import build_model
+from hybrid_tf.runs.weights import load_weights
+from hybrid_tf.system.files import read_json, write_json
+from hybrid_tf.version import versions
+
+FORMAT = 1
+CONFIG = "config.json"
+REPORT = "report.json"
+BEST = "best.weights.h5"
+LAST = "last.weights.h5"
+FILE = "model.tflite"
+INT8_FILE = "model.int8.tflite"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run and its folder.
+
+    Attributes:
+        folder: where its files are.
+        config: its settings.
+        class_names: a name for each output of the network.
+        image_shape: height, width, channels.
+        normalisation: what the network's inputs went through.
+        teacher_digest: SHA-256 of the teacher's weights; empty without a teacher.
+    """
+
+    folder: Path
+    config: Config
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    normalisation: Normalisation
+    teacher_digest: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return (self.folder / REPORT).exists()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The content of `report.json`. Raises HybridTFError when the run is not finished."""
+        if not self.finished:
+            raise HybridTFError(f"run {self.folder} is not finished: continue it with --resume")
+        return read_json(self.folder / REPORT)
+
+    def save(self) -> None:
+        """Writes `config.json`. Raises HybridTFError when the folder cannot be written."""
+        write_json(
+            self.folder / CONFIG,
+            {
+                "format": FORMAT,
+                "versions": versions(),
+                "settings": self.config.to_dict(),
+                "class_names": list(self.class_names),
+                "image_shape": list(self.image_shape),
+                "normalisation": self.normalisation.to_dict(),
+                "teacher_digest": self.teacher_digest,
+            },
+        )
+
+    def build(self, plan: str | None = None, *, binary_kernels: bool = True) -> tf.keras.Model:
+        """Returns the run's network with fresh weights, under its own plan or another.
+
+        Without `binary_kernels` binary layers are so at their inputs alone, as in the first of two training stages.
+        """
+        config = self.config
+        return build_model(
+            config.network,
+            plan or config.plan,
+            input_shape=self.image_shape,
+            classes=len(self.class_names),
+            width=config.width,
+            head=config.head,
+            signs=Signs(config.gradient, binary_kernels, config.shifts),
+        )
+
+    def load_model(self, weights: str = BEST) -> tf.keras.Model:
+        """Returns the run's network with the weights of one of its files.
+
+        Raises:
+            HybridTFError: when the file is absent, damaged, or belongs to another network.
+        """
+        model = self.build()
+        load_weights(model, self.folder / weights)
+        return model
+
+    def load_dataset(self) -> Dataset:
+        """Returns the data set the run was trained on, split as it was then. Raises HybridTFError as data sets do."""
+        return dataset_of(self.config)
+
+
+def dataset_of(config: Config) -> Dataset:
+    """Returns the data set that `config` names, in a smoke run only a part of it."""
+    return load_dataset(
+        config.dataset,
+        input_size=None if config.input_size is None else (config.input_size, config.input_size),
+        channels=config.channels,
+        validation=config.validation,
+        seed=config.seed,
+        limit=SMOKE_IMAGES if config.smoke else None,
+    )
+
+
+def load_run(folder: str | Path) -> Run:
+    """Returns the run in `folder`.
+
+    Raises:
+        HybridTFError: when there is none, or its `config.json` is damaged or of a newer version. Those of older
+            versions lack settings, which then have their defaults.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        raise HybridTFError(f"{folder} is not a run folder: it has no {CONFIG}; train one with `hybrid-tf train`")
+    stored = read_json(folder / CONFIG)
+    try:
+        if type(stored["format"]) is not int or stored["format"] < 1:
+            raise ValueError(f"format {stored['format']}")
+        if stored["format"] > FORMAT:
+            raise HybridTFError(f"{folder} was written by a newer hybrid-tf: update with `pip install -U hybrid-tf`")
+        run = Run(
+            folder=folder,
+            config=Config.from_dict(stored["settings"]),
+            class_names=tuple(stored["class_names"]),
+            image_shape=tuple(stored["image_shape"]),
+            normalisation=Normalisation.from_dict(stored["normalisation"]),
+            teacher_digest=stored.get("teacher_digest", ""),
+        )
+        _check(run)
+        return run
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise HybridTFError(f"{folder / CONFIG} is damaged ({error!r}): restore it or train again") from error
+
+
+def _check(run: Run) -> None:
+    """Raises ValueError for what no training writes: the folder may come from anywhere."""
+    shape, numbers = run.image_shape, run.normalisation
+    if not all(isinstance(name, str) for name in run.class_names):
+        raise ValueError("class_names")
+    if not (
+        len(shape) == 3
+        and all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in shape[:2])
+        and shape[2] in (1, 3)
+    ):
+        raise ValueError("image_shape")
+    if not (
+        len(numbers.mean) == len(numbers.std) == shape[2]
+        and all(map(math.isfinite, (*numbers.mean, *numbers.std)))
+        and min(numbers.std) > 0
+    ):
+        raise ValueError("normalisation")

@@ -1,0 +1,122 @@
+"""Fine-tuning: a new run that starts from the best weights of a finished one, for int8 with the rounding in it.
+
+Ranges are measured once, before the first step, and stay: the network learns to live with them, and the converted file
+has exactly these. Batch norms behind full-precision convolutions keep their statistics, because they are part of the
+kernels that are rounded.
+"""
+
+import contextlib
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from hybrid_tf.config import Config, option
+from hybrid_tf.data import Dataset
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.run import BEST, Run, load_run
+from hybrid_tf.runs.weights import load_weights
+from hybrid_tf.system.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from hybrid_tf.compiler import Int8
+
+# The converters are imported where they are needed: training depends on them for int8-aware runs alone.
+
+RANGES = "int8.json"
+CALIBRATION_IMAGES = 500
+# What a fine-tuning has that the run it starts from need not have; settings that are given win.
+_SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0, "mixed_precision": False}
+_SLOWER = 20  # times as low a learning rate as that of the run
+
+
+def fine_tuning_config(settings: dict[str, Any]) -> Config:
+    """Returns the settings of a training that was given `settings`: those of the run in `resume_from`, if any, first.
+
+    Raises:
+        HybridTFError: when that run cannot be read or is not finished.
+    """
+    if not settings.get("resume_from"):
+        return Config(**settings)
+    source = load_run(Path(settings["resume_from"]))
+    if not source.finished:
+        raise HybridTFError(f"run {source.folder} is not finished: continue it with --resume first")
+    before = source.config
+    short = _SHORT | {"learning_rate": before.peak_learning_rate / _SLOWER}
+    return before.with_changes(**(short | {"int8_aware": False} | settings))
+
+
+def train_command(config: Config) -> str:
+    """Returns the `hybrid-tf train` command with these settings; it names those that are not the usual ones.
+
+    Usual of a fine-tuning is what follows from the run that it starts from.
+
+    Raises:
+        HybridTFError: when that run cannot be read or is not finished.
+    """
+    start = {"resume_from": config.resume_from} if config.resume_from else {"network": config.network}
+    usual = fine_tuning_config(start).to_dict()
+    settings = start | {name: value for name, value in config.to_dict().items() if value != usual[name]}
+    options = (
+        option(name) if value is True else f"{option(name)} {shlex.quote(str(value))}"
+        for name, value in settings.items()
+    )
+    return " ".join(["hybrid-tf train", *options])
+
+
+def load_start(model: tf.keras.Model, config: Config) -> None:
+    """Loads the best weights of the run that `config` starts from, if any, into `model`."""
+    if config.resume_from:
+        load_weights(model, load_run(config.resume_from).folder / BEST)
+
+
+@contextlib.contextmanager
+def int8_aware(run: Run, model: tf.keras.Model, dataset: Dataset) -> Iterator[None]:
+    """While this lasts, an int8-aware run's `model` is traced with the rounding of its int8 file; others as they are.
+
+    Measures the ranges and stores them in the run folder, unless they are there.
+    """
+    if not run.config.int8_aware:
+        yield
+        return
+    from hybrid_tf.compiler.int8.calibration import calibrate_int8
+    from hybrid_tf.compiler.int8.plan import plan_int8
+    from hybrid_tf.compiler.int8.rounding import int8_calls, rounded_as_in_file
+
+    int8 = stored_ranges(run)
+    if int8 is None:
+        images, labels = dataset.train.take(CALIBRATION_IMAGES)
+        int8 = calibrate_int8(model, run.normalisation.apply(images), labels)
+        write_json(run.folder / RANGES, asdict(int8))
+    plan = plan_int8(model)
+    with int8_calls(model, plan, rounded_as_in_file(plan, int8.ranges), trained=True):
+        yield
+    model.train_function = model.test_function = None  # or they would be used again
+
+
+def stored_ranges(run: Run, except_layers: tuple[str, ...] = ()) -> "Int8 | None":
+    """Returns the ranges that an int8-aware run was trained with; `None` for another run, or one that has none yet.
+
+    Args:
+        run: the run.
+        except_layers: names of layers that stay float32 in the file; their ranges are left out.
+
+    Raises:
+        HybridTFError: when the ranges cannot be read.
+    """
+    from hybrid_tf.compiler.int8.plan import plan_int8
+    from hybrid_tf.compiler.metadata import Int8
+
+    path = run.folder / RANGES
+    if not run.config.int8_aware or not path.exists():
+        return None
+    points = plan_int8(run.build(), except_layers).points
+    try:
+        int8 = Int8.from_dict(read_json(path))
+        ranges = {point: int8.ranges[point] for point in points}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise HybridTFError(f"{path} is damaged ({error}): restore it from a copy, or train again") from error
+    return Int8(ranges, except_layers, int8.calibration_images)

@@ -1,0 +1,202 @@
+"""The record of a run's epochs: `history.csv`, its checkpoints, its best weights and its curves."""
+
+import csv
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.run import BEST
+from hybrid_tf.runs.weights import save_weights
+from hybrid_tf.system.files import atomic_path, write_text
+from hybrid_tf.training.divergence import DivergedError
+
+HISTORY = "history.csv"
+CURVES = "curves.png"
+CHECKPOINTS = "checkpoints"
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Returns a row for each finished epoch of the run in `folder`, none when there is no history yet.
+
+    Raises:
+        HybridTFError: when `history.csv` is damaged.
+    """
+    path = folder / HISTORY
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (TypeError, ValueError, OSError) as error:
+        raise HybridTFError(f"{path} is damaged ({error}): restore it, or train again in another folder") from error
+    return [row | {"epoch": int(row["epoch"])} for row in rows]
+
+
+def _write_history(folder: Path, rows: list[dict[str, float]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / HISTORY, text.getvalue())
+
+
+class Recorder(tf.keras.callbacks.Callback):
+    """Writes each epoch to the run folder, and restores the last one.
+
+    The history is written before the checkpoint, and cut to the checkpoint's epoch when it is restored: whenever the
+    process is killed, the two agree.
+
+    Attributes:
+        folder: the run folder.
+        output: where to write: the run folder, unless it is another worker's.
+        rows: of the finished epochs.
+        steps: of the epoch under way that are done.
+        interrupted: whether to stop, with a checkpoint, after the step or the validation under way.
+    """
+
+    def __init__(self, folder: Path, output: Path, first_counted: int = 0) -> None:
+        """Takes the run folder, where to write, and how many epochs come before those of which the best counts."""
+        super().__init__()
+        self.folder = folder
+        self.output = output
+        self.rows: list[dict[str, float]] = []
+        self.monitor = "val_accuracy"
+        self.steps = 0
+        self.interrupted: Callable[[], bool] = bool
+        self._first_counted = first_counted
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def follow(self, network: tf.keras.Model, trained: tf.keras.Model) -> None:
+        """From here on the checkpoints are those of `network`, which is trained as, or within, `trained`."""
+        self._network = network
+        scores = tf.zeros((1, network.output_shape[-1]))
+        trained.compiled_loss.build(scores)  # else the sums behind loss and accuracy do not exist before the first step
+        trained.compiled_metrics.build(scores, scores)
+        self._sums = [value for metric in trained.metrics for value in metric.variables]
+        self._saved_sums = [tf.Variable(value, trainable=False) for value in self._sums]
+        trained.optimizer.build(network.trainable_variables)  # else its state is restored late, at the first step
+        self._required = {"model": network, "optimizer": trained.optimizer, "epoch": self._epoch}
+        checkpoint = tf.train.Checkpoint(**self._required, step=self._step, sums=self._saved_sums)
+        self._manager = tf.train.CheckpointManager(checkpoint, str(self.output / CHECKPOINTS), max_to_keep=1)
+
+    def position(self) -> tuple[int, int]:
+        """Returns the epochs, and the steps of the next one, behind the last checkpoint. Raises as `restore` does."""
+        folder = self.folder / CHECKPOINTS
+        path = tf.train.latest_checkpoint(str(folder))
+        if path is None:
+            if (folder / "checkpoint").exists():  # it names a checkpoint
+                raise self._damaged(folder / "checkpoint")
+            return 0, 0
+        try:
+            reader = tf.train.load_checkpoint(path)
+            epoch, step = (f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("epoch", "step"))
+            # Earlier versions had no step.
+            return int(reader.get_tensor(epoch)), int(reader.get_tensor(step)) if reader.has_tensor(step) else 0
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            raise self._damaged(path) from error
+
+    def restore(self) -> None:
+        """Restores weights, optimiser state and history of the last checkpoint.
+
+        Raises:
+            HybridTFError: when the checkpoint is damaged.
+        """
+        path = tf.train.latest_checkpoint(str(self.folder / CHECKPOINTS))
+        try:
+            tf.train.Checkpoint(**self._required).restore(path).assert_existing_objects_matched().expect_partial()
+            self._manager.checkpoint.restore(path).expect_partial()  # see `position`
+        except (tf.errors.OpError, AssertionError, RuntimeError, ValueError) as error:
+            raise self._damaged(path) from error
+        epochs = int(self._epoch.numpy())
+        self.steps = int(self._step.numpy())
+        self.rows = read_history(self.folder)[:epochs]
+        if len(self.rows) < epochs:
+            raise HybridTFError(f"{self.folder / HISTORY} has fewer epochs than the checkpoint: restore it from a copy")
+
+    def _damaged(self, path: str) -> HybridTFError:
+        return HybridTFError(
+            f"checkpoint {path} is damaged: delete {self.folder / CHECKPOINTS} to train from the start"
+        )
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The row of the best epoch on the validation images; without validation images, of the last.
+
+        None as long as there are no epochs but those that come before.
+        """
+        rows = self.rows[self._first_counted :]
+        if rows and self.monitor in rows[-1]:
+            return max(rows, key=lambda row: row[self.monitor])
+        return rows[-1] if rows else None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Goes on with the sums behind loss and accuracy where a checkpoint within the epoch left them."""
+        if self.steps:
+            for value, saved in zip(self._sums, self._saved_sums, strict=True):
+                value.assign(saved)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stops a run whose loss is no longer finite, before it overwrites good weights, or that is interrupted."""
+        if not math.isfinite(logs["loss"]):
+            raise DivergedError
+        self.steps += 1
+        if self.interrupted() and batch + 1 < self.params["steps"]:
+            for value, saved in zip(self._sums, self._saved_sums, strict=True):
+                saved.assign(value)
+            self._save()
+            self._stop(f"after step {self.steps} of epoch {len(self.rows) + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the epoch's row, the weights if they are the best, and the checkpoint."""
+        rate = float(self.model.optimizer.learning_rate.numpy())
+        self.rows.append(
+            {"epoch": epoch + 1, **{key: float(value) for key, value in logs.items()}, "learning_rate": rate}
+        )
+        self.steps = 0
+        if self.best is self.rows[-1]:
+            save_weights(self._network, self.output / BEST)
+        _write_history(self.output, self.rows)
+        self._save()
+        if self.interrupted():
+            self._stop(f"after epoch {len(self.rows)}")
+
+    def _save(self) -> None:
+        self._epoch.assign(len(self.rows))
+        self._step.assign(self.steps)
+        try:
+            self._manager.save()
+        except tf.errors.OpError as error:
+            raise write_error(self.folder, error) from error
+
+    def _stop(self, where: str) -> None:
+        raise KeyboardInterrupt(
+            f"stopped {where}, which is saved: the same command with --resume --out {self.folder} continues there"
+        )
+
+
+def write_error(folder: Path, error: tf.errors.OpError) -> HybridTFError:
+    """Returns the error for what TensorFlow could not write to a run folder."""
+    reason = "No space left on device" if "No space left on device" in error.message else error.message
+    return HybridTFError(f"cannot write to {folder} ({reason}): make room there, then continue with --resume")
+
+
+def plot_curves(folder: Path, rows: list[dict[str, float]]) -> None:
+    """Draws loss and accuracy over the epochs to `curves.png`."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            if key in rows[0]:
+                axes.plot([row["epoch"] for row in rows], [row[key] for row in rows], label=label, marker=".")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    with atomic_path(folder / CURVES) as path:
+        figure.savefig(path, dpi=120)
