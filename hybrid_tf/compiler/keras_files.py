@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import hybrid_tf.models.layers  # noqa: F401  so does ours
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.weights import bounded_variables, check_h5
+from hybrid_tf.system.h5_files import bounded_variables, check_h5
 from hybrid_tf.system.quiet import silenced
 
 # A file names the Python modules its classes come from, and Keras imports them.

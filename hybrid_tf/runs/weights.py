@@ -1,12 +1,8 @@
-"""Files of weights: they are known to be whole, and may come from anywhere."""
+"""The files of weights of a run, with a checksum; they may come from anywhere."""
 
 import hashlib
-import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -14,11 +10,11 @@ import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import atomic_path
+from hybrid_tf.system.h5_files import check_h5
 
 _DIGEST = "hybrid_tf_sha256"  # HDF5 itself has no checksums
 _BESIDE = 4096  # bytes that a file has for each weight, at most
 _COPIES = 4  # Keras writes the state of the optimiser, too: of Adam twice the weights
-_SLACK = 1 << 20  # bytes of small arrays that a sound file may have beside its weights
 
 
 def save_weights(model: tf.keras.Model, path: Path) -> None:
@@ -57,65 +53,6 @@ def load_weights(model: tf.keras.Model, path: Path) -> None:
         raise HybridTFError(
             f"{path} is damaged or belongs to another network ({reason}): restore it from a copy, or train again"
         ) from error
-
-
-@contextmanager
-def bounded_variables(most_bytes: int, path: Path) -> Iterator[None]:
-    """Within it, the variables that are made take at most so many bytes, but for a megabyte, or a HybridTFError.
-
-    Args:
-        most_bytes: in all.
-        path: of the file that declares them.
-    """
-    left = most_bytes + _SLACK
-
-    def create(make: Callable[..., tf.Variable], **options: Any) -> tf.Variable:
-        nonlocal left
-        shape = tf.TensorShape(options.get("shape"))
-        if shape.is_fully_defined():
-            dtype = tf.as_dtype(options.get("dtype") or tf.float32)
-            left -= max(dtype.size, 1) * math.prod(shape.as_list())  # num_elements() overflows
-        if left < 0:
-            raise HybridTFError(f"{path} declares more weights than it can hold: it is damaged, or made to do harm")
-        return make(**options)
-
-    with tf.variable_creator_scope(create):
-        yield
-
-
-def check_h5(file: h5py.File, most_bytes: int) -> None:
-    """Checks that reading a file of weights takes no more memory than it should, and reads no other file.
-
-    Args:
-        file: opened for reading.
-        most_bytes: that its arrays may take, but for a megabyte.
-
-    Raises:
-        ValueError: saying what is wrong.
-    """
-    left = most_bytes + _SLACK
-
-    def check(group: h5py.Group, depth: int) -> None:
-        nonlocal left
-        if depth > 100:
-            raise ValueError("its groups go in circles")
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"{name} is a link")
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                left -= 100
-                check(item, depth + 1)
-            elif isinstance(item, h5py.Dataset):
-                if item.external or item.is_virtual:
-                    raise ValueError(f"{name} is in another file")
-                if item.dtype.kind not in "fiub" or item.shape is None:
-                    raise ValueError(f"{name} holds no numbers")
-                left -= item.dtype.itemsize * int(np.prod(item.shape, dtype=object))
-            if left < 0:
-                raise ValueError(f"its arrays take more than {most_bytes:,} bytes")
-
-    check(file, 0)
 
 
 def _bytes(variables: list[tf.Variable]) -> int:
