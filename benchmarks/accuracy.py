@@ -128,7 +128,7 @@ def _table(columns: list[str], cells: list[list[str]]) -> str:
 
 def _shipped() -> str:
     from hybrid_tf.pretrained import load_pretrained, pretrained_names
-    from hybrid_tf.runs.run import FILE, INT8_FILE
+    from hybrid_tf.runs.names import FILE, INT8_FILE
     from hybrid_tf.system.files import read_json
 
     cells = []

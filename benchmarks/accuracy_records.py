@@ -12,7 +12,8 @@ import click
 
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import REPORT, load_run
+from hybrid_tf.runs.names import REPORT
+from hybrid_tf.runs.run import load_run
 from hybrid_tf.study.comparison import Row, combined, row_of_run
 from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.training.fine_tuning import train_command
@@ -76,7 +77,7 @@ def _made(name: str, folder: Path, digest: str, command: str) -> Record:
     _check_command(folder, train_command(run.config), command)
     click.echo(f"converting and verifying {folder}", err=True)
     row = replace(row_of_run(run, name, _SAMPLES), run=str(folder))
-    return Record(run.config.seed, run.report["epochs"], run.report["best_epoch"], command, digest, row)
+    return Record(run.config.seed, run.report.epochs, run.report.best_epoch, command, digest, row)
 
 
 def _read(path: Path) -> Record:

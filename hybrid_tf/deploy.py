@@ -22,13 +22,14 @@ from hybrid_tf.compiler import (
     read_metadata,
     verify,
 )
-from hybrid_tf.compiler.int8.calibration import LEAST_IMAGES
+from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, LEAST_IMAGES
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import evaluate
-from hybrid_tf.runs.run import FILE, INT8_FILE, Run, load_run
+from hybrid_tf.runs.names import FILE, INT8_FILE
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
-from hybrid_tf.training.fine_tuning import CALIBRATION_IMAGES, stored_ranges
+from hybrid_tf.training.fine_tuning import stored_ranges
 
 CHUNK = 1024  # images held as float32 at a time
 

@@ -25,7 +25,7 @@ def demo(out: Path) -> None:
     click.echo("training a hybrid VGG-19 on 1,437 handwritten digits", err=True)
     run = train(SETTINGS, out, resume=True)
     click.echo("converting and verifying on the 360 test images", err=True)
-    row = row_of([run], run.config.plan, samples=run.report["test_images"])
+    row = row_of([run], run.config.plan, samples=run.report.test_images)
     table = rows_table([row], "hybrid VGG-19 on digits: accuracy in Keras and of the file, sizes in bytes")
     show(
         False,

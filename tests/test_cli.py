@@ -105,7 +105,7 @@ def test_a_file_of_other_weights_is_not_verified(hybrid_tf, run, tmp_path):
     from hybrid_tf.compiler import convert
     from hybrid_tf.runs.run import load_run
 
-    convert(load_run(run).build(), tmp_path / "fresh.tflite")
+    convert(load_run(run).spec.build(), tmp_path / "fresh.tflite")
     code, _, err = hybrid_tf("verify", run, tmp_path / "fresh.tflite")
     assert code == 1
     assert "the file was made from other weights" in err

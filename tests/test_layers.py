@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 from small_networks import random_images, randomise
 
-from hybrid_tf import layers
 from hybrid_tf.compiler import convert_and_verify, lint_model, load_keras_model
 from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.graphs.keras_graph import keras_graph
-from hybrid_tf.models.layers import Signs
+from hybrid_tf.models import layers
 from hybrid_tf.models.registry import build_model
+from hybrid_tf.models.spec import BinarizationConfig
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
@@ -83,7 +83,9 @@ def test_the_smooth_gradient_reaches_beyond_one():
 def _gradient_of_sign(gradient, values):
     """d conv(sign(x)) / dx of a binary 1x1 convolution whose weight is +1."""
     inputs = tf.keras.Input((1, 1, 1))
-    model = tf.keras.Model(inputs, layers.binary_conv(inputs, 1, 1, name="conv", signs=Signs(gradient)))
+    model = tf.keras.Model(
+        inputs, layers.binary_conv(inputs, 1, 1, name="conv", binarization=BinarizationConfig(gradient))
+    )
     conv = tf.keras.Model(inputs, model.get_layer("conv").output)
     model.get_layer("conv").kernel.assign([[[[0.5]]]])
     x = tf.reshape(tf.constant(values), (-1, 1, 1, 1))
@@ -99,7 +101,7 @@ def _gradient_of_sign(gradient, values):
     [("resnet20", "residual", 18), ("resnet20", "xnor", 9), ("vgg11", "residual", 7), ("vgg11", "xnor", 0)],
 )
 def test_shifts_cost_two_operators_a_block(name, plan, blocks, tmp_path):
-    model = randomise(build_model(name, plan, width=0.25, signs=Signs("swish", shifts=True)))
+    model = randomise(build_model(name, plan, width=0.25, binarization=BinarizationConfig("swish", shifts=True)))
     if plan == "residual":
         model.save(tmp_path / "model.keras")
         model = load_keras_model(tmp_path / "model.keras")

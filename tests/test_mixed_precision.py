@@ -35,7 +35,7 @@ def test_a_run_is_evaluated_and_converted_in_float32(tmp_path, monkeypatch):
     assert tf.keras.mixed_precision.global_policy().name == "float32"
     dataset = run.load_dataset()
     found = evaluate(run.load_model(), dataset.validation, run.normalisation)
-    assert run.report["validation_accuracy"] == found["accuracy"]
+    assert run.report.validation_accuracy == found["accuracy"]
     _, verification = convert_run(run.folder, samples=20)
     assert verification.passed
 

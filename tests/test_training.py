@@ -10,7 +10,8 @@ import pytest
 
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import BEST, load_run
+from hybrid_tf.runs.names import BEST
+from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.session import train
 
@@ -139,8 +140,8 @@ def test_other_settings_train(tmp_path, schedule):
         augmentation="none",
     )
     run = train(config, tmp_path / "run")
-    assert run.report["epochs"] == 2
-    assert run.report["validation_accuracy"] is None
+    assert run.report.epochs == 2
+    assert run.report.validation_accuracy is None
     assert run.class_names[9:] == ("9", "class_10", "class_11")
     assert load_run(run.folder) == run
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from hybrid_tf.data import Normalisation
 from hybrid_tf.deploy import convert_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.layers import binary_conv, is_binary
-from hybrid_tf.runs.run import BEST, Run, load_run
+from hybrid_tf.models.spec import BinarizationConfig
+from hybrid_tf.runs.names import BEST
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.distillation import Distillation, _attention_distance, _softened_divergence
 from hybrid_tf.training.optimizers import Bop, compile_model
@@ -101,7 +104,8 @@ def test_all_methods_together_resume_convert_and_verify(teacher, tmp_path):
 
 def test_the_first_stage_has_full_precision_weights_in_the_same_order(teacher):
     run = Run(teacher, Config(**SMALL), tuple("0123456789"), (32, 32, 1), Normalisation((0.0,), (1.0,)))
-    first, second = run.build(binary_kernels=False), run.build()
+    first = replace(run.spec, binarization=BinarizationConfig(binary_kernels=False)).build()
+    second = run.spec.build()
     assert [weight.name for weight in first.weights] == [weight.name for weight in second.weights]
     assert not any(map(is_binary, first.layers))
     second.set_weights(first.get_weights())
@@ -135,7 +139,7 @@ def test_distillation_trains_the_student_alone(teacher):
     """Away from the labels and towards the teacher, whose weights stay as they are."""
     taught = load_run(teacher)
     run = Run(teacher, Config(**SMALL, distillation=1.0, temperature=1.0), *_shape_of(taught))
-    student = run.build()
+    student = run.spec.build()
     model = Distillation(student, taught, run)
     assert [id(weight) for weight in model.trainable_weights] == [id(weight) for weight in student.trainable_weights]
     images, labels = tf.random.normal((64, *run.image_shape)), tf.one_hot(tf.zeros(64, tf.int32), 10)
@@ -155,7 +159,7 @@ def test_the_teacher_sees_images_normalised_as_its_own(teacher):
     taught = load_run(teacher)
     run = Run(teacher, Config(**SMALL), taught.class_names, taught.image_shape, Normalisation((9.0,), (3.0,)))
     pixels = np.random.default_rng(0).integers(0, 256, (4, *run.image_shape))
-    model = Distillation(run.build(), taught, run)
+    model = Distillation(run.spec.build(), taught, run)
     expected = taught.load_model()(taught.normalisation.apply(pixels))
     np.testing.assert_allclose(model._teach(run.normalisation.apply(pixels), training=False)[0], expected, atol=1e-3)
 

@@ -21,7 +21,8 @@ from hybrid_tf.compiler.isolation import isolated
 from hybrid_tf.config import Config
 from hybrid_tf.data import Normalisation, load_dataset, load_image
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import BEST, CONFIG, Run, load_run
+from hybrid_tf.runs.names import BEST, CONFIG
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.runs.weights import save_weights
 from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.tables import table
@@ -57,7 +58,7 @@ def saved(tmp_path_factory):
     shape, names = (28, 28, 1), tuple("0123456789")
     run = Run(tmp_path_factory.mktemp("run"), Config(**SETTINGS), names, shape, Normalisation((0.0,), (1.0,)))
     run.save()
-    save_weights(run.build(), run.folder / BEST)
+    save_weights(run.spec.build(), run.folder / BEST)
     return run
 
 

@@ -9,8 +9,8 @@ from hybrid_tf.analysis.cost import Cost, cost
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
 from hybrid_tf.graphs.int8_graph import int8_graph
 from hybrid_tf.graphs.keras_graph import keras_graph
-from hybrid_tf.models.plan import FULL_PRECISION, Plan
-from hybrid_tf.models.registry import build_model
+from hybrid_tf.models.plan import FULL_PRECISION
+from hybrid_tf.models.spec import NetworkSpec
 
 INT8 = ", int8"  # behind the name of a plan whose full-precision sections are int8
 PLANS = ("full_precision", "xnor", "residual")
@@ -39,14 +39,10 @@ def model_cost(
 
 
 def network_costs(
-    name: str,
+    spec: NetworkSpec,
     plans: Sequence[str],
     profiles: Sequence[EnergyProfile],
     *,
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    classes: int = 10,
-    width: float = 1.0,
-    head: str | None = None,
     file_bytes: Mapping[str, int] | None = None,
     int8: bool = False,
 ) -> list[Cost]:
@@ -55,34 +51,23 @@ def network_costs(
     With `int8` the cost with int8 in place of float32 follows each of them, under the plan's name with ", int8".
 
     Args:
-        name: a registered network.
+        spec: the network, under any plan.
         plans: plans as text.
         profiles: constants of the energy model.
-        input_shape: as for `hybrid_tf.build_model`.
-        classes: as for `hybrid_tf.build_model`.
-        width: as for `hybrid_tf.build_model`.
-        head: as for `hybrid_tf.build_model`.
         file_bytes: sizes of converted files by the cost's name, where there are any.
         int8: see above.
 
     Raises:
-        HybridTFError: as `hybrid_tf.build_model` does.
+        HybridTFError: for a wrong plan, and as `NetworkSpec.build` does.
     """
-    options = {"input_shape": tuple(input_shape), "classes": classes, "width": width, "head": head}
-    parsed = [Plan.parse(plan) for plan in plans]  # a mistake in the last plan shows before the first is built
+    specs = [spec.with_plan(plan) for plan in plans]  # a mistake in the last plan shows before the first is built
     files = file_bytes or {}
-
-    twin = model_cost(
-        build_model(name, FULL_PRECISION, **options),
-        str(FULL_PRECISION),
-        profiles,
-        file_bytes=files.get(str(FULL_PRECISION)),
-    )
+    baseline = str(FULL_PRECISION)
+    twin = model_cost(spec.twin().build(), baseline, profiles, file_bytes=files.get(baseline))
     costs = []
-    for plan in parsed:
-        model = build_model(name, plan, **options)
-        label = str(plan)
-        costs.append(twin if plan == FULL_PRECISION else model_cost(model, label, profiles, twin, files.get(label)))
+    for one in specs:
+        model, label = one.build(), str(one.plan)
+        costs.append(twin if label == baseline else model_cost(model, label, profiles, twin, files.get(label)))
         if int8:
             label += INT8
             costs.append(model_cost(model, label, profiles, twin, files.get(label), int8=True))

@@ -12,9 +12,7 @@ from rich.table import Table
 
 from hybrid_tf.graphs.memory import size, weight_bits
 from hybrid_tf.graphs.profile import FULL_PRECISION_BITS, LayerProfile, profile
-from hybrid_tf.models.layers import PLAIN, Signs
-from hybrid_tf.models.plan import Plan
-from hybrid_tf.models.registry import build_model
+from hybrid_tf.models.spec import NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -22,20 +20,14 @@ class Summary:
     """The layers of a network and the memory of their weights.
 
     Attributes:
-        network: registered name.
-        plan: the plan's text.
-        input_shape: height, width, channels.
-        classes: outputs.
+        spec: what the network is.
         layers: a row for each convolution and dense layer.
-        twin_weights: weights of the same network under `full_precision`.
+        twin_weights: weights of its full-precision twin.
         parameters: all parameters, batch norm and biases included: `trainable` and `total`.
         larq_bits: memory of all parameters as `larq.models.summary` counts it, in bits.
     """
 
-    network: str
-    plan: str
-    input_shape: tuple[int, int, int]
-    classes: int
+    spec: NetworkSpec
     layers: tuple[LayerProfile, ...]
     twin_weights: int
     parameters: dict[str, int]
@@ -58,10 +50,10 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Returns the summary as plain JSON values; sizes in bytes."""
         return {
-            "network": self.network,
-            "plan": self.plan,
-            "input_shape": list(self.input_shape),
-            "classes": self.classes,
+            "network": self.spec.network,
+            "plan": str(self.spec.plan),
+            "input_shape": list(self.spec.input_shape),
+            "classes": self.spec.classes,
             "weights": {
                 "full_precision": self.weights("full_precision"),
                 "binary": self.weights("binary"),
@@ -76,7 +68,8 @@ class Summary:
 
     def table(self) -> Table:
         """Returns a table of the layers."""
-        table = Table(title=f"{self.network}, plan {self.plan}, input {'x'.join(map(str, self.input_shape))}")
+        shape = "x".join(map(str, self.spec.input_shape))
+        table = Table(title=f"{self.spec.network}, plan {self.spec.plan}, input {shape}")
         for name in ("layer", "kind", "precision"):
             table.add_column(name)
         for name in ("output", "weights", "memory", "MACs"):
@@ -103,28 +96,14 @@ class Summary:
         )
 
 
-def summarise(
-    name: str,
-    plan: Plan | str = "residual",
-    *,
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    classes: int = 10,
-    width: float = 1.0,
-    head: str | None = None,
-    signs: Signs = PLAIN,
-) -> Summary:
-    """Returns the summary of a registered network; arguments and errors as for `hybrid_tf.build_model`."""
-    options = {"input_shape": input_shape, "classes": classes, "width": width, "head": head, "signs": signs}
-    twin = build_model(name, "full_precision", **options)
-    twin_weights = sum(row.weights for row in profile(twin))
-    model = twin if str(plan) == "full_precision" else build_model(name, plan, **options)
+def summarise(spec: NetworkSpec) -> Summary:
+    """Returns the summary of a registered network. Raises HybridTFError as `NetworkSpec.build` does."""
+    twin = spec.twin().build()
+    model = twin if spec == spec.twin() else spec.build()
     return Summary(
-        network=name,
-        plan=str(plan),
-        input_shape=tuple(input_shape),
-        classes=classes,
+        spec=spec,
         layers=tuple(profile(model)),
-        twin_weights=twin_weights,
+        twin_weights=sum(row.weights for row in profile(twin)),
         parameters={
             "trainable": sum(weight.shape.num_elements() for weight in model.trainable_weights),
             "total": model.count_params(),

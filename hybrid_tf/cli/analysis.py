@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hybrid_tf.cli.options import QuietCommand, network_arguments, network_options
+from hybrid_tf.cli.options import QuietCommand, network_options, network_spec
 from hybrid_tf.errors import HybridTFError
 
 if TYPE_CHECKING:
@@ -92,20 +92,18 @@ def _network_costs(
     from hybrid_tf.analysis.network_cost import INT8, PLANS, network_costs
 
     if not Path(source).is_dir():
-        return network_costs(source, plans or PLANS, profiles, int8=options["int8"], **network_arguments(options))
-    from hybrid_tf.runs.run import FILE, INT8_FILE, load_run
+        spec = network_spec(source, options)
+        return network_costs(spec, plans or PLANS, profiles, int8=options["int8"])
+    from hybrid_tf.runs.names import FILE, INT8_FILE
+    from hybrid_tf.runs.run import load_run
 
     run = load_run(source)
-    config = run.config
-    files = {config.plan: run.folder / FILE, config.plan + INT8: run.folder / INT8_FILE}
+    plan = str(run.spec.plan)
+    files = {plan: run.folder / FILE, plan + INT8: run.folder / INT8_FILE}
     return network_costs(
-        config.network,
-        plans or dict.fromkeys(("full_precision", config.plan)),
+        run.spec,
+        plans or tuple(dict.fromkeys(("full_precision", plan))),
         profiles,
-        input_shape=run.image_shape,
-        classes=len(run.class_names),
-        width=config.width,
-        head=config.head,
         file_bytes={name: file.stat().st_size for name, file in files.items() if file.exists()},
         int8=options["int8"],
     )

@@ -11,6 +11,7 @@ import click
 from hybrid_tf.config import Config, option
 from hybrid_tf.errors import HybridTFError, printable
 from hybrid_tf.models.plan import Plan
+from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.system.quiet import silenced
 
 RUNS = Path("runs")
@@ -61,7 +62,7 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def network_options(command: Callable) -> Callable:
-    """A decorator for the options that describe a network that need not be trained; see `network_arguments`."""
+    """A decorator for the options that describe a network that need not be trained; see `network_spec`."""
     for decorate in (
         click.option("--head", help="VGG only: paper or compact"),
         click.option("--width", type=float, default=1.0, show_default=True, help="multiplies the channels"),
@@ -73,10 +74,10 @@ def network_options(command: Callable) -> Callable:
     return command
 
 
-def network_arguments(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the values of `network_options` as `hybrid_tf.build_model` takes them."""
-    size, channels = options["input_size"], options["channels"]
-    return {"input_shape": (size, size, channels), **{name: options[name] for name in ("classes", "width", "head")}}
+def network_spec(name: str, options: dict[str, Any], plan: str = "residual") -> NetworkSpec:
+    """Returns the network that the values of `network_options` describe."""
+    shape = (options["input_size"], options["input_size"], options["channels"])
+    return NetworkSpec(name, Plan.parse(plan), shape, options["classes"], options["width"], options["head"])
 
 
 def output_options(command: Callable) -> Callable:

@@ -12,8 +12,8 @@ from hybrid_tf.cli.micro import COMMANDS as MICRO_COMMANDS
 from hybrid_tf.cli.options import (
     QuietCommand,
     given,
-    network_arguments,
     network_options,
+    network_spec,
     output_options,
     run_command,
     run_folder,
@@ -83,12 +83,12 @@ def models(as_json: bool) -> None:
     \b
     Example: hybrid-tf models --json
     """
-    from hybrid_tf.models.registry import network, network_names
+    from hybrid_tf.models.registry import find_network, network_names
     from hybrid_tf.tables import show, table
 
     found = [
         {"name": row.name, "stages": row.stages(row.heads[0]), "heads": list(row.heads), "input_size": row.input_size}
-        for row in map(network, network_names())
+        for row in map(find_network, network_names())
     ]
     rows = [[item["name"], ",".join(item["stages"]), ", ".join(item["heads"]), item["input_size"]] for item in found]
     show(as_json, found, table("networks", ["network", "stages", "heads", "published input size"], rows))
@@ -111,11 +111,11 @@ def summary(network_or_run: str, plan: str, as_json: bool, **options: Any) -> No
 
     if Path(network_or_run).is_dir():
         from hybrid_tf.runs.run import load_run
-        from hybrid_tf.training.session import summarise_run
 
-        found = summarise_run(load_run(network_or_run))
+        spec = load_run(network_or_run).spec
     else:
-        found = summarise(network_or_run, plan, **network_arguments(options))
+        spec = network_spec(network_or_run, options, plan)
+    found = summarise(spec)
     show(as_json, found.to_dict(), found.table(), found.totals())
 
 

@@ -125,17 +125,17 @@ def show_run(run: "Run", as_json: bool) -> None:
     """Prints the result of a finished run and what to do next."""
     report = run.report
     rows = [
-        ["test accuracy", percent(report["test_accuracy"])],
-        ["validation accuracy", percent(report["validation_accuracy"])],
-        ["best epoch", f"{report['best_epoch']} of {report['epochs']}"],
-        ["full-precision weights", f"{report['weights']['full_precision']:,}"],
-        ["binary weights", f"{report['weights']['binary']:,}"],
-        ["compression of the weights", f"{report['compression']:.2f}x"],
+        ["test accuracy", percent(report.test_accuracy)],
+        ["validation accuracy", percent(report.validation_accuracy)],
+        ["best epoch", f"{report.best_epoch} of {report.epochs}"],
+        ["full-precision weights", f"{report.weights.full_precision:,}"],
+        ["binary weights", f"{report.weights.binary:,}"],
+        ["compression of the weights", f"{report.compression:.2f}x"],
     ]
-    title = f"{report['network']}, plan {report['plan']}, {report['dataset']}"
+    title = f"{report.network}, plan {report.plan}, {report.dataset}"
     show(
         as_json,
-        report | {"run": str(run.folder)},
+        report.to_dict() | {"run": str(run.folder)},
         table(title, ["", "result"], rows),
         f"run folder: {run.folder}",
         f"next: hybrid-tf convert {run.folder}",

@@ -1,15 +1,15 @@
 """Data sets of images behind one small interface: embedded, from TensorFlow Datasets, or a folder of images."""
 
-from hybrid_tf.data.dataset import AUGMENTATIONS, Dataset, Examples, Normalisation, Share, train_batches
+from hybrid_tf.data.dataset import WHOLE, Dataset, Examples, Normalisation, Shard, train_batches
 from hybrid_tf.data.images import load_image
 from hybrid_tf.data.load import dataset_names, load_dataset
 
 __all__ = [
-    "AUGMENTATIONS",
+    "WHOLE",
     "Dataset",
     "Examples",
     "Normalisation",
-    "Share",
+    "Shard",
     "dataset_names",
     "load_dataset",
     "load_image",

@@ -52,7 +52,7 @@ def _histogram(pixels: np.ndarray) -> np.ndarray:
     return np.bincount(pixels.ravel(), minlength=256)
 
 
-class Share(NamedTuple):
+class Shard(NamedTuple):
     """Part `index`, counted from 0, of `count` equal parts of every batch: what one of several workers trains on."""
 
     index: int = 0
@@ -62,6 +62,9 @@ class Share(NamedTuple):
         """Returns the first image of the part, and how many there are, in a batch of so many."""
         size = batch_size // self.count
         return self.index * size, size
+
+
+WHOLE = Shard()
 
 
 class Examples(Protocol):
@@ -84,7 +87,7 @@ class Examples(Protocol):
         first_epoch: int,
         epochs: int,
         augmentation: str,
-        share: Share,
+        shard: Shard,
     ) -> tf.data.Dataset:
         """Returns what `train_batches` describes; its batch size is at most `size`."""
 
@@ -125,7 +128,7 @@ def train_batches(
     first_epoch: int,
     epochs: int,
     augmentation: str,
-    share: Share = Share(),  # noqa: B008  it cannot be changed
+    shard: Shard = WHOLE,
 ) -> tuple[tf.data.Dataset, int]:
     """Returns the shuffled, augmented training batches of epochs first_epoch..epochs-1 back to back.
 
@@ -140,7 +143,7 @@ def train_batches(
         first_epoch: the first epoch, counted from 0.
         epochs: the number of epochs of the whole run.
         augmentation: one of AUGMENTATIONS.
-        share: of every batch; its count divides the batch size.
+        shard: of every batch; its count divides the batch size.
 
     Returns:
         (float32 [B,H,W,C] normalised, int32 [B]), and the number of steps in one epoch.
@@ -158,6 +161,6 @@ def train_batches(
         first_epoch=first_epoch,
         epochs=epochs,
         augmentation=augmentation,
-        share=share,
+        shard=shard,
     )
     return batches, dataset.train.size // batch_size

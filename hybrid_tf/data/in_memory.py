@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.data.augment import BATCH, ORDER, augment, seed_of
-from hybrid_tf.data.dataset import Normalisation, Share
+from hybrid_tf.data.dataset import Normalisation, Shard
 from hybrid_tf.data.pipeline import finished, normalised, parallel_map
 
 _MEASURED_TOGETHER = 256
@@ -71,10 +71,10 @@ class InMemory:
         first_epoch: int,
         epochs: int,
         augmentation: str,
-        share: Share,
+        shard: Shard,
     ) -> tf.data.Dataset:
         """Returns the batches of epochs first_epoch..epochs-1, each a function of `seed` and the epoch alone."""
-        first, size = share.of(batch_size)
+        first, size = shard.of(batch_size)
         steps = self.size // batch_size
 
         def plan(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.data.augment import BATCH, IMAGE, ORDER, augment, random_boxes, seed_of
-from hybrid_tf.data.dataset import Normalisation, Share
+from hybrid_tf.data.dataset import Normalisation, Shard
 from hybrid_tf.data.in_memory import InMemory
 from hybrid_tf.data.pipeline import finished, normalised, parallel_map
 from hybrid_tf.errors import HybridTFError
@@ -115,10 +115,10 @@ class Streaming:
         first_epoch: int,
         epochs: int,
         augmentation: str,
-        share: Share,
+        shard: Shard,
     ) -> tf.data.Dataset:
         """Returns the batches of epochs first_epoch..epochs-1, each a function of `seed` and the epoch alone."""
-        first, size = share.of(batch_size)
+        first, size = shard.of(batch_size)
         steps = self.size // batch_size
         resized_crops = augmentation.startswith("resized-crop")
         batch_augmentation = "flip" if resized_crops else augmentation
@@ -126,8 +126,8 @@ class Streaming:
         def records(epoch: tf.Tensor) -> tf.data.Dataset:
             shuffled = self._records.read(seed_of(seed, ORDER, epoch)).take(steps * batch_size)
             numbered = shuffled.enumerate()
-            if share.count > 1:  # leave the images of other workers out before they are decoded
-                numbered = numbered.filter(lambda position, _: position % batch_size // size == share.index)
+            if shard.count > 1:  # leave the images of other workers out before they are decoded
+                numbered = numbered.filter(lambda position, _: position % batch_size // size == shard.index)
             return numbered.map(lambda position, record: (epoch, position, record))
 
         def example(epoch: tf.Tensor, position: tf.Tensor, record: Any) -> tuple[tf.Tensor, ...]:

@@ -1,14 +1,14 @@
-"""The binary and the full-precision units that networks are built from.
+"""The binary and the full-precision layers that networks are built from.
 
-This is the only module that knows Larq and the fusion rules of Larq Compute Engine (LCE):
+They follow the fusion rules of Larq Compute Engine (LCE):
 
 - A convolution is followed by batch norm at once, so that LCE folds the batch norm into it. Activations come *before*
-  a convolution: sign for a binary one, ReLU for a full-precision one. A unit's output is therefore always signed, which
-  is what a binary unit needs, and a ReLU lands behind an addition or a pooling, where TFLite fuses it.
+  a convolution: sign for a binary one, ReLU for a full-precision one. What a layer gives is therefore always signed, as
+  a binary layer needs it, and a ReLU lands behind an addition or a pooling, where TFLite fuses it.
 - Binary convolutions pad with +1: bits can then be passed on packed, and every LCE kernel supports it.
 - Binary dense layers are valid convolutions: LCE leaves `QuantDense` in float.
 - No explicit padding: the converter gets it wrong for strided convolutions.
-- A learned shift in front of a sign that follows batch norm is batch norm's own, so a unit adds none; see
+- A learned shift in front of a sign that follows batch norm is batch norm's own, so a layer adds none; see
   `add_prelu_shift`.
 """
 
@@ -20,8 +20,9 @@ from typing import Any
 import larq
 import tensorflow as tf
 
-from hybrid_tf.models.plan import Plan
+from hybrid_tf.config import GRADIENTS
 from hybrid_tf.models.quantizers import ApproxSign, QuantConv2D, SteSign
+from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
 
 if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
     raise ImportError("Larq needs legacy Keras: import hybrid_tf before anything that uses tf.keras")
@@ -29,25 +30,9 @@ if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
 Tensor = Any  # a symbolic Keras tensor; tf-keras has no public type for it
 
 
-@dataclass(frozen=True)
-class Signs:
-    """How the binary layers of a network are trained.
-
-    Attributes:
-        gradient: what takes the place of the derivative of sign at their inputs, one of GRADIENTS.
-        kernels: whether their kernels are signs; if not, only their inputs are: the first of two training stages.
-        shifts: whether a PReLU and a shift follow the additions of binary stages.
-    """
-
-    gradient: str = "ste"
-    kernels: bool = True
-    shifts: bool = False
-
-
-PLAIN = Signs()
-
+_PLAIN = BinarizationConfig()
 # What stands for the derivative of sign; "swish" is smooth and reaches beyond 1 (arXiv 1812.11800).
-GRADIENTS = {"ste": SteSign, "approx": ApproxSign, "swish": larq.quantizers.SwishSign}
+_QUANTIZERS = dict(zip(GRADIENTS, (SteSign, ApproxSign, larq.quantizers.SwishSign), strict=True))
 
 
 def batch_norm(x: Tensor, name: str, scale: bool = True, beta: float = 0.0) -> Tensor:
@@ -96,15 +81,15 @@ def full_precision_conv(
 
 
 def _binary_conv2d(
-    x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, signs: Signs, **options: Any
+    x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, binarization: BinarizationConfig, **options: Any
 ) -> Tensor:
     """sign(x) convolved with sign(w); the batch norm behind it takes the place of XNOR-Net's scale per filter."""
     return QuantConv2D(
         filters,
         kernel,
         use_bias=False,
-        input_quantizer=GRADIENTS[signs.gradient](),
-        kernel_quantizer=SteSign() if signs.kernels else None,
+        input_quantizer=_QUANTIZERS[binarization.gradient](),
+        kernel_quantizer=SteSign() if binarization.binary_kernels else None,
         kernel_constraint="weight_clip",
         name=name,
         **options,
@@ -120,10 +105,10 @@ def binary_conv(
     name: str,
     scale: bool = True,
     beta: float = 0.0,
-    signs: Signs = PLAIN,
+    binarization: BinarizationConfig = _PLAIN,
 ) -> Tensor:
     """Binary convolution and batch norm. Shapes as `full_precision_conv`."""
-    x = _binary_conv2d(x, filters, kernel, name, signs, strides=strides, padding="same", pad_values=1.0)
+    x = _binary_conv2d(x, filters, kernel, name, binarization, strides=strides, padding="same", pad_values=1.0)
     return batch_norm(x, name, scale, beta)
 
 
@@ -142,11 +127,11 @@ def classifier(x: Tensor, classes: int) -> Tensor:
     return tf.keras.layers.Dense(classes, dtype=dtype, name="classifier")(x)
 
 
-def binary_dense(x: Tensor, units: int, *, name: str, signs: Signs = PLAIN) -> Tensor:
+def binary_dense(x: Tensor, units: int, *, name: str, binarization: BinarizationConfig = _PLAIN) -> Tensor:
     """Binary dense layer and batch norm: a valid convolution over the whole map. Gives [N, 1, 1, units]."""
     if len(x.shape) == 2:
         x = tf.keras.layers.Reshape((1, 1, x.shape[-1]))(x)
-    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, signs, padding="valid")
+    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, binarization, padding="valid")
     return batch_norm(x, name, scale=False)
 
 
@@ -166,9 +151,11 @@ def full_precision_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: 
     return _shortcut(x, filters, strides, full_precision_conv, name)
 
 
-def binary_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str, signs: Signs = PLAIN) -> Tensor:
+def binary_shortcut(
+    x: Tensor, filters: int, strides: int = 1, *, name: str, binarization: BinarizationConfig = _PLAIN
+) -> Tensor:
     """Identity where the shape stays, else a strided binary 1x1 convolution with batch norm."""
-    return _shortcut(x, filters, strides, partial(binary_conv, signs=signs), name)
+    return _shortcut(x, filters, strides, partial(binary_conv, binarization=binarization), name)
 
 
 def pooled_shortcut(x: Tensor, filters: int, strides: int = 1, *, name: str) -> Tensor:
@@ -216,8 +203,8 @@ class Shift(tf.keras.layers.Layer):
 
 
 @dataclass(frozen=True)
-class Units:
-    """What a stage is built from.
+class StageLayers:
+    """The layers that a stage is built from.
 
     Attributes:
         activate: applied to the input of a convolution, dense layer or block of the stage.
@@ -239,42 +226,43 @@ class Units:
     pool_beta: float = 0.0
 
 
-_FULL_PRECISION = Units(relu, full_precision_conv, full_precision_dense, full_precision_shortcut, 2)
+_FULL_PRECISION = StageLayers(relu, full_precision_conv, full_precision_dense, full_precision_shortcut, 2)
 # The maximum of four standard normal values is positive 15 times in 16: behind a max pooling, sign gives +1 almost
 # everywhere and a deep network does not train. A shift of -1 puts the median of the maximum at zero, at no cost on the
 # device.
 _POOL_BETA = -1.0
-_XNOR = Units(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=_POOL_BETA)
-_RESIDUAL = Units(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool_beta=_POOL_BETA)
+_XNOR = StageLayers(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=_POOL_BETA)
+_RESIDUAL = StageLayers(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool_beta=_POOL_BETA)
 
 
-def units_for(plan: Plan, stage: str, signs: Signs) -> Units:
-    """Returns what `stage` is built from under `plan`."""
+def stage_layers(spec: NetworkSpec, stage: str) -> StageLayers:
+    """Returns what `stage` of a network is built from under the plan of `spec`."""
+    plan, binarization = spec.plan, spec.binarization
     if not plan.is_binary_stage(stage):
         return _FULL_PRECISION
-    units = _RESIDUAL if plan.residual else _XNOR
-    shortcut = units.shortcut if plan.residual else partial(units.shortcut, signs=signs)
+    make = _RESIDUAL if plan.residual else _XNOR
+    shortcut = make.shortcut if plan.residual else partial(make.shortcut, binarization=binarization)
     return replace(
-        units,
-        conv=_unless_kept(plan.keep, partial(units.conv, signs=signs), full_precision_conv, relu),
-        dense=_unless_kept(plan.keep, partial(units.dense, signs=signs), full_precision_dense, relu),
+        make,
+        conv=_unless_kept(plan.keep, partial(make.conv, binarization=binarization), full_precision_conv, relu),
+        dense=_unless_kept(plan.keep, partial(make.dense, binarization=binarization), full_precision_dense, relu),
         shortcut=_unless_kept(plan.keep, shortcut, full_precision_shortcut, identity),
-        add=add_prelu_shift if signs.shifts else add,
+        add=add_prelu_shift if binarization.shifts else add,
     )
 
 
 def _unless_kept(
     keep: tuple[str, ...],
-    unit: Callable[..., Tensor],
-    full_precision_unit: Callable[..., Tensor],
+    layer: Callable[..., Tensor],
+    full_precision_layer: Callable[..., Tensor],
     activate: Callable[[Tensor], Tensor],
 ) -> Callable[..., Tensor]:
-    """`unit`, but the full-precision one, with its activation, for the layers named in `keep`."""
+    """Returns `layer`, but the full-precision one, with its activation, for the layers named in `keep`."""
 
     def build(x: Tensor, *args: Any, name: str, **options: Any) -> Tensor:
         if name in keep:
-            return full_precision_unit(activate(x), *args, name=name, **options)
-        return unit(x, *args, name=name, **options)
+            return full_precision_layer(activate(x), *args, name=name, **options)
+        return layer(x, *args, name=name, **options)
 
     return build
 

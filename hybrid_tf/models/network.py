@@ -1,57 +1,28 @@
-"""What a registered network is, and what every family shares."""
+"""A row of the registry of networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
-from hybrid_tf.models.layers import Signs, Units, units_for
-from hybrid_tf.models.plan import Plan
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Everything a network is built from besides its own table row.
-
-    Attributes:
-        plan: which sections are binary.
-        input_shape: height, width, channels.
-        classes: outputs of the last layer (logits).
-        width: multiplies the channels of every hidden layer.
-        head: one of the network's heads.
-        signs: how its binary layers are trained.
-    """
-
-    plan: Plan
-    input_shape: tuple[int, int, int]
-    classes: int
-    width: float
-    head: str
-    signs: Signs
-
-    def channels(self, count: int) -> int:
-        """Returns `count` times the width, rounded to a multiple of 8 (what binary kernels work best with)."""
-        return max(8, round(count * self.width / 8) * 8)
-
-    def units(self, stage: str) -> Units:
-        """Returns what `stage` is built from."""
-        return units_for(self.plan, stage, self.signs)
+from hybrid_tf.errors import unknown
+from hybrid_tf.models.spec import NetworkSpec
 
 
 @dataclass(frozen=True)
 class Network:
-    """A row of the registry.
+    """A registered network.
 
     Attributes:
-        name: as users write it.
-        build: makes the Keras model, [N, H, W, C] to logits [N, classes].
-        layers: stage of each layer that a plan can make binary, by the layer's name, for a head.
+        name: what users write.
+        build: makes the Keras model of a spec whose head is named, [N, H, W, C] to logits [N, classes].
+        layers: maps a head to the stage of each layer that a plan can make binary, by the layer's name.
         heads: the heads to choose from, the default first.
-        input_size: height and width the network was published for.
+        input_size: height and width that the network was published for.
     """
 
     name: str
-    build: Callable[[Setting], tf.keras.Model]
+    build: Callable[[NetworkSpec], tf.keras.Model]
     layers: Callable[[str], dict[str, str]]
     heads: tuple[str, ...]
     input_size: int
@@ -59,3 +30,11 @@ class Network:
     def stages(self, head: str) -> list[str]:
         """Returns the names of the stages that a plan can make binary, in order."""
         return list(dict.fromkeys(self.layers(head).values()))
+
+    def model(self, spec: NetworkSpec) -> tf.keras.Model:
+        """Returns the Keras model of `spec`. Raises HybridTFError for a head, stage or layer that does not exist."""
+        head = self.heads[0] if spec.head is None else spec.head
+        if head not in self.heads:
+            raise unknown(f"head of {self.name}", head, self.heads)
+        spec.plan.check(self.layers(head))
+        return self.build(replace(spec, head=head))

@@ -1,19 +1,20 @@
 """Trained networks: each is a run folder, small enough to ship, with its files and a model card (`README.md`).
 
-`pretrained/publish.py` makes them from finished runs; docs/accuracy.md lists them.
+`recipes/publish.py` makes them from finished runs; docs/accuracy.md lists them.
 """
 
 from pathlib import Path
 
 from hybrid_tf.errors import unknown
-from hybrid_tf.runs.run import CONFIG, Run, load_run
+from hybrid_tf.runs.names import CONFIG
+from hybrid_tf.runs.run import Run, load_run
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def pretrained_names() -> list[str]:
     """Returns the names of the trained networks."""
-    return sorted(path.parent.name for path in _FOLDER.glob(f"*/{CONFIG}"))
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{CONFIG}"))
 
 
 def load_pretrained(name: str) -> Run:
@@ -28,4 +29,4 @@ def load_pretrained(name: str) -> Run:
     names = pretrained_names()
     if name not in names:
         raise unknown("trained network", name, names)
-    return load_run(_FOLDER / name)
+    return load_run(FOLDER / name)

@@ -1,42 +1,23 @@
-"""A run folder: what one training leaves behind, and all that evaluation, conversion and devices need.
-
-| file | holds |
-|---|---|
-| `config.json` | the settings, and the data set's class names, image shape and normalisation |
-| `summary.txt` | the network by layers: `larq.models.summary` and ours |
-| `history.csv`, `curves.png` | loss and accuracy of each epoch |
-| `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
-| `model.tflite`, `model.int8.tflite` | the converted network, once there is one; with int8 sections |
-| `row.json` | what a comparison shows of the finished run |
-| `int8.json` | the ranges of an int8-aware training |
-| `report.json` | the result, on the test images; it is there when the run is finished |
-| `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
-| `.lock` | which process trains here, as long as it does |
-"""
+"""A run: what one training leaves behind in its folder, and all that evaluation, conversion and devices need."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from hybrid_tf.config import LARGEST_SIZE, SMOKE_IMAGES, Config
 from hybrid_tf.data import Dataset, Normalisation, load_dataset
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.models.layers import Signs
-from hybrid_tf.models.registry import build_model
+from hybrid_tf.models.plan import Plan
+from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
+from hybrid_tf.runs.names import BEST, CONFIG, REPORT
+from hybrid_tf.runs.report import Report
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.version import versions
 
 FORMAT = 1
-CONFIG = "config.json"
-REPORT = "report.json"
-BEST = "best.weights.h5"
-LAST = "last.weights.h5"
-FILE = "model.tflite"
-INT8_FILE = "model.int8.tflite"
 
 
 @dataclass(frozen=True)
@@ -65,11 +46,30 @@ class Run:
         return (self.folder / REPORT).exists()
 
     @property
-    def report(self) -> dict[str, Any]:
-        """The content of `report.json`. Raises HybridTFError when the run is not finished."""
+    def report(self) -> Report:
+        """The report of a finished run. Raises HybridTFError when it is not finished, or the report is damaged."""
+        path = self.folder / REPORT
         if not self.finished:
             raise HybridTFError(f"run {self.folder} is not finished: continue it with --resume")
-        return read_json(self.folder / REPORT)
+        stored = read_json(path)
+        try:
+            return Report.from_dict(stored)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise HybridTFError(f"{path} is damaged ({error!r}): restore it or train again") from error
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """What the run's network is."""
+        config = self.config
+        return NetworkSpec(
+            config.network,
+            Plan.parse(config.plan),
+            self.image_shape,
+            len(self.class_names),
+            config.width,
+            config.head,
+            BinarizationConfig(config.gradient, shifts=config.shifts),
+        )
 
     def save(self) -> None:
         """Writes `config.json`. Raises HybridTFError when the folder cannot be written."""
@@ -86,29 +86,13 @@ class Run:
             },
         )
 
-    def build(self, plan: str | None = None, *, binary_kernels: bool = True) -> tf.keras.Model:
-        """Returns the run's network with fresh weights, under its own plan or another.
-
-        Without `binary_kernels` binary layers are so at their inputs alone, as in the first of two training stages.
-        """
-        config = self.config
-        return build_model(
-            config.network,
-            plan or config.plan,
-            input_shape=self.image_shape,
-            classes=len(self.class_names),
-            width=config.width,
-            head=config.head,
-            signs=Signs(config.gradient, binary_kernels, config.shifts),
-        )
-
     def load_model(self, weights: str = BEST) -> tf.keras.Model:
         """Returns the run's network with the weights of one of its files.
 
         Raises:
             HybridTFError: when the file is absent, damaged, or belongs to another network.
         """
-        model = self.build()
+        model = self.spec.build()
         load_weights(model, self.folder / weights)
         return model
 
@@ -133,8 +117,7 @@ def load_run(folder: str | Path) -> Run:
     """Returns the run in `folder`.
 
     Raises:
-        HybridTFError: when there is none, or its `config.json` is damaged or of a newer version. Those of older
-            versions lack settings, which then have their defaults.
+        HybridTFError: when there is none, or its `config.json` is damaged or of a newer version.
     """
     folder = Path(folder)
     if not (folder / CONFIG).exists():
@@ -151,7 +134,7 @@ def load_run(folder: str | Path) -> Run:
             class_names=tuple(stored["class_names"]),
             image_shape=tuple(stored["image_shape"]),
             normalisation=Normalisation.from_dict(stored["normalisation"]),
-            teacher_digest=stored.get("teacher_digest", ""),
+            teacher_digest=stored["teacher_digest"],
         )
         _check(run)
         return run

@@ -44,9 +44,9 @@ def load_weights(model: tf.keras.Model, path: Path) -> None:
     try:
         with h5py.File(path, "r") as file:
             check_h5(file, _COPIES * _bytes(model.weights))
-            digest = file.attrs.get(_DIGEST)  # earlier versions did not write it
+            digest = file.attrs[_DIGEST]
         model.load_weights(path)
-        if digest not in (None, _digest(model)):
+        if digest != _digest(model):
             raise ValueError("checksum")
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -16,8 +16,9 @@ from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run, file_size, metadata_of
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.memory import size
-from hybrid_tf.models.plan import FULL_PRECISION, Plan
-from hybrid_tf.runs.run import FILE, REPORT, Run
+from hybrid_tf.models.plan import Plan
+from hybrid_tf.runs.names import FILE, REPORT, ROW
+from hybrid_tf.runs.run import Run
 from hybrid_tf.study.figures import SERIES, pareto_front
 from hybrid_tf.system.files import atomic_path, read_json, write_json
 from hybrid_tf.tables import percent, table
@@ -26,7 +27,6 @@ from hybrid_tf.version import __version__
 
 TABLE = "compare.json"
 FIGURE = "compare.png"
-ROW = "row.json"
 _MARKERS = "osD^vPX*"
 
 
@@ -159,25 +159,25 @@ def row_of_run(run: Run, name: str, samples: int) -> Row:
     gone.
     """
     path, report = run.folder / ROW, run.report
-    of = {"version": __version__, "samples": samples, "report": report}
+    of = {"version": __version__, "samples": samples, "report": report.to_dict()}
     stored = read_json(path) if path.exists() and (run.folder / FILE).exists() else {}
     if stored.get("of") == of:
         return replace(Row(**stored["row"]), name=name, run=str(run.folder))
     conversion, verification = convert_run(run.folder, samples=samples)
     twin_bytes = _twin_file_bytes(run)
-    cost = model_cost(run.build(), name, [energy_profile(DEFAULT)])
-    held_out = report["validation_accuracy"]
+    cost = model_cost(run.spec.build(), name, [energy_profile(DEFAULT)])
+    held_out = report.validation_accuracy
     row = Row(
         name=name,
         plan=run.config.plan,
         run=str(run.folder),
-        accuracies=(report["test_accuracy"],),
+        accuracies=(report.test_accuracy,),
         held_out=() if held_out is None else (held_out,),
         file_accuracy=verification.file_accuracy,
         agreement=verification.top1_agreement,
         compared=verification.images,
-        weight_bytes=report["weights"]["bytes"],
-        compression=report["compression"],
+        weight_bytes=report.weights.bytes,
+        compression=report.compression,
         file_bytes=conversion.bytes,
         twin_bytes=twin_bytes,
         file_ratio=twin_bytes / conversion.bytes,
@@ -191,8 +191,8 @@ def row_of_run(run: Run, name: str, samples: int) -> Row:
 
 def _twin_file_bytes(run: Run) -> int:
     """Returns the size of the `.tflite` of a run's full-precision twin."""
-    twin = replace(run, config=run.config.with_changes(plan=str(FULL_PRECISION)))
-    return file_size(twin.build(), metadata_of(twin))
+    twin = run.spec.twin()
+    return file_size(twin.build(), replace(metadata_of(run), plan=str(twin.plan)))
 
 
 def rows_table(rows: Sequence[Row], title: str) -> Table:

@@ -16,11 +16,13 @@ from hybrid_tf.analysis.network_cost import INT8, model_cost
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.graph import LayerProfile
 from hybrid_tf.graphs.memory import size
-from hybrid_tf.runs.run import FILE, INT8_FILE, Run, load_run
+from hybrid_tf.runs.history import read_history
+from hybrid_tf.runs.names import FILE, INT8_FILE
+from hybrid_tf.runs.report import Report
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.study.figures import Series, lines, pareto_front, scatter
 from hybrid_tf.system.files import write_text
 from hybrid_tf.tables import percent, table
-from hybrid_tf.training.recorder import read_history
 from hybrid_tf.version import __version__
 
 
@@ -38,7 +40,7 @@ class RunCost:
     """
 
     name: str
-    report: dict[str, Any]
+    report: Report
     history: list[dict[str, float]]
     cost: Cost
     file_bytes: int | None
@@ -74,7 +76,7 @@ class RunCost:
         """Returns the report of the run and its cost as JSON values."""
         return {
             "name": self.name,
-            "report": self.report,
+            "report": self.report.to_dict(),
             "cost": self.cost.to_dict(),
             "file_bytes": self.file_bytes,
             "accuracy": self.accuracy,
@@ -149,16 +151,14 @@ def comparison_table(runs: Sequence[RunCost]) -> Table:
 
 def _costs(run: Run, profile: EnergyProfile) -> list[RunCost]:
     report = run.report
-    twin = model_cost(run.build("full_precision"), "full_precision", [profile])
+    twin = model_cost(run.spec.twin().build(), "full_precision", [profile])
     history = read_history(run.folder)
     if not history:
         raise HybridTFError(f"run {run.folder} has no history: train it again")
     files = [run.folder / FILE, run.folder / INT8_FILE]
     sizes = [file.stat().st_size if file.exists() else None for file in files]
-    name, model = run.config.plan, run.build()
-    found = [
-        RunCost(name, report, history, model_cost(model, name, [profile], twin), sizes[0], report["test_accuracy"])
-    ]
+    name, model = run.config.plan, run.spec.build()
+    found = [RunCost(name, report, history, model_cost(model, name, [profile], twin), sizes[0], report.test_accuracy)]
     if sizes[1] is not None:
         name += INT8
         found.append(
@@ -172,7 +172,7 @@ def _values(runs: Sequence[RunCost], profile: EnergyProfile) -> dict[str, Any]:
     accuracies = [100 * run.accuracy for run in measured]
     memories = [run.weight_bytes / 1000 for run in measured]
     energies = [run.cost.energies[0].total / 1e6 for run in measured]
-    networks = sorted({f"{run.report['network']} on {run.report['dataset']}" for run in runs})
+    networks = sorted({f"{run.report.network} on {run.report.dataset}" for run in runs})
     return {
         "title": " and ".join(networks),
         "version": __version__,

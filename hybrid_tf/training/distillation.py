@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import BEST, Run, load_run
+from hybrid_tf.runs.names import BEST
+from hybrid_tf.runs.run import Run, load_run
 
 _STAGE = re.compile(r"stage\d+(?=_)")
 
@@ -56,7 +57,7 @@ def check_teacher(teacher: Run, student: Run) -> None:
             "the same --input-size and --channels"
         )
     if student.config.attention:
-        sizes = [_stage_sizes(run.build()) for run in (teacher, student)]
+        sizes = [_stage_sizes(run.spec.build()) for run in (teacher, student)]
         if sizes[0] != sizes[1]:
             raise HybridTFError(
                 f"--attention needs a teacher whose stages have maps of the same sizes, but {teacher.folder} has "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from hybrid_tf.data import Share
+from hybrid_tf.data import Shard
 from hybrid_tf.errors import HybridTFError, unknown
 
 STRATEGIES = ("mirrored", "multi-worker")
@@ -50,9 +50,9 @@ class Workers:
         return self.strategy.num_replicas_in_sync
 
     @property
-    def share(self) -> Share:
+    def shard(self) -> Shard:
         """The part of every batch that this process trains on."""
-        return Share(self.index, self.count)
+        return Shard(self.index, self.count)
 
     def distributed(self, make: Callable[[], tf.data.Dataset], batch_size: int | None = None) -> tf.data.Dataset:
         """Returns the data set that `make` returns, for `model.fit` under the strategy.
@@ -97,7 +97,7 @@ class Workers:
             raise HybridTFError("the workers do not find the same run in --out: it must be on a disk that they share")
 
 
-def workers(name: str | None) -> Workers:
+def workers_of(name: str | None) -> Workers:
     """Returns the workers of a strategy, of which this process is one; to be called before TensorFlow is used.
 
     Args:

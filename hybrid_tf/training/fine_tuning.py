@@ -17,7 +17,8 @@ import tensorflow as tf
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import BEST, Run, load_run
+from hybrid_tf.runs.names import BEST, RANGES
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 # The converters are imported where they are needed: training depends on them for int8-aware runs alone.
 
-RANGES = "int8.json"
-CALIBRATION_IMAGES = 500
 # What a fine-tuning has that the run it starts from need not have; settings that are given win.
 _SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0, "mixed_precision": False}
 _SLOWER = 20  # times as low a learning rate as that of the run
@@ -82,7 +81,7 @@ def int8_aware(run: Run, model: tf.keras.Model, dataset: Dataset) -> Iterator[No
     if not run.config.int8_aware:
         yield
         return
-    from hybrid_tf.compiler.int8.calibration import calibrate_int8
+    from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, calibrate_int8
     from hybrid_tf.compiler.int8.plan import plan_int8
     from hybrid_tf.compiler.int8.rounding import int8_calls, rounded_as_in_file
 
@@ -113,7 +112,7 @@ def stored_ranges(run: Run, except_layers: tuple[str, ...] = ()) -> "Int8 | None
     path = run.folder / RANGES
     if not run.config.int8_aware or not path.exists():
         return None
-    points = plan_int8(run.build(), except_layers).points
+    points = plan_int8(run.spec.build(), except_layers).points
     try:
         int8 = Int8.from_dict(read_json(path))
         ranges = {point: int8.ranges[point] for point in points}

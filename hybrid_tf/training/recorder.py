@@ -1,48 +1,29 @@
-"""The record of a run's epochs: `history.csv`, its checkpoints, its best weights and its curves."""
+"""The recorder of a training: after each epoch it writes the history, the checkpoint and the best weights."""
 
-import csv
-import io
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import BEST
+from hybrid_tf.runs.history import read_history, write_history
+from hybrid_tf.runs.names import BEST, CHECKPOINTS, HISTORY
 from hybrid_tf.runs.weights import save_weights
-from hybrid_tf.system.files import atomic_path, write_text
 from hybrid_tf.training.divergence import DivergedError
 
-HISTORY = "history.csv"
-CURVES = "curves.png"
-CHECKPOINTS = "checkpoints"
+
+class Position(NamedTuple):
+    """How far a training is: its finished epochs, and the finished steps of the next one."""
+
+    epochs: int
+    steps: int
 
 
-def read_history(folder: Path) -> list[dict[str, float]]:
-    """Returns a row for each finished epoch of the run in `folder`, none when there is no history yet.
-
-    Raises:
-        HybridTFError: when `history.csv` is damaged.
-    """
-    path = folder / HISTORY
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    except (TypeError, ValueError, OSError) as error:
-        raise HybridTFError(f"{path} is damaged ({error}): restore it, or train again in another folder") from error
-    return [row | {"epoch": int(row["epoch"])} for row in rows]
-
-
-def _write_history(folder: Path, rows: list[dict[str, float]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / HISTORY, text.getvalue())
+def never() -> bool:
+    """Returns False: the training is not to be interrupted."""
+    return False
 
 
 class Recorder(tf.keras.callbacks.Callback):
@@ -56,7 +37,7 @@ class Recorder(tf.keras.callbacks.Callback):
         output: where to write: the run folder, unless it is another worker's.
         rows: of the finished epochs.
         steps: of the epoch under way that are done.
-        interrupted: whether to stop, with a checkpoint, after the step or the validation under way.
+        interrupted: returns whether to stop, with a checkpoint, after the step or the validation under way.
     """
 
     def __init__(self, folder: Path, output: Path, first_counted: int = 0) -> None:
@@ -67,7 +48,7 @@ class Recorder(tf.keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
         self.monitor = "val_accuracy"
         self.steps = 0
-        self.interrupted: Callable[[], bool] = bool
+        self.interrupted: Callable[[], bool] = never
         self._first_counted = first_counted
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -81,23 +62,23 @@ class Recorder(tf.keras.callbacks.Callback):
         self._sums = [value for metric in trained.metrics for value in metric.variables]
         self._saved_sums = [tf.Variable(value, trainable=False) for value in self._sums]
         trained.optimizer.build(network.trainable_variables)  # else its state is restored late, at the first step
-        self._required = {"model": network, "optimizer": trained.optimizer, "epoch": self._epoch}
-        checkpoint = tf.train.Checkpoint(**self._required, step=self._step, sums=self._saved_sums)
+        checkpoint = tf.train.Checkpoint(
+            model=network, optimizer=trained.optimizer, epoch=self._epoch, step=self._step, sums=self._saved_sums
+        )
         self._manager = tf.train.CheckpointManager(checkpoint, str(self.output / CHECKPOINTS), max_to_keep=1)
 
-    def position(self) -> tuple[int, int]:
-        """Returns the epochs, and the steps of the next one, behind the last checkpoint. Raises as `restore` does."""
+    def position(self) -> Position:
+        """Returns where the last checkpoint is. Raises as `restore` does."""
         folder = self.folder / CHECKPOINTS
         path = tf.train.latest_checkpoint(str(folder))
         if path is None:
             if (folder / "checkpoint").exists():  # it names a checkpoint
                 raise self._damaged(folder / "checkpoint")
-            return 0, 0
+            return Position(0, 0)
         try:
             reader = tf.train.load_checkpoint(path)
             epoch, step = (f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("epoch", "step"))
-            # Earlier versions had no step.
-            return int(reader.get_tensor(epoch)), int(reader.get_tensor(step)) if reader.has_tensor(step) else 0
+            return Position(int(reader.get_tensor(epoch)), int(reader.get_tensor(step)))
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
             raise self._damaged(path) from error
 
@@ -109,8 +90,7 @@ class Recorder(tf.keras.callbacks.Callback):
         """
         path = tf.train.latest_checkpoint(str(self.folder / CHECKPOINTS))
         try:
-            tf.train.Checkpoint(**self._required).restore(path).assert_existing_objects_matched().expect_partial()
-            self._manager.checkpoint.restore(path).expect_partial()  # see `position`
+            self._manager.checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
         except (tf.errors.OpError, AssertionError, RuntimeError, ValueError) as error:
             raise self._damaged(path) from error
         epochs = int(self._epoch.numpy())
@@ -161,7 +141,7 @@ class Recorder(tf.keras.callbacks.Callback):
         self.steps = 0
         if self.best is self.rows[-1]:
             save_weights(self._network, self.output / BEST)
-        _write_history(self.output, self.rows)
+        write_history(self.output, self.rows)
         self._save()
         if self.interrupted():
             self._stop(f"after epoch {len(self.rows)}")
@@ -184,19 +164,3 @@ def write_error(folder: Path, error: tf.errors.OpError) -> HybridTFError:
     """Returns the error for what TensorFlow could not write to a run folder."""
     reason = "No space left on device" if "No space left on device" in error.message else error.message
     return HybridTFError(f"cannot write to {folder} ({reason}): make room there, then continue with --resume")
-
-
-def plot_curves(folder: Path, rows: list[dict[str, float]]) -> None:
-    """Draws loss and accuracy over the epochs to `curves.png`."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
-            if key in rows[0]:
-                axes.plot([row["epoch"] for row in rows], [row[key] for row in rows], label=label, marker=".")
-        axes.set(xlabel="epoch", ylabel=name)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    with atomic_path(folder / CURVES) as path:
-        figure.savefig(path, dpi=120)

@@ -83,7 +83,7 @@ def test_energy_of_a_run(hybrid_tf, tmp_path):
     config = Config(network="resnet20", plan="residual", width=0.25, dataset="digits")
     run = Run(tmp_path, config, ("a", "b", "c"), (32, 32, 1), Normalisation((0.0,), (1.0,)))
     run.save()
-    convert(randomise(run.build()), tmp_path / "model.tflite")
+    convert(randomise(run.spec.build()), tmp_path / "model.tflite")
     code, out, err = hybrid_tf("energy", tmp_path, "--json")
     assert code == 0, err
     twin, found = json.loads(out)["costs"]

@@ -14,6 +14,7 @@ from hybrid_tf.graphs.int8_graph import int8_graph
 from hybrid_tf.graphs.keras_graph import keras_graph
 from hybrid_tf.graphs.memory import peak_memory, weight_bits
 from hybrid_tf.models.registry import build_model
+from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 
 
@@ -48,7 +49,7 @@ def test_a_file_has_what_was_foreseen(name, plan, tmp_path):
 
 def test_int8_takes_less_of_everything():
     profiles = list(PROFILES.values())
-    plain, int8 = network_costs("resnet20", ["residual"], profiles, int8=True)
+    plain, int8 = network_costs(NetworkSpec("resnet20"), ["residual"], profiles, int8=True)
     assert int8.name == "residual, int8"
     full = sum(row.weights for row in plain.rows if row.precision == "full_precision")
     assert plain.weights("full_precision") == int8.weights("int8") == full

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 import hybrid_tf  # noqa: F401
 from hybrid_tf import HybridTFError
-from hybrid_tf.data import AUGMENTATIONS, load_dataset, train_batches
+from hybrid_tf.config import AUGMENTATIONS
+from hybrid_tf.data import load_dataset, train_batches
 from hybrid_tf.data.augment import augment, random_boxes
 
 

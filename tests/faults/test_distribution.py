@@ -14,10 +14,10 @@ import pytest
 from killable import CONTEXT, start
 
 from hybrid_tf.config import Config
-from hybrid_tf.data import Share, load_dataset, train_batches
+from hybrid_tf.data import Shard, load_dataset, train_batches
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.history import read_history
 from hybrid_tf.training.distribution import Workers, _place, workers
-from hybrid_tf.training.recorder import read_history
 from hybrid_tf.training.session import train
 
 WORKERS = int(os.environ.get("HYBRID_TF_WORKERS", "2"))
@@ -88,7 +88,7 @@ def test_workers_train_as_one_and_survive_a_loss(tmp_path):
         assert one["learning_rate"] == other["learning_rate"]
     assert {path.name for path in together.iterdir()} == {path.name for path in alone.iterdir()}
     # From here on it is a run like any other.
-    assert train(Config(**SETTINGS), together, resume=True).report["epochs"] == 2
+    assert train(Config(**SETTINGS), together, resume=True).report.epochs == 2
 
 
 def test_replicas_compute_what_one_processor_does(tmp_path):
@@ -133,7 +133,7 @@ def test_shares_are_parts_of_the_whole_batch(augmentation, streaming, tmp_path, 
         assert type(dataset.train).__name__ == "Streaming"
     settings = {"batch_size": 8, "seed": 1, "first_epoch": 1, "epochs": 3, "augmentation": augmentation}
     whole, steps = train_batches(dataset, **settings)
-    parts = [train_batches(dataset, **settings, share=Share(index, 4))[0] for index in range(4)]
+    parts = [train_batches(dataset, **settings, shard=Shard(index, 4))[0] for index in range(4)]
     count = 0
     for batch, *shares in zip(whole, *parts, strict=True):
         for position, expected in enumerate(batch):

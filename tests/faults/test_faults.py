@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import h5py
 import numpy as np
 import pytest
 from killable import SETTINGS, TRAIN, finish, start
@@ -16,10 +17,11 @@ from killable import SETTINGS, TRAIN, finish, start
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.run import BEST, CONFIG, REPORT, load_run
+from hybrid_tf.runs.history import read_history
+from hybrid_tf.runs.lock import locked
+from hybrid_tf.runs.names import BEST, CHECKPOINTS, CONFIG, LOCK, REPORT
+from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.files import read_json, write_json
-from hybrid_tf.system.lock import LOCK, locked
-from hybrid_tf.training.recorder import CHECKPOINTS, read_history
 from hybrid_tf.training.session import train
 
 CONFIG_OF_TRAIN = Config(**{key.replace("-", "_"): value for key, value in SETTINGS.items()})
@@ -143,7 +145,7 @@ def test_a_full_disk(free, is_best, half, unbroken, mount):
     run = train(CONFIG_OF_TRAIN, folder, resume=True)
     if is_best:
         assert read_history(folder) == read_history(unbroken[0])
-        assert run.report["test_loss"] == read_json(unbroken[0] / REPORT)["test_loss"]
+        assert run.report.test_loss == read_json(unbroken[0] / REPORT)["test_loss"]
 
 
 def test_a_read_only_folder(unbroken, mount):
@@ -194,44 +196,12 @@ def test_weights_with_flipped_bits(unbroken, tmp_path):
     assert refused
 
 
-def test_a_run_folder_of_an_older_version(unbroken, tmp_path):
-    """Version 0.1.0's first runs: fewer settings, no step in the checkpoint, no checksum in the weights."""
-    import h5py
-
+def test_weights_without_a_checksum_are_refused(unbroken, tmp_path):
     folder = unfinished(unbroken[0], tmp_path / "run")
-    stored = read_json(folder / CONFIG)
-    for name in ("gradient", "shifts", "two_stage", "teacher", "distillation", "temperature", "attention"):
-        del stored["settings"][name]
-    del stored["teacher_digest"]
-    write_json(folder / CONFIG, stored)
     with h5py.File(folder / BEST, "r+") as file:
         del file.attrs["hybrid_tf_sha256"]
-    assert load_run(folder).config == CONFIG_OF_TRAIN
-    _as_once(folder)
-    run = train(CONFIG_OF_TRAIN, folder, resume=True)
-    assert run.report["test_loss"] == read_json(unbroken[0] / REPORT)["test_loss"]
-
-
-def _as_once(folder):
-    """Writes the checkpoint of a run folder again, as the first version did."""
-    import tensorflow as tf
-
-    from hybrid_tf.training.optimizers import compile_model
-
-    model = load_run(folder).build()
-    compile_model(model, CONFIG_OF_TRAIN, 10)
-    model.optimizer.build(model.trainable_variables)
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=tf.Variable(0, dtype=tf.int64))
-    checkpoint.restore(tf.train.latest_checkpoint(folder / CHECKPOINTS)).expect_partial()
-    shutil.rmtree(folder / CHECKPOINTS)
-    path = tf.train.CheckpointManager(checkpoint, folder / CHECKPOINTS, max_to_keep=1).save()
-    assert {name.split("/")[0] for name, _ in tf.train.list_variables(path)} == {
-        "_CHECKPOINTABLE_OBJECT_GRAPH",
-        "epoch",
-        "model",
-        "optimizer",
-        "save_counter",
-    }
+    with pytest.raises(HybridTFError, match="is damaged or belongs to another network"):
+        load_run(folder).load_model()
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", 1.0, True, None, [1]])

@@ -7,11 +7,12 @@ from hybrid_tf.compiler import lint_model
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import profile
 from hybrid_tf.models.layers import is_binary
-from hybrid_tf.models.registry import build_model, network, network_names
+from hybrid_tf.models.registry import build_model, find_network, network_names
+from hybrid_tf.models.spec import NetworkSpec
 
 # The 16 to 64 channels of a CIFAR ResNet are judged as they are. A quarter of the others' 64 to 4096 are still full
 # words or half ones, and quick to make.
-WIDTHS = {name: 1.0 if network(name).input_size == 32 else 0.25 for name in network_names()}
+WIDTHS = {name: 1.0 if find_network(name).input_size == 32 else 0.25 for name in network_names()}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ WIDTHS = {name: 1.0 if network(name).input_size == 32 else 0.25 for name in netw
     ],
 )
 def test_full_precision_networks_have_the_published_parameters(name, size, classes, parameters):
-    summary = summarise(name, "full_precision", input_shape=(size, size, 3), classes=classes)
+    summary = summarise(NetworkSpec(name, "full_precision", input_shape=(size, size, 3), classes=classes))
     assert summary.parameters["trainable"] == parameters
 
 
@@ -34,7 +35,7 @@ def test_full_precision_networks_have_the_published_parameters(name, size, class
     ("name", "published"), [("resnet20", 0.27), ("resnet32", 0.46), ("resnet44", 0.66), ("resnet56", 0.85)]
 )
 def test_cifar_resnets_have_the_published_weights(name, published):
-    assert round(summarise(name, "full_precision").twin_weights / 1e6, 2) == published
+    assert round(summarise(NetworkSpec(name, "full_precision")).twin_weights / 1e6, 2) == published
 
 
 @pytest.mark.parametrize(
@@ -46,14 +47,14 @@ def test_cifar_resnets_have_the_published_weights(name, published):
     ],
 )
 def test_vgg19_has_the_weights_of_the_design(plan, full_precision, binary, compression):
-    found = summarise("vgg19", plan, classes=100).to_dict()
+    found = summarise(NetworkSpec("vgg19", plan, classes=100)).to_dict()
     assert found["weights"]["full_precision"] == full_precision
     assert found["weights"]["binary"] == binary
     assert round(found["compression"], 2) == compression
 
 
 def test_compact_head():
-    summary = summarise("vgg19", "residual", classes=100, head="compact")
+    summary = summarise(NetworkSpec("vgg19", "residual", classes=100, head="compact"))
     assert summary.twin_weights == 20_070_080
     assert summary.weights("full_precision") == 1728 + 172_032 + 51_200  # first convolution, shortcuts, classifier
 
@@ -61,7 +62,7 @@ def test_compact_head():
 @pytest.mark.parametrize("name", network_names())
 @pytest.mark.parametrize("plan", [*PLANS, "sections=2,3"])
 def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(name, plan):
-    chosen = network(name)
+    chosen = find_network(name)
     model = build_model(name, plan, width=WIDTHS[name], classes=7)
     assert model.output_shape == (None, 7)
     binary = {row.name for row in profile(model) if row.precision == "binary"}

@@ -6,8 +6,8 @@ from ai_edge_litert.interpreter import Interpreter
 from check_folder import check_folder
 from int8_networks import write_int8_network
 
-from hybrid_tf.models.layers import Signs
 from hybrid_tf.models.registry import network_names
+from hybrid_tf.models.spec import BinarizationConfig
 from hybrid_tf_runtime import kernels, load_delegate
 from hybrid_tf_runtime.library import profile
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 def shifted(tmp_path_factory):
     """A network with a PReLU and a shift behind its sums."""
     folder = tmp_path_factory.mktemp("shifted")
-    options = {"width": 0.5, "classes": 10, "signs": Signs("approx", shifts=True)}
+    options = {"width": 0.5, "classes": 10, "binarization": BinarizationConfig("approx", shifts=True)}
     write_int8_network(folder, "resnet20", "int8", IMAGES, **options)
     return folder
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hybrid_tf.runs.run import FILE
+from hybrid_tf.runs.names import FILE
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 MACHINES = ("x86_64", "aarch64")

@@ -14,6 +14,7 @@ from hybrid_tf.system.progress import with_progress
 
 Ranges = dict[str, tuple[float, float]]
 LEAST_IMAGES = 16
+CALIBRATION_IMAGES = 500  # more change the ranges hardly
 _BATCH = 32
 _ALIVE = (0.0, 1.0)  # the range of values that are all zero
 

@@ -1,44 +1,48 @@
-"""Makes a trained network of a finished run: a small run folder with files, and a model card that says what they give.
-
-  python pretrained/publish.py runs/fashion_mnist/resnet20-residual-0 resnet20-residual
-  python pretrained/publish.py runs/mine mine --int8-run runs/mine-int8
-
-Kernels of binary layers are stored as their signs, which compress and give the same numbers. Without binary layers, all
-kernels are rounded to 8 significant bits (bfloat16); in a hybrid that would turn signs. Everything is then measured on
-what was stored. With --int8-run the int8 file is that of a run that `hybrid-tf train --resume-from RUN --int8-aware`
-made; without, what was stored is calibrated.
-"""
+"""Makes a trained network to ship out of a finished run: a small run folder with its files and a model card."""
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import h5py
+import numpy as np
+import tensorflow as tf
 
-from hybrid_tf.cli.options import QuietCommand, run_command
+from hybrid_tf.deploy import Int8Options, convert_run, evaluate_file, evaluate_run
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.graphs.profile import weight_layers
+from hybrid_tf.models.layers import is_binary
+from hybrid_tf.pretrained import FOLDER
+from hybrid_tf.runs.names import BEST, CONFIG, HISTORY, INT8_FILE, REPORT, SUMMARY
+from hybrid_tf.runs.run import Run, load_run
+from hybrid_tf.runs.weights import save_weights
+from hybrid_tf.system.files import atomic_path, write_bytes, write_json, write_text
+from hybrid_tf.training.fine_tuning import train_command
 
-if TYPE_CHECKING:
-    from hybrid_tf.runs.run import Run
-
-FOLDER = Path(__file__).parent
-_COPIED = ("config.json", "history.csv", "report.json", "summary.txt")
+_COPIED = (CONFIG, HISTORY, REPORT, SUMMARY)
 _ENGINES = {"lce": "LCE", "runtime": "hybrid-tf-runtime"}
 
 
-@click.command(cls=QuietCommand, help="\b\n" + __doc__)
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("name")
-@click.option("--int8-run", type=click.Path(path_type=Path), help="int8-aware fine-tuning of RUN, for the int8 file")
-def publish(run: Path, name: str, int8_run: Path | None) -> None:
-    """Makes the network's folder, converts, evaluates and writes the card."""
-    from hybrid_tf.deploy import Int8Options, convert_run, evaluate_file, evaluate_run
-    from hybrid_tf.runs.run import BEST, INT8_FILE
-    from hybrid_tf.system.files import write_bytes, write_json, write_text
-    from hybrid_tf.training.fine_tuning import train_command
+def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | None = None) -> Path:
+    """Makes the network's folder, converts, evaluates and writes the card.
 
-    source = _trained(run)
-    target = FOLDER / name
+    Kernels of binary layers are stored as their signs, which compress and give the same numbers. Without binary layers,
+    all kernels are rounded to 8 significant bits (bfloat16); in a hybrid that would turn signs. Everything is then
+    measured on what was stored.
+
+    Args:
+        run: a finished run.
+        name: of the trained network.
+        int8_run: int8-aware fine-tuning of `run`, whose int8 file is taken; without, what was stored is calibrated.
+        into: where the folder goes; `None` is where those that are shipped are.
+
+    Returns:
+        The folder.
+
+    Raises:
+        HybridTFError: for a run that is not finished or a smoke run, or an `int8_run` that is no such fine-tuning.
+    """
+    source, target = _trained(run), (into or FOLDER) / name
     int8_source = _fine_tuned(int8_run, run, target) if int8_run else None
     commands = [train_command(one.config) for one in (source, int8_source) if one]
     for file in _COPIED:
@@ -56,20 +60,18 @@ def publish(run: Path, name: str, int8_run: Path | None) -> None:
     write_json(target / "card.json", results)
     sizes = {file.name: file.stat().st_size for file in files}
     write_text(target / "README.md", _card(name, source, results, sizes, commands))
-    click.echo(f"wrote {target}")
+    return target
 
 
-def _trained(folder: Path) -> "Run":
+def _trained(folder: Path) -> Run:
     """Returns a finished run. Raises HybridTFError for another, and for a smoke run."""
-    from hybrid_tf.runs.run import load_run
-
     run = load_run(folder)
-    if run.report["epochs"] < run.config.epochs:
+    if run.report.epochs < run.config.epochs:
         raise HybridTFError(f"{folder} is a smoke run: train it in full")
     return run
 
 
-def _fine_tuned(folder: Path, start: Path, shipped: Path) -> "Run":
+def _fine_tuned(folder: Path, start: Path, shipped: Path) -> Run:
     """Returns a finished run that is an int8-aware fine-tuning of another, or of what was shipped of that one.
 
     Raises HybridTFError for one that is not.
@@ -86,15 +88,6 @@ def _fine_tuned(folder: Path, start: Path, shipped: Path) -> "Run":
 
 def _store(model: Any, path: Path) -> None:
     """Writes the weights as Keras does, but smaller."""
-    import h5py
-    import numpy as np
-    import tensorflow as tf
-
-    from hybrid_tf.graphs.profile import weight_layers
-    from hybrid_tf.models.layers import is_binary
-    from hybrid_tf.runs.weights import save_weights
-    from hybrid_tf.system.files import atomic_path
-
     layers = weight_layers(model)
     binary = [layer for layer in layers if is_binary(layer)]
     for layer in binary or layers:
@@ -108,8 +101,6 @@ def _store(model: Any, path: Path) -> None:
 
 
 def _copy(old: Any, new: Any) -> None:
-    import h5py
-
     new.attrs.update(old.attrs)
     for name, item in old.items():
         if isinstance(item, h5py.Group):
@@ -119,7 +110,7 @@ def _copy(old: Any, new: Any) -> None:
             new.create_dataset(name, data=item[()], **options).attrs.update(item.attrs)
 
 
-def _card(name: str, run: "Run", results: dict[str, Any], sizes: dict[str, int], commands: list[str]) -> str:
+def _card(name: str, run: Run, results: dict[str, Any], sizes: dict[str, int], commands: list[str]) -> str:
     report, config = run.report, run.config
     made = [f"- command: `{commands[0]}`"]
     made += [f"- `model.int8.tflite` has weights of its own, fine-tuned by `{text}`" for text in commands[1:]]
@@ -127,26 +118,22 @@ def _card(name: str, run: "Run", results: dict[str, Any], sizes: dict[str, int],
     for file, size in sizes.items():
         found = " / ".join(f"{100 * results[file][engine]:.2f} %" for engine in _ENGINES)
         rows.append(f"| `{file}` | {size:,} | {found} |")
-    shape, weights = "x".join(map(str, run.image_shape)), report["weights"]
+    shape, weights = "x".join(map(str, run.image_shape)), report.weights
     return f"""# {name}
 
 {config.network} under the plan `{config.plan}`, trained on {config.dataset}: {shape} images, classes
 {", ".join(run.class_names)}.
 
-| | bytes | accuracy on the {report["test_images"]:,} test images ({" / ".join(_ENGINES.values())}) |
+| | bytes | accuracy on the {report.test_images:,} test images ({" / ".join(_ENGINES.values())}) |
 |---|---:|---:|
 {chr(10).join(rows)}
 
-- weights: {weights["full_precision"]:,} in full precision, {weights["binary"]:,} binary: compression
-  {report["compression"]:.2f}x
-- epochs: {report["epochs"]}, the best on the held-out images was {report["best_epoch"]}; seed {config.seed}
+- weights: {weights.full_precision:,} in full precision, {weights.binary:,} binary: compression
+  {report.compression:.2f}x
+- epochs: {report.epochs}, the best on the held-out images was {report.best_epoch}; seed {config.seed}
 {chr(10).join(made)}
 - check: `hybrid-tf evaluate hybrid_tf/pretrained/{name}/model.tflite --engine runtime`
 
-The weights are stored as `pretrained/publish.py` says, and measured as stored. Trained on small grey pictures of
+The weights are stored as `recipes/publish.py --help` says, and measured as stored. Trained on small grey pictures of
 clothes: a demonstration and a start for your own training, not a product.
 """
-
-
-if __name__ == "__main__":
-    run_command(publish)

@@ -1,0 +1,91 @@
+"""The report of a finished run: what its network gives on the test images, and what its weights take."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the convolutions and dense layers.
+
+    Attributes:
+        full_precision: how many take 32 bits.
+        binary: how many take 1 bit.
+        bytes: memory of both.
+        full_precision_twin: how many the full-precision twin has.
+    """
+
+    full_precision: int
+    binary: int
+    bytes: int
+    full_precision_twin: int
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All parameters of a network, batch norm and biases included: those that are trained, and all of them."""
+
+    trainable: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a finished run, as `report.json` holds it.
+
+    Attributes:
+        network, plan, dataset, seed: of the settings.
+        epochs: how many were run.
+        best_epoch: the one whose weights count, from 1.
+        validation_accuracy: top-1 of these weights on the held-out images, 0 to 1; `None` where none were held out.
+        test_accuracy: top-1 on all test images, 0 to 1.
+        test_loss: their mean cross-entropy.
+        test_images: their number.
+        seconds: of training, since the last start when the run was resumed.
+        weights: of the convolutions and dense layers.
+        compression: memory of the full-precision twin's weights over that of these.
+        parameters: of the whole network.
+        larq_bytes: memory of all parameters as `larq.models.summary` counts it.
+    """
+
+    network: str
+    plan: str
+    dataset: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    validation_accuracy: float | None
+    test_accuracy: float
+    test_loss: float
+    test_images: int
+    seconds: float
+    weights: Weights
+    compression: float
+    parameters: Parameters
+    larq_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Report":
+        """Returns the report that `to_dict` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: for what no training writes: the file may come from anywhere.
+        """
+        report = cls(
+            **values | {"weights": Weights(**values["weights"]), "parameters": Parameters(**values["parameters"])}
+        )
+        for part in (report, report.weights, report.parameters):
+            for field in fields(part):
+                if not isinstance(getattr(part, field.name), _KINDS[field.type]):
+                    raise ValueError(f"{field.name} {getattr(part, field.name)!r}")
+        return report
+
+
+_KINDS: dict[Any, Any] = {
+    str: str, int: int, float: (int, float), float | None: (int, float, type(None)),
+    Weights: Weights, Parameters: Parameters,
+}  # fmt: skip
