@@ -110,7 +110,7 @@ def _lce(path: Path, threads: int, options: dict[str, bool]) -> Runner:
 
     def prepare(values: np.ndarray) -> np.ndarray:
         # Of an image from another process it does not know the type.
-        return _quantised(values, image).astype(image["dtype"].type)
+        return _quantized(values, image).astype(image["dtype"].type)
 
     return Runner(prepare, lambda values: interpreter.predict([values])[0], lambda values: _real(values, scores)[0])
 
@@ -125,10 +125,10 @@ def _litert(interpreter: Any) -> Runner:
         interpreter.invoke()
         return interpreter.get_tensor(scores_index)
 
-    return Runner(lambda values: _quantised(values, image), run, lambda values: _real(values, scores)[0])
+    return Runner(lambda values: _quantized(values, image), run, lambda values: _real(values, scores)[0])
 
 
-def _quantised(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+def _quantized(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     if tensor["dtype"] != np.int8:
         return values
     scale, zero_point = tensor["quantization"]

@@ -25,7 +25,7 @@ happens on the machine hits all alike.
   full-precision operators (`use_xnnpack`; off in the other rows). It has no SIMD kernels for x86-64.
 - *ours*: hybrid-tf-runtime on the same file, with each of its kernel sets that this processor runs; *no fusion*: each
   binary operator alone, and the rest in the stock interpreter.
-- *twin*: the same network in full precision in LiteRT with XNNPACK, in float32 and in int8: quantised by TensorFlow's
+- *twin*: the same network in full precision in LiteRT with XNNPACK, in float32 and in int8: quantized by TensorFlow's
   converter, integers throughout, the image and the scores too.
 - *median* of the medians of all rounds; *95 % within* counts every run; *spread* is between the 10th and the 90th
   percentile of the rounds' medians. Latency includes writing the image and reading the scores.

@@ -42,7 +42,7 @@ whatever else happens on the machine hits all alike.
 - *step*: forward, backward and the optimiser (adam), as `hybrid-tf train` runs them. The goal is at most {GOAL} times
   the step of full precision.
 - *forward*: in training mode; *with gradients*: forward and backward. What binary sections take beyond full precision
-  is quantising inputs and kernels, at the same float32 convolutions; a binary network is fast on the device only.
+  is quantizing inputs and kernels, at the same float32 convolutions; a binary network is fast on the device only.
 - *mixed*: the step with `--mixed-precision`, bfloat16 for activations and kernels.
 - *input*: what the input pipeline takes for a batch when nothing else runs: shuffled, with the standard augmentation,
   normalised. It runs beside the step, so that it costs nothing as long as it is shorter.

@@ -22,7 +22,7 @@ NETWORKS = {
 # Full precision has the optimiser that suits it best, as its hybrids have theirs: chosen on the held-out images.
 FULL_PRECISION = {"resnet20": {"optimizer": "sgd", "weight_decay": 5e-4}, "vgg11": {"optimizer": "adam"}}
 TEACHER = "full_precision"
-BEST = {"shifts": True, "gradient": "approx", "augmentation": "flip"}
+TAUGHT = {"shifts": True, "gradient": "approx", "augmentation": "flip"}
 
 
 def _entry(network: str, name: str, plan: str, seeds: int = 1, *, taught: bool = False, **settings: object) -> Entry:
@@ -35,13 +35,13 @@ def _main_entries(network: str, seeds: int) -> list[Entry]:
         _entry(network, TEACHER, "full_precision", seeds, **FULL_PRECISION[network]),
         _entry(network, "xnor", "xnor", seeds),
         _entry(network, "residual", "residual", seeds),
-        _entry(network, "residual best", "residual", taught=True, **BEST),
+        _entry(network, "residual taught", "residual", taught=True, **TAUGHT),
     ]
 
 
 ENTRIES = [
     *_main_entries("resnet20", seeds=3),
-    _entry("resnet20", "residual+sections=2,3 best", "residual+sections=2,3", taught=True, **BEST),
+    _entry("resnet20", "residual+sections=2,3 taught", "residual+sections=2,3", taught=True, **TAUGHT),
     *_main_entries("vgg11", seeds=1),
 ]
 

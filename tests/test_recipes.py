@@ -82,7 +82,7 @@ def test_a_study_lists_its_entries_and_needs_their_teacher(tmp_path):
     assert "did you mean 'resnet20 residual'?" in unknown.stderr
     names = json.loads(_recipe("fashion_mnist.py", "--list", "--json", folder=tmp_path).stdout)
     assert len(set(names)) == len(names) > 5
-    alone = _recipe("fashion_mnist.py", "vgg11 residual best", "--smoke", folder=tmp_path)
+    alone = _recipe("fashion_mnist.py", "vgg11 residual taught", "--smoke", folder=tmp_path)
     assert "runs/fashion_mnist/vgg11-full_precision-0 is not a run folder" in alone.stderr
 
 
@@ -101,7 +101,7 @@ def test_the_command_of_a_run_has_its_settings(study):
 
 
 def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have():
-    start = str(load_pretrained("resnet20-residual-best").folder)
+    start = str(load_pretrained("resnet20-residual-taught").folder)
     config = fine_tuning_config({"resume_from": start, "int8_aware": True, "epochs": 5})
     command = train_command(config)
     assert command == f"hybrid-tf train --resume-from {shlex.quote(start)} --epochs 5 --int8-aware"

@@ -117,7 +117,7 @@ def test_lint_names_layer_rule_and_mend(tmp_path):
     assert done.exit_code == 1
     (found,) = json.loads(done.stdout)
     assert (found["layer"], found["rule"]) == ("bad", "quant-dense")
-    assert found["mend"]
+    assert found["fix"]
 
 
 def test_a_run_that_is_not_finished(tmp_path, runs):

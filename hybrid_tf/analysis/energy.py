@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
-from hybrid_tf.graphs.graph import MAC_KINDS, VIEWS, LayerProfile
+from hybrid_tf.graphs.graph import MAC_KINDS, LayerProfile
+from hybrid_tf.tflite.names import VIEWS
 
 WORD_BYTES = 4
 

@@ -144,9 +144,9 @@ def _described(tensor: Tensor) -> dict[str, Any]:
 
 
 def _text(tensor: Tensor) -> str:
-    scale = f", scale {tensor.scales[0]:.4g}, zero point {tensor.zero_points[0]}" if _is_quantised(tensor) else ""
+    scale = f", scale {tensor.scales[0]:.4g}, zero point {tensor.zero_points[0]}" if _is_quantized(tensor) else ""
     return f"{tensor.type.lower()} {'x'.join(map(str, tensor.shape))}{scale}"
 
 
-def _is_quantised(tensor: Tensor) -> bool:
+def _is_quantized(tensor: Tensor) -> bool:
     return len(tensor.scales) == 1 == len(tensor.zero_points)

@@ -115,7 +115,7 @@ def _network_costs(
 @AS_JSON
 @click.pass_context
 def lint(ctx: click.Context, source: Path | None, rules: bool, as_json: bool) -> None:
-    r"""Find what LCE would leave in float, get wrong or not fuse, by layer, with its cost and the mend.
+    r"""Find what LCE would leave in float, get wrong or not fuse, by layer, with its cost and the fix.
 
     Exit code 1 when it finds something that a conversion would refuse or get wrong.
 
@@ -135,8 +135,8 @@ def lint(ctx: click.Context, source: Path | None, rules: bool, as_json: bool) ->
     if source is None:
         raise click.UsageError("name a run folder, a Keras model or a .tflite file, or use --rules")
     found = _findings(source)
-    rows = [[item.layer, item.severity, item.rule, item.message, _cost_text(item.cost), item.mend] for item in found]
-    columns = ["layer", "severity", "rule", "what is wrong", "cost", "mend"]
+    rows = [[item.layer, item.severity, item.rule, item.message, _cost_text(item.cost), item.fix] for item in found]
+    columns = ["layer", "severity", "rule", "what is wrong", "cost", "fix"]
     parts = [table(str(source), columns, rows)] if found else [f"{source}: nothing found"]
     show(as_json, [item.to_dict() for item in found], *parts)
     if any(item.severity == "error" for item in found):

@@ -280,7 +280,7 @@ def _verification_table(verification: "Verification") -> "Table":
         ["images with a sign of zero but for rounding", f"{found.images_with_other_signs:,}"],
     ]
     if found.int8_tensors:
-        share = f"{found.other_int8:.2%} of the values, by at most {found.most_steps} step"
+        share = f"{found.other_int8:.2%} of the values, by at most {found.most_lsb} LSB"
         rows += [["int8 tensors compared", found.int8_tensors], ["... that differ", share]]
     return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
 

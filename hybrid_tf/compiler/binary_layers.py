@@ -1,4 +1,4 @@
-"""The quantised Larq layers of a model: which they are, when they are called, and the bits of their kernels."""
+"""The quantized Larq layers of a model: which they are, when they are called, and the bits of their kernels."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def quantizers_of(layer: tf.keras.layers.Layer) -> dict[str, Any]:
     return {name: quantizer for name, quantizer in quantizers.items() if quantizer is not None}
 
 
-def quantised_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+def quantized_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
     """Returns the layers inside `model` that have a quantizer, for their input or for their weights."""
     return [layer for layer in layers_of(model) if quantizers_of(layer)]
 
@@ -79,7 +79,7 @@ def calls_through(layers: list[tf.keras.layers.Layer], around: Callable[..., tf.
 
         layer.call = wrapped
 
-    quantise = larq.context.should_quantize()
+    quantize = larq.context.should_quantize()
     before = [vars(layer).get("call") for layer in layers]
     try:
         for layer in layers:
@@ -92,10 +92,10 @@ def calls_through(layers: list[tf.keras.layers.Layer], around: Callable[..., tf.
                 layer.call = call
         # When a call fails, Larq stays as it was inside of it: kernels would read as signs, in training too.
         # Entering sets the value; a scope that is left sets the one before.
-        larq.context.quantized_scope(quantise).__enter__()
+        larq.context.quantized_scope(quantize).__enter__()
 
 
-def quantised_kernel(layer: tf.keras.layers.Layer) -> np.ndarray:
+def quantized_kernel(layer: tf.keras.layers.Layer) -> np.ndarray:
     """Returns the kernel of a Larq convolution as the forward pass uses it, [height, width, channels in, out]."""
     with larq.context.quantized_scope(True):
         return tf.convert_to_tensor(layer.kernel).numpy()
@@ -107,7 +107,7 @@ def packed_kernel(layer: tf.keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]
     Each is int32 [channels out, height, width, ceil(channels in / 32)]; bit c % 32 of word c // 32 is 1 where the
     weight of input channel c is negative. The bits that fill up the last word are 0 in both.
     """
-    negative = np.moveaxis(quantised_kernel(layer) < 0, -1, 0)
+    negative = np.moveaxis(quantized_kernel(layer) < 0, -1, 0)
     return _packed(negative), _packed(~negative)
 
 

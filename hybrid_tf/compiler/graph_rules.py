@@ -14,6 +14,8 @@ from hybrid_tf.errors import HybridTFError
 # second output, the value before the sign, is there for the gradient and is read by nobody.
 HAND_ON = ("Identity", "IdentityN", "StopGradient")
 RELUS = ("Relu", "Relu6")
+POOLS = ("MaxPool", "AvgPool")
+RESHAPES = ("Reshape", "Squeeze", "ExpandDims")
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 # Keras calls a grouped convolution as a compiled function, of the same two inputs.
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -116,7 +118,7 @@ def check_relus(layers: Iterable[tf.keras.layers.Layer], inputs: Iterable[tf.Ten
 
     Args:
         layers: binary layers, one for each call.
-        inputs: what each call quantises.
+        inputs: what each call quantizes.
 
     Raises:
         HybridTFError: naming the layer.
@@ -128,7 +130,7 @@ def check_relus(layers: Iterable[tf.keras.layers.Layer], inputs: Iterable[tf.Ten
 
 
 def relu_fault(layer: str, tensor: tf.Tensor) -> Finding | None:
-    """Returns what is wrong with quantising `tensor` when all of it is positive, or None when it is no ReLU's.
+    """Returns what is wrong with quantizing `tensor` when all of it is positive, or None when it is no ReLU's.
 
     TensorFlow Lite fuses a ReLU into the max pool before it, and LCE then replaces the pool by one of bits without
     looking at the activation: the file's bits are those from before the ReLU. Comparing scores does not show it
@@ -138,11 +140,11 @@ def relu_fault(layer: str, tensor: tf.Tensor) -> Finding | None:
     if op.type not in RELUS:
         return None
     pool = source(op.inputs[0])
-    if pool.op.type == "MaxPool" and len(readers(pool)) == 1 and _is_only_quantised(op.outputs[0]):
+    if pool.op.type == "MaxPool" and len(readers(pool)) == 1 and _is_only_quantized(op.outputs[0]):
         return finding(
             "relu-dropped",
             layer,
-            "quantises what a ReLU behind a max pool gives, and the converter loses that ReLU",
+            "quantizes what a ReLU behind a max pool gives, and the converter loses that ReLU",
             "leave the ReLU out: every input bit is +1 with it",
         )
     return finding("relu-before-sign", layer, *TEXTS["relu-before-sign"])
@@ -155,8 +157,8 @@ def _before_pools(tensor: tf.Tensor) -> tf.Operation:
     return op
 
 
-def _is_only_quantised(tensor: tf.Tensor) -> bool:
+def _is_only_quantized(tensor: tf.Tensor) -> bool:
     return all(
-        op is not None and (op.type == "Sign" or (op.type == "MaxPool" and _is_only_quantised(op.outputs[0])))
+        op is not None and (op.type == "Sign" or (op.type == "MaxPool" and _is_only_quantized(op.outputs[0])))
         for op in readers(tensor)
     )

@@ -8,12 +8,12 @@ import tensorflow as tf
 from hybrid_tf.compiler.int8.image_rounding import rounded_image
 from hybrid_tf.compiler.isolation import isolated
 from hybrid_tf.compiler.lce import larq_compute_engine
-from hybrid_tf.compiler.matching import LCE_OPS
 from hybrid_tf.compiler.tracing import check_images
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite.flatbuffer import Tensor, parse_tflite, read_bytes
+from hybrid_tf.tflite.names import LCE_OPS
 
 
 class Interpreter:

@@ -31,7 +31,7 @@ def convert_function(
         HybridTFError: with the converter's first error.
     """
     holder = tf.Module()
-    # Larq wraps the variables of quantised kernels; what a SavedModel keeps is the variable inside.
+    # Larq wraps the variables of quantized kernels; what a SavedModel keeps is the variable inside.
     holder.kept = [getattr(variable, "latent_variable", variable) for variable in variables]
     with tempfile.TemporaryDirectory() as folder, silenced() as written:
         try:

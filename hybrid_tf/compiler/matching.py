@@ -5,14 +5,13 @@ import tensorflow as tf
 
 from hybrid_tf.compiler.binary_layers import packed_kernel
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import Operator, TFLiteFile
 
-BINARY_CONVOLUTION = "LceBconv2d"
-LCE_OPS = (BINARY_CONVOLUTION, "LceQuantize", "LceDequantize", "LceBMaxPool2d")
 # What is left of a sign that was not recognised. A network without binary layers may well use these.
-_FLOAT_SIGNS = ("SIGN", "SELECT", "SELECT_V2")
+_FLOAT_SIGNS = names.SIGNS
 # What is left of a sign whose result a float32 operator reads.
-_UNUSED_SIGN = "LceDequantize"
+_UNUSED_SIGN = names.BINARY_DEQUANTIZE
 
 
 def check_ops(file: TFLiteFile, has_binary_layers: bool) -> None:
@@ -21,7 +20,7 @@ def check_ops(file: TFLiteFile, has_binary_layers: bool) -> None:
     Raises:
         HybridTFError: naming the operators.
     """
-    foreign = sorted({op.name for op in file.operators if op.is_custom} - set(LCE_OPS))
+    foreign = sorted({op.name for op in file.operators if op.is_custom} - set(names.LCE_OPS))
     if foreign:
         raise HybridTFError(f"the converter has no TensorFlow Lite operator for {', '.join(foreign)}: replace it")
     refused = {_UNUSED_SIGN, *(_FLOAT_SIGNS if has_binary_layers else ())}
@@ -47,7 +46,7 @@ def match_layers(file: TFLiteFile, calls: list[tf.keras.layers.Layer]) -> list[O
     Raises:
         HybridTFError: naming a layer that is not in the file, or when the file has binary convolutions of no layer.
     """
-    left = [op for op in file.operators if op.name == BINARY_CONVOLUTION]
+    left = [op for op in file.operators if op.name == names.BINARY_CONV_2D]
     kernels = {id(layer): packed_kernel(layer) for layer in calls}
     found, missing = [], []
     for layer in calls:

@@ -8,18 +8,18 @@ import larq
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.compiler.binary_layers import layers_of, quantised_kernel, quantised_layers, quantizers_of
+from hybrid_tf.compiler.binary_layers import layers_of, quantized_kernel, quantized_layers, quantizers_of
 from hybrid_tf.compiler.int8.plan import Int8Plan
-from hybrid_tf.compiler.lint.channels import BITS_PER_WORD
 from hybrid_tf.compiler.lint.findings import Finding, finding
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.tflite.names import WORD_BITS
 
 # From IsBinaryFilter in prepare_tf.cc: a filter is binary when the first weight of each output channel is above the
 # first bound and all others are within the second of it, relatively.
 _SMALLEST_SCALE = np.finfo(np.float32).eps
 _SCALE_TOLERANCE = 0.005
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
-_Fault = tuple[str, str, str]  # the rule, what is wrong, the mend
+_Fault = tuple[str, str, str]  # the rule, what is wrong, the fix
 
 
 def check_layers(model: tf.keras.Model) -> None:
@@ -43,7 +43,7 @@ def layer_faults(model: tf.keras.Model) -> list[tuple[tf.keras.layers.Layer, Fin
             message = f"computes in {layer.compute_dtype}"
             faults.append((layer, ("mixed-precision", message, "build the model with the float32 policy")))
         elif layer.built and quantizers_of(layer):  # a layer that is not built is never called
-            faults.append((layer, _quantised_layer_fault(layer)))
+            faults.append((layer, _quantized_layer_fault(layer)))
     faults += [(layer, _SEPARATE) for layer in _separate_quantizers(model)]
     return [(layer, finding(fault[0], layer.name, *fault[1:])) for layer, fault in faults if fault]
 
@@ -56,7 +56,7 @@ _SEPARATE = (
 
 
 def _separate_quantizers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    owned = {id(q) for layer in quantised_layers(model) for q in quantizers_of(layer).values()}
+    owned = {id(q) for layer in quantized_layers(model) for q in quantizers_of(layer).values()}
     return [
         layer
         for layer in layers_of(model)
@@ -65,8 +65,8 @@ def _separate_quantizers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
     ]
 
 
-def _quantised_layer_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
-    """Returns why a quantised layer would stay in float or convert wrongly, or None when no rule is broken."""
+def _quantized_layer_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
+    """Returns why a quantized layer would stay in float or convert wrongly, or None when no rule is broken."""
     kind = type(layer).__name__
     if isinstance(layer, larq.layers.QuantDense):
         message = "is a QuantDense, which LCE stores as float32"
@@ -91,7 +91,7 @@ def _input_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     if np.array_equal(np.ravel(layer.input_quantizer(tf.constant(probe))), [-1, -1, 1, 1, 1]):
         return None
     quantizer = _name(layer.input_quantizer)
-    message = f"quantises its input with {quantizer}, which is not -1 below zero and +1 from zero on"
+    message = f"quantizes its input with {quantizer}, which is not -1 below zero and +1 from zero on"
     return "input-quantizer", message, "use ste_sign, approx_sign or swish_sign"
 
 
@@ -119,20 +119,20 @@ def check_int8_padding(plan: Int8Plan) -> None:
 
 
 def pad_value(layer: tf.keras.layers.Layer) -> float:
-    """Returns the value that a Larq convolution pads its quantised input with."""
+    """Returns the value that a Larq convolution pads its quantized input with."""
     return float(tf.keras.backend.get_value(layer.pad_values))
 
 
 def _group_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     channels = layer.kernel.shape[2]
-    if layer.groups > 1 and channels % BITS_PER_WORD:
+    if layer.groups > 1 and channels % WORD_BITS:
         message = f"has {channels} input channels per group"
-        return "group-channels", message, f"LCE needs a multiple of {BITS_PER_WORD}"
+        return "group-channels", message, f"LCE needs a multiple of {WORD_BITS}"
     return None
 
 
 def _kernel_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
-    kernel = np.abs(quantised_kernel(layer))
+    kernel = np.abs(quantized_kernel(layer))
     if not np.all(np.isfinite(kernel)):
         return "not-finite", "has weights that are not finite", "go back to an earlier checkpoint"
     zero = np.flatnonzero(np.all(kernel <= _SMALLEST_SCALE, axis=(0, 1, 2)))
@@ -145,7 +145,7 @@ def _kernel_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
         return "zero-weights", message, "train it further, or use ste_sign"
     scale = kernel[0, 0, 0]
     if np.any(scale <= _SMALLEST_SCALE) or np.any(np.abs(kernel / scale - 1) > _SCALE_TOLERANCE):
-        message = f"quantises its kernel with {quantizer}, which does not give one magnitude per output channel"
+        message = f"quantizes its kernel with {quantizer}, which does not give one magnitude per output channel"
         return "kernel-quantizer", message, "use ste_sign, approx_sign, swish_sign or magnitude_aware_sign"
     return None
 

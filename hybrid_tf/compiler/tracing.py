@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.compiler.binary_layers import quantised_layers, replaced_inputs
+from hybrid_tf.compiler.binary_layers import quantized_layers, replaced_inputs
 from hybrid_tf.errors import HybridTFError
 
 IMAGE = "image"  # the input of the function
@@ -19,7 +19,7 @@ class TracedModel:
 
     Attributes:
         function: `function(image=[1, H, W, C])` gives `{"scores": [1, classes]}`; both float32.
-        calls: the quantised layers, one entry for each call, in order.
+        calls: the quantized layers, one entry for each call, in order.
         inputs: what each call is given, in the function's graph.
     """
 
@@ -76,7 +76,7 @@ def trace_model(model: tf.keras.Model, at_start: Callable[[], None] = lambda: No
         scores, *others = tf.nest.flatten(model(image, training=False))
         return {"scores": scores, **{f"output_{number}": output for number, output in enumerate(others, start=1)}}
 
-    with replaced_inputs(quantised_layers(model), record):
+    with replaced_inputs(quantized_layers(model), record):
         try:
             function = infer.get_concrete_function()
         except Exception as error:

@@ -8,10 +8,11 @@ comparing scores alone proves little. Hence the comparison is made in two parts,
    Keras, the number in Keras must be zero but for rounding.
 2. The scores, with the signs that LCE took put in place of those of Keras, so that both compute the same step.
 
-An int8 file is compared with Keras rounding as the file does (`int8_rounding.py`), and in a third part:
+An int8 file is compared with Keras rounding as the file does (`int8/rounding.py`), and in a third part:
 
 3. Every int8 tensor. Keras goes on from the numbers that LCE has at each point, so that each operator is compared
-   alone, on equal inputs: then no value may differ by more than one step, which is what rounding a tie explains.
+   alone, on equal inputs: then no value may differ by more than one least significant bit (LSB), which is what rounding
+   a tie explains.
 """
 
 import contextlib
@@ -24,10 +25,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.compiler.binary_layers import quantised_layers, replaced_inputs
+from hybrid_tf.compiler.binary_layers import quantized_layers, replaced_inputs
 from hybrid_tf.compiler.int8.file import match_points
 from hybrid_tf.compiler.int8.plan import Int8Plan, plan_int8
-from hybrid_tf.compiler.int8.rounding import int8_calls, steps_of
+from hybrid_tf.compiler.int8.rounding import int8_calls, quantized
 from hybrid_tf.compiler.interpreter import Interpreter
 from hybrid_tf.compiler.matching import match_layers
 from hybrid_tf.compiler.metadata import METADATA_NAME, Int8, Metadata
@@ -45,8 +46,8 @@ SIGN_TOLERANCE = 1e-5
 # Of a layer's inputs for one image. Rounding changes few signs; a file that loses a ReLU changes half of them, while in
 # Keras they are exactly zero.
 MOST_OTHER_SIGNS = 0.25
-# Of an int8 value, in steps of its scale. Fixed-point arithmetic and ties round otherwise than float32.
-MOST_STEPS = 1
+# Of an int8 value, in least significant bits (LSB). Fixed-point arithmetic and ties round otherwise than float32.
+MOST_LSB = 1
 _BATCH = 16
 
 
@@ -66,7 +67,7 @@ class Verification:
         keras_accuracy, file_accuracy: top-1, each with its own signs; None without labels.
         finite: whether every score of both was a finite number.
         int8_tensors: how many int8 tensors of the file were compared; 0 when the full-precision sections are float32.
-        most_steps: the largest difference between int8 values of file and Keras, operator by operator.
+        most_lsb: the largest difference between int8 values of file and Keras, operator by operator, in LSB.
         other_int8: the share of all int8 values that differ.
     """
 
@@ -81,7 +82,7 @@ class Verification:
     file_accuracy: float | None
     finite: bool
     int8_tensors: int = 0
-    most_steps: int = 0
+    most_lsb: int = 0
     other_int8: float = 0.0
 
     @property
@@ -99,10 +100,10 @@ class Verification:
                 f"the file takes other signs for {self.most_other_signs:.0%} of a layer's inputs, which are zero in "
                 f"Keras: more than the {MOST_OTHER_SIGNS:.0%} that rounding explains"
             )
-        if self.most_steps > MOST_STEPS:
+        if self.most_lsb > MOST_LSB:
             return (
-                f"an int8 value of the file is {self.most_steps} steps from that of Keras on the same inputs, and "
-                f"rounding explains {MOST_STEPS}"
+                f"an int8 value of the file is {self.most_lsb} LSB from that of Keras on the same inputs, and "
+                f"rounding explains {MOST_LSB}"
             )
         if self.max_rel_difference > TOLERANCE:
             return (
@@ -271,7 +272,7 @@ def _keras_with(
         with contextlib.ExitStack() as stack:
             if rounding.plan:
                 stack.enter_context(int8_calls(model, rounding.plan, replace_values))
-            stack.enter_context(replaced_inputs(quantised_layers(model), replace_signs))
+            stack.enter_context(replaced_inputs(quantized_layers(model), replace_signs))
             scores = _scores(model, images)
         found = [tf.reduce_max(tf.stack(rows), axis=0) for rows in (shares, largest, steps)]
         return scores, *found, tf.reduce_mean(tf.stack(others[1:] or others), axis=0)
@@ -284,11 +285,11 @@ def _int8_changed(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the numbers that `stored` stands for, in the shape of `inputs`, and how those differ when rounded.
 
-    For each image: the largest difference in steps, and the share of values that differ.
+    For each image: the largest difference in LSB, and the share of values that differ.
     """
     scale, zero_point = spec.scales[0], float(spec.zero_points[0])
     stored = tf.reshape(tf.cast(stored, tf.float32), tf.shape(inputs))
-    wanted = steps_of(inputs, scale, zero_point, average=average)
+    wanted = quantized(inputs, scale, zero_point, average=average)
     axes = tuple(range(1, inputs.shape.rank))
     difference = tf.abs(wanted - stored)
     share = tf.reduce_mean(tf.cast(difference > 0, tf.float32), axes)
@@ -338,6 +339,6 @@ def _summary(
         keras_accuracy=None if labels is None else float(np.mean(keras_classes == labels)),
         file_accuracy=None if labels is None else float(np.mean(classes == labels)),
         finite=finite,
-        most_steps=int(steps.max()),
+        most_lsb=int(steps.max()),
         other_int8=float(other_int8.mean()),
     )

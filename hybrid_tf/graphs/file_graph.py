@@ -10,17 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.graphs.graph import TYPE_BITS, WORD_BITS, Activation, Graph, Operation, elements
+from hybrid_tf.graphs.graph import TYPE_BITS, Activation, Graph, Operation, elements
+from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import Operator, TFLiteFile
 
-BINARY_CONVOLUTION = "LceBconv2d"
-_QUANTIZE, _BINARY_MAX_POOL = "LceQuantize", "LceBMaxPool2d"
-_KERNEL_INPUT = {
-    "CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1, "CONV_3D": 1, "BATCH_MATMUL": 1,
-    BINARY_CONVOLUTION: 1,
-}  # fmt: skip
+# Their kernel, or the second factor of a product, is their second input.
+_WITH_KERNEL = (*names.WEIGHT_OPS, names.CONV_3D, names.BATCH_MATMUL, names.BINARY_CONV_2D)
 # Operators that only bring a constant into another form.
-_CONSTANT_COPIES = ("DEQUANTIZE", "DENSIFY")
+_CONSTANT_COPIES = (names.DEQUANTIZE, names.DENSIFY)
 _INTEGER_WEIGHTS = ("INT8", "UINT8", "INT4")
 _PARAMETER_TYPES = ("FLOAT32", "FLOAT16", "INT8", "UINT8")
 _LARGEST = 2**62  # bytes of one tensor, weights or MACs of one operator, that a sound file can have
@@ -67,8 +64,7 @@ def file_graph(file: TFLiteFile, seen: set[int] | None = None) -> Graph:
 
 def kernel_of(operator: Operator) -> int:
     """Returns the number of the tensor that holds an operator's kernel, -1 for an operator without one."""
-    index = _KERNEL_INPUT.get(operator.name, len(operator.inputs))
-    return operator.inputs[index] if index < len(operator.inputs) else -1
+    return operator.inputs[1] if operator.name in _WITH_KERNEL and len(operator.inputs) > 1 else -1
 
 
 class _Reader:
@@ -101,7 +97,7 @@ class _Reader:
         )
         constants = [tensor for tensor in operator.inputs if self.is_stored(tensor)]
         name = layer_name(self._file, operator) or f"{operator.name}_{number}"
-        if not (self.is_stored(kernel) or kernel in self.copies or operator.name == "BATCH_MATMUL"):
+        if not (self.is_stored(kernel) or kernel in self.copies or operator.name == names.BATCH_MATMUL):
             parameters = [t for t in constants if self._file.tensors[t].type in _PARAMETER_TYPES]
             size = 0 if operator.outputs[0:1] and operator.outputs[0] in self.copies else self._bytes(parameters)
             return Operation(name, operator.name, values, operator.outputs, parameter_bytes=size)
@@ -128,7 +124,7 @@ class _Reader:
 
     def _is_parameter(self, operator: Operator, tensor: int) -> bool:
         # A bias of an int8 convolution and the thresholds of a binary one are int32, but so is a stored output shape.
-        return not (operator.name == "TRANSPOSE_CONV" and tensor == operator.inputs[0])
+        return not (operator.name == names.TRANSPOSE_CONV and tensor == operator.inputs[0])
 
     def _bytes(self, tensors: list[int]) -> int:
         return sum(len(self._file.buffers[self._file.tensors[tensor].buffer]) for tensor in tensors)
@@ -137,26 +133,26 @@ class _Reader:
         if not self.is_stored(stored):
             return 0, 0  # both factors of a matrix product are computed
         shape = self._file.tensors[kernel].shape
-        if operator.name == BINARY_CONVOLUTION:
+        if operator.name == names.BINARY_CONV_2D:
             return math.prod(shape[:-1]) * _channels_in_group(operator, shape[-1]), 1
         return math.prod(shape), TYPE_BITS.get(self._file.tensors[stored].type, 0)
 
     def _precision(self, operator: Operator, stored: int) -> tuple[str, str]:
-        if operator.name == BINARY_CONVOLUTION:
+        if operator.name == names.BINARY_CONV_2D:
             return "binary", "binary"
-        # Integer weights with float32 activations count as int8 too: the kernels quantise the activations first.
+        # Integer weights with float32 activations count as int8 too: the kernels quantize the activations first.
         return (
             ("int8", "int8") if self._file.tensors[stored].type in _INTEGER_WEIGHTS else ("full_precision", "float32")
         )
 
     def _macs(self, operator: Operator, weights: int) -> int:
         result = self._file.tensors[operator.outputs[0]].shape
-        if operator.name == "BATCH_MATMUL":  # every output element sums over one row of the first factor
+        if operator.name == names.BATCH_MATMUL:  # every output element sums over one row of the first factor
             left = elements(self._file.tensors[operator.inputs[0]].shape)
             return left * elements(result[-1:]) if result else 0
-        if operator.name == "TRANSPOSE_CONV":  # the kernel is applied at each pixel of its input, the third tensor
+        if operator.name == names.TRANSPOSE_CONV:  # the kernel is applied at each pixel of its input, the third tensor
             return weights * elements(self._file.tensors[operator.inputs[2]].shape[1:-1])
-        if operator.name == "FULLY_CONNECTED":
+        if operator.name == names.FULLY_CONNECTED:
             units = self._file.tensors[operator.inputs[1]].shape[0]
             return weights * (elements(result) // units if units else 0)
         return weights * elements(result[1:-1])
@@ -165,8 +161,8 @@ class _Reader:
 def _channels_in_group(operator: Operator, words: int) -> int:
     channels = operator.options().get("channels_in", 0)
     if not isinstance(channels, int) or channels <= 0:
-        return words * WORD_BITS
-    groups = max(1, -(-channels // WORD_BITS) // max(words, 1))
+        return words * names.WORD_BITS
+    groups = max(1, -(-channels // names.WORD_BITS) // max(words, 1))
     return channels // groups
 
 
@@ -176,11 +172,11 @@ def _packed_channels(file: TFLiteFile) -> dict[int, int]:
     for operator in file.operators:
         if not operator.outputs or file.tensors[operator.outputs[0]].type != "INT32":
             continue
-        if operator.name == BINARY_CONVOLUTION:
+        if operator.name == names.BINARY_CONV_2D:
             count = file.tensors[operator.inputs[1]].shape[0]
-        elif operator.name == _QUANTIZE:
+        elif operator.name == names.BINARY_QUANTIZE:
             count = file.tensors[operator.inputs[0]].shape[-1]
-        elif operator.name == _BINARY_MAX_POOL:
+        elif operator.name == names.BINARY_MAX_POOL_2D:
             count = channels.get(operator.inputs[0], 0)
         else:
             continue
@@ -189,21 +185,21 @@ def _packed_channels(file: TFLiteFile) -> dict[int, int]:
 
 
 def _kind(operator: str, kernel: tuple[int, ...]) -> str:
-    if operator in ("CONV_2D", BINARY_CONVOLUTION, "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV") and len(kernel) == 4:
-        prefix = {"DEPTHWISE_CONV_2D": "depthwise", "TRANSPOSE_CONV": "transposed conv"}.get(operator, "conv")
+    if operator in (*names.CONVOLUTIONS, names.BINARY_CONV_2D) and len(kernel) == 4:
+        prefix = {names.DEPTHWISE_CONV_2D: "depthwise", names.TRANSPOSE_CONV: "transposed conv"}.get(operator, "conv")
         return f"{prefix} {kernel[1]}x{kernel[2]}"
-    return "dense" if operator == "FULLY_CONNECTED" else operator
+    return "dense" if operator == names.FULLY_CONNECTED else operator
 
 
 def layer_name(file: TFLiteFile, operator: Operator) -> str:
     """Returns what the converter left of the name of the layer that an operator comes from; may be empty or cut off.
 
-    A tensor is named after the operations that were fused into its producer, the last one first. The quantiser of a
+    A tensor is named after the operations that were fused into its producer, the last one first. The quantizer of a
     binary layer's input carries the name of that layer, so a bit-packed tensor is named after its reader.
     """
     output = _layers_in(file.tensors[operator.outputs[0]].name) if operator.outputs else []
     is_packed = operator.outputs and file.tensors[operator.outputs[0]].type == "INT32"
-    if operator.name == BINARY_CONVOLUTION and is_packed and operator.inputs:
+    if operator.name == names.BINARY_CONV_2D and is_packed and operator.inputs:
         output = _layers_in(file.tensors[operator.inputs[0]].name)
     if not output:  # the network's outputs are named after nothing, but a bias keeps its name
         stored = [t for t in operator.inputs[1:] if t >= 0 and len(file.buffers[file.tensors[t].buffer])]

@@ -9,11 +9,11 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hybrid_tf.tflite.names import WORD_BITS
+
 FULL_PRECISION_BITS = 32
-WORD_BITS = 32  # bit-packed tensors are int32 words
 PRECISIONS = ("binary", "int8", "full_precision")
 MAC_KINDS = ("binary", "int8", "float32")
-VIEWS = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")  # operators whose result is their input under another shape
 # Bits of an element; 0 where the size is not known from the shape.
 TYPE_BITS = {
     "FLOAT64": 64, "FLOAT32": 32, "FLOAT16": 16, "BFLOAT16": 16, "COMPLEX64": 64, "COMPLEX128": 128,

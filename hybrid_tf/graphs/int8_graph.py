@@ -10,15 +10,16 @@ from dataclasses import replace
 
 from hybrid_tf.graphs.graph import Activation, Graph, Operation
 from hybrid_tf.graphs.order import in_least_memory_order
+from hybrid_tf.tflite import names
 
 INT8_BITS = 8
-_CONSTANT_OPS = ("PRELU", "ADD")  # the parameters beside these are int8, too
+_CONSTANT_OPS = (names.PRELU, names.ADD)  # the parameters beside these are int8, too
 
 
 def int8_graph(graph: Graph) -> Graph:
     """Returns `graph`, of a float32 network, with int8 in place of float32, but for the image and the scores."""
     tensors = {number: _int8(tensor) for number, tensor in graph.tensors.items()}
-    first, last = (Operation(name, name, (), ()) for name in ("QUANTIZE", "DEQUANTIZE"))
+    first, last = (Operation(name, name, (), ()) for name in (names.QUANTIZE, names.DEQUANTIZE))
     inside = dict(zip(graph.inputs, range(len(tensors), len(tensors) + len(graph.inputs)), strict=True))
     for outer, inner in inside.items():
         tensors[inner], tensors[outer] = tensors[outer], graph.tensors[outer]
@@ -50,11 +51,11 @@ def _operation(operation: Operation, inside: dict[int, int]) -> Operation:
         return replace(operation, parameter_bytes=operation.parameter_bytes // 4)
     if operation.precision != "full_precision" or not operation.weight_bytes:
         return operation
-    dense = operation.op == "FULLY_CONNECTED"
+    dense = operation.op == names.FULLY_CONNECTED
     weights = operation.weight_bytes // 4
     return replace(
         operation,
-        op="CONV_2D" if dense else operation.op,
+        op=names.CONV_2D if dense else operation.op,
         kind="conv 1x1" if dense else operation.kind,
         precision="int8",
         mac_kind="int8",

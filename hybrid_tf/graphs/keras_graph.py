@@ -13,43 +13,44 @@ from typing import Any
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.graphs.graph import FULL_PRECISION_BITS, WORD_BITS, Activation, Graph, Operation, packed
+from hybrid_tf.graphs.graph import FULL_PRECISION_BITS, Activation, Graph, Operation, packed
 from hybrid_tf.graphs.order import in_least_memory_order
 from hybrid_tf.models.layers import Shift, is_binary
+from hybrid_tf.tflite import names
 
 _layers = tf.keras.layers
 _CONVOLUTIONS = {  # the first that fits: the transposed one is a Conv2D too
-    _layers.Conv2DTranspose: ("TRANSPOSE_CONV", "transposed conv"),
-    _layers.DepthwiseConv2D: ("DEPTHWISE_CONV_2D", "depthwise"),
-    _layers.Conv1D: ("CONV_2D", "conv"),
-    _layers.Conv2D: ("CONV_2D", "conv"),
-    _layers.Conv3D: ("CONV_3D", "conv"),
+    _layers.Conv2DTranspose: (names.TRANSPOSE_CONV, "transposed conv"),
+    _layers.DepthwiseConv2D: (names.DEPTHWISE_CONV_2D, "depthwise"),
+    _layers.Conv1D: (names.CONV_2D, "conv"),
+    _layers.Conv2D: (names.CONV_2D, "conv"),
+    _layers.Conv3D: (names.CONV_3D, "conv"),
 }
 _OPERATORS = {
-    _layers.Add: "ADD",
-    _layers.Subtract: "SUB",
-    _layers.Multiply: "MUL",
-    _layers.Concatenate: "CONCATENATION",
-    _layers.MaxPooling2D: "MAX_POOL_2D",
-    _layers.AveragePooling2D: "AVERAGE_POOL_2D",
-    _layers.GlobalAveragePooling2D: "MEAN",
-    _layers.GlobalMaxPooling2D: "REDUCE_MAX",
-    _layers.ZeroPadding2D: "PAD",
-    _layers.Softmax: "SOFTMAX",
-    _layers.PReLU: "PRELU",
-    Shift: "ADD",
-    _layers.ReLU: "RELU",
-    _layers.Flatten: "RESHAPE",
-    _layers.Reshape: "RESHAPE",
+    _layers.Add: names.ADD,
+    _layers.Subtract: names.SUB,
+    _layers.Multiply: names.MUL,
+    _layers.Concatenate: names.CONCATENATION,
+    _layers.MaxPooling2D: names.MAX_POOL_2D,
+    _layers.AveragePooling2D: names.AVERAGE_POOL_2D,
+    _layers.GlobalAveragePooling2D: names.MEAN,
+    _layers.GlobalMaxPooling2D: names.REDUCE_MAX,
+    _layers.ZeroPadding2D: names.PAD,
+    _layers.Softmax: names.SOFTMAX,
+    _layers.PReLU: names.PRELU,
+    Shift: names.ADD,
+    _layers.ReLU: names.RELU,
+    _layers.Flatten: names.RESHAPE,
+    _layers.Reshape: names.RESHAPE,
 }
-_FUNCTIONS = {"__operators__.add": "ADD", "math.add": "ADD", "math.multiply": "MUL", "nn.relu": "RELU"}
+_FUNCTIONS = {"__operators__.add": names.ADD, "math.add": names.ADD, "math.multiply": names.MUL, "nn.relu": names.RELU}
 _PARAMETERISED = (_layers.PReLU, Shift)
 _VIEWS = (_layers.Flatten, _layers.Reshape, _layers.Dropout, _layers.SpatialDropout2D, _layers.ActivityRegularization)
 _FUSE_RELU = (
-    *("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
-    *("ADD", "SUB", "MUL", "CONCATENATION"),
+    *(names.CONV_2D, names.DEPTHWISE_CONV_2D, names.FULLY_CONNECTED, *names.POOLS),
+    *(names.ADD, names.SUB, names.MUL, names.CONCATENATION),
 )
-_FUSE_BATCH_NORM = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "LceBconv2d", "TRANSPOSE_CONV")
+_FUSE_BATCH_NORM = (*names.WEIGHT_OPS, names.BINARY_CONV_2D)
 
 
 def is_packed_layer(layer: tf.keras.layers.Layer) -> bool:
@@ -153,9 +154,9 @@ def _collect(model: tf.keras.Model, calls: list[_Call], given: list[str] | None,
             f"model '{model.name}' is subclassed, so the order of its layers is not known: "
             "convert it with `hybrid-tf convert` and analyse the file"
         )
-    names: dict[str, str] = {}
+    keys: dict[str, str] = {}
     if given is not None:
-        names = {str(id(tensor)): key for tensor, key in zip(model.inputs, given, strict=True)}
+        keys = {str(id(tensor)): key for tensor, key in zip(model.inputs, given, strict=True)}
     inputs = []
     for depth in sorted(model._nodes_by_depth, reverse=True):
         for node in model._nodes_by_depth[depth]:
@@ -163,28 +164,28 @@ def _collect(model: tf.keras.Model, calls: list[_Call], given: list[str] | None,
             identities = list(node.flat_output_ids)
             if node.is_input:
                 if given is None:
-                    names[str(identities[0])] = f"{prefix}{identities[0]}"
+                    keys[str(identities[0])] = f"{prefix}{identities[0]}"
                     inputs.append((f"{prefix}{identities[0]}", _shape(outputs[0], node.layer), node.layer.name))
                 continue
-            read = [names[str(identity)] for identity in node.flat_input_ids]
+            read = [keys[str(identity)] for identity in node.flat_input_ids]
             if isinstance(node.layer, tf.keras.Model):
                 _, made = _collect(node.layer, calls, read, f"{prefix}{identities[0]}/")
-                names.update(zip(map(str, identities), made, strict=True))
+                keys.update(zip(map(str, identities), made, strict=True))
                 continue
             for identity in identities:
-                names[str(identity)] = f"{prefix}{identity}"
+                keys[str(identity)] = f"{prefix}{identity}"
             # A layer with several outputs is followed by its first; such layers have no weights here.
             shapes = [_shape(tensor, node.layer) for tensor in (*tf.nest.flatten(node.input_tensors)[:1], outputs[0])]
-            calls.append(_Call(node.layer, read, names[str(identities[0])], shapes[-1], _differ(*shapes)))
+            calls.append(_Call(node.layer, read, keys[str(identities[0])], shapes[-1], _differ(*shapes)))
             for identity in identities[1:]:
-                names[str(identity)] = names[str(identities[0])]
-    return inputs, [names[str(id(tensor))] for tensor in model.outputs]
+                keys[str(identity)] = keys[str(identities[0])]
+    return inputs, [keys[str(id(tensor))] for tensor in model.outputs]
 
 
 def _in_order(calls: list[_Call], results: list[str]) -> list[_Call]:
     """Returns the calls in the usual order of the converter: all that an input needs before the next input.
 
-    A shortcut therefore runs behind the convolutions it goes around, where the addition names it last. The names of
+    A shortcut therefore runs behind the convolutions it goes around, where the addition keys it last. The keys of
     variables can lead to another order in the file.
     """
     makers = {call.output: call for call in calls}
@@ -240,7 +241,7 @@ def _lower(call: _Call, state: _Lowering) -> None:
     elif convolution:
         _weight_layer(call, state, inputs, *convolution)
     elif isinstance(layer, _layers.Dense):
-        _weight_layer(call, state, inputs, "FULLY_CONNECTED", "dense")
+        _weight_layer(call, state, inputs, names.FULLY_CONNECTED, "dense")
     elif not _fused(call, sources[0], state):
         parameters = layer.count_params() if isinstance(layer, _PARAMETERISED) else 0
         state.emit(call, _operator(layer), inputs, parameter_bytes=4 * parameters)
@@ -261,13 +262,14 @@ def _fused(call: _Call, source: _Value, state: _Lowering) -> bool:
     op = state.operations[index].op
     if isinstance(call.layer, _layers.BatchNormalization):
         # A binary convolution applies its ReLU to the integer sum, in front of the multiplier that batch norm becomes.
-        fits = op in _FUSE_BATCH_NORM and not source.has_batch_norm and (op == "LceBconv2d" or not source.has_relu)
+        binary = op == names.BINARY_CONV_2D
+        fits = op in _FUSE_BATCH_NORM and not source.has_batch_norm and (binary or not source.has_relu)
         done = replace(source, key=call.output, has_batch_norm=True)
-        if fits and op == "FULLY_CONNECTED":
+        if fits and op == names.FULLY_CONNECTED:
             units = call.shape[-1]
             state.operations[index] = replace(state.operations[index], parameter_bytes=4 * units)
     elif _is_relu(call.layer) and not isinstance(call.layer, _layers.BatchNormalization):
-        fits = op in _FUSE_RELU or (op == "LceBconv2d" and not source.has_batch_norm)
+        fits = op in _FUSE_RELU or (op == names.BINARY_CONV_2D and not source.has_batch_norm)
         fits = fits and not source.has_relu
         done = replace(source, key=call.output, has_relu=True)
     else:
@@ -279,13 +281,13 @@ def _fused(call: _Call, source: _Value, state: _Lowering) -> bool:
 
 def _weight_layer(call: _Call, state: _Lowering, inputs: list[int], op: str, kind: str) -> None:
     layer = call.layer
-    kernel = layer.depthwise_kernel if op == "DEPTHWISE_CONV_2D" else layer.kernel
+    kernel = layer.depthwise_kernel if op == names.DEPTHWISE_CONV_2D else layer.kernel
     shape, weights = tuple(kernel.shape), math.prod(kernel.shape)
     pixels = math.prod(call.shape[1:-1])
-    if op == "TRANSPOSE_CONV":  # the kernel is applied at each pixel of its input
+    if op == names.TRANSPOSE_CONV:  # the kernel is applied at each pixel of its input
         pixels = math.prod(state.tensors[inputs[0]].shape[1:-1])
     # TensorFlow Lite gives every convolution a bias, a dense layer only one that it needs.
-    biases = call.shape[-1] if op != "FULLY_CONNECTED" or layer.use_bias else 0
+    biases = call.shape[-1] if op != names.FULLY_CONNECTED or layer.use_bias else 0
     state.emit(
         call,
         op,
@@ -319,7 +321,7 @@ def _binary_convolution(call: _Call, state: _Lowering) -> None:
     source = _bits(state.values[call.inputs[0]], state)
     state.emit(
         call,
-        "LceBconv2d",
+        names.BINARY_CONV_2D,
         [source],
         kind=f"conv {height}x{width}",
         precision="binary",
@@ -327,7 +329,7 @@ def _binary_convolution(call: _Call, state: _Lowering) -> None:
         bits=1,
         macs=weights * math.prod(call.shape[1:-1]),
         mac_kind="binary",
-        weight_bytes=4 * filters * height * width * -(-channels // WORD_BITS),
+        weight_bytes=4 * filters * height * width * -(-channels // names.WORD_BITS),
         parameter_bytes=8 * filters,  # a multiplier and a bias; `_bits` makes thresholds of them
     )
     state.kernels.add(id(layer))
@@ -335,7 +337,7 @@ def _binary_convolution(call: _Call, state: _Lowering) -> None:
 
 
 def _bits(value: _Value, state: _Lowering) -> int:
-    """Returns the bit-packed tensor of a value, made by its own operation where LCE does so, else by a quantiser."""
+    """Returns the bit-packed tensor of a value, made by its own operation where LCE does so, else by a quantizer."""
     tensor = value.number
     if tensor in state.bits:
         return state.bits[tensor]
@@ -343,16 +345,16 @@ def _bits(value: _Value, state: _Lowering) -> int:
     operation = state.operations[index] if index >= 0 else None
     only_bits = all(call is not None and is_packed_layer(call.layer) for call in state.real_readers(value.key))
     spec = state.tensors[tensor]
-    if operation and only_bits and operation.op == "LceBconv2d":
+    if operation and only_bits and operation.op == names.BINARY_CONV_2D:
         state.tensors[tensor] = packed(spec.name, spec.shape)
         state.operations[index] = replace(operation, parameter_bytes=operation.parameter_bytes // 2)
         state.bits[tensor] = tensor
-    elif operation and only_bits and operation.op == "MAX_POOL_2D" and not value.has_relu:
+    elif operation and only_bits and operation.op == names.MAX_POOL_2D and not value.has_relu:
         _pool_bits(operation, state)
         state.tensors[tensor] = packed(spec.name, spec.shape)
         state.bits[tensor] = tensor
     else:
-        state.bits[tensor] = _quantise(tensor, len(state.operations), state)
+        state.bits[tensor] = _quantize(tensor, len(state.operations), state)
     return state.bits[tensor]
 
 
@@ -362,20 +364,20 @@ def _pool_bits(pool: Operation, state: _Lowering) -> None:
     if source not in state.bits:
         readers = [op for op in state.operations if source in op.inputs]
         index = state.producer(source)
-        if index >= 0 and state.operations[index].op == "LceBconv2d" and len(readers) == 1:
+        if index >= 0 and state.operations[index].op == names.BINARY_CONV_2D and len(readers) == 1:
             operation = state.operations[index]
             spec = state.tensors[source]
             state.tensors[source] = packed(spec.name, spec.shape)
             state.operations[index] = replace(operation, parameter_bytes=operation.parameter_bytes // 2)
             state.bits[source] = source
         else:
-            state.bits[source] = _quantise(source, state.operations.index(pool), state)
+            state.bits[source] = _quantize(source, state.operations.index(pool), state)
     index = state.operations.index(pool)
-    state.operations[index] = replace(pool, op="LceBMaxPool2d", inputs=(state.bits[source],))
+    state.operations[index] = replace(pool, op=names.BINARY_MAX_POOL_2D, inputs=(state.bits[source],))
 
 
-def _quantise(tensor: int, index: int, state: _Lowering) -> int:
+def _quantize(tensor: int, index: int, state: _Lowering) -> int:
     spec = state.tensors[tensor]
     number = state.add_tensor(packed(f"{spec.name}_bits", spec.shape))
-    state.operations.insert(index, Operation(f"{spec.name}_bits", "LceQuantize", (tensor,), (number,)))
+    state.operations.insert(index, Operation(f"{spec.name}_bits", names.BINARY_QUANTIZE, (tensor,), (number,)))
     return number

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hybrid_tf.graphs.file_graph import BINARY_CONVOLUTION, kernel_of
-from hybrid_tf.graphs.graph import VIEWS, Graph, LayerProfile
+from hybrid_tf.graphs.file_graph import kernel_of
+from hybrid_tf.graphs.graph import Graph, LayerProfile
+from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import TFLiteFile
 
 # The stock interpreter writes the result of these over an input of the same size that nothing reads afterwards.
-IN_PLACE = ("ADD", "SUB", "MUL", "DIV")
+IN_PLACE = names.ARITHMETIC
 
 WEIGHTS = {"binary": "binary weights", "int8": "int8 weights", "full_precision": "full-precision weights"}
 PARAMETERS = "biases, multipliers and thresholds"
@@ -90,7 +91,7 @@ def _spans(graph: Graph) -> dict[int, tuple[int, int]]:
                     for source in operation.inputs
                     if source not in kept
                     and graph.tensors[source].bytes == graph.tensors[tensor].bytes
-                    and (operation.op in VIEWS or (operation.op in IN_PLACE and spans[home[source]][1] == index))
+                    and (operation.op in names.VIEWS or (operation.op in IN_PLACE and spans[home[source]][1] == index))
                 ),
                 tensor,
             )
@@ -110,7 +111,7 @@ def file_memory(graphs: Iterable[TFLiteFile], file_bytes: int) -> dict[str, int]
     uses: dict[int, str] = {}
     graphs = tuple(graphs)
     for graph in graphs:
-        copies = {op.outputs[0]: op.inputs[0] for op in graph.operators if op.name == "DEQUANTIZE"}
+        copies = {op.outputs[0]: op.inputs[0] for op in graph.operators if op.name == names.DEQUANTIZE}
         for operator in graph.operators:
             kernel = copies.get(kernel_of(operator), kernel_of(operator))
             for tensor in operator.inputs:
@@ -130,6 +131,6 @@ def file_memory(graphs: Iterable[TFLiteFile], file_bytes: int) -> dict[str, int]
 
 
 def _kernel_precision(operator: str, graph: TFLiteFile, kernel: int) -> str:
-    if operator == BINARY_CONVOLUTION:
+    if operator == names.BINARY_CONV_2D:
         return "binary"
     return "int8" if graph.tensors[kernel].type in ("INT8", "UINT8", "INT4") else "full_precision"

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from heapq import heappop, heappush
 
-from hybrid_tf.graphs.graph import VIEWS, Graph
+from hybrid_tf.graphs.graph import Graph
 from hybrid_tf.graphs.memory import IN_PLACE, peak_memory
+from hybrid_tf.tflite import names
 
 _MOST_STATES = 5_000  # a second; networks with two branches at a time have about two states an operator
 
@@ -90,7 +91,7 @@ class _Steps:
         """The tensor whose memory each tensor is in: its own, but of a view its input's, where that is not kept."""
         found = {tensor: tensor for tensor in self.graph.tensors}
         for op in self.graph.operations:
-            if op.op in VIEWS:
+            if op.op in names.VIEWS:
                 source, result = op.inputs[0], op.outputs[0]
                 if not self.is_kept(source) and self._bytes(source) == self._bytes(result):
                     found[result] = found[source]

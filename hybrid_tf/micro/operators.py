@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.file_graph import layer_name
+from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import TFLiteFile
 
 # From the schema's name to the method of tflite::MicroMutableOpResolver; tensorflow/lite/micro/
@@ -23,10 +24,10 @@ _BUILTINS = """
 """.split()  # noqa: SIM905
 # The registrations of runtime/micro/lce_ops.h.
 _LCE = {
-    "LceBconv2d": "Register_LCE_BCONV2D",
-    "LceQuantize": "Register_LCE_QUANTIZE",
-    "LceDequantize": "Register_LCE_DEQUANTIZE",
-    "LceBMaxPool2d": "Register_LCE_BMAXPOOL2D",
+    names.BINARY_CONV_2D: "Register_LCE_BCONV2D",
+    names.BINARY_QUANTIZE: "Register_LCE_QUANTIZE",
+    names.BINARY_DEQUANTIZE: "Register_LCE_DEQUANTIZE",
+    names.BINARY_MAX_POOL_2D: "Register_LCE_BMAXPOOL2D",
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from flatbuffers import flexbuffers
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.tflite.builtin_ops import CUSTOM, builtin_op_name
+from hybrid_tf.tflite.names import CUSTOM, builtin_op_name
 
 _T = TypeVar("_T")
 _IDENTIFIER = b"TFL3"
@@ -41,7 +41,7 @@ class Tensor:
         type: as the schema spells it, e.g. `FLOAT32`.
         buffer: number of its buffer.
         scales, zero_points: real value = scale * (stored value - zero point); one pair, or one for each slice along
-            `axis`; empty where the tensor is not quantised.
+            `axis`; empty where the tensor is not quantized.
         axis: of the scales, when there are several.
     """
 

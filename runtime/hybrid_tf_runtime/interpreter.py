@@ -67,7 +67,7 @@ class Interpreter:
 
     @property
     def input_scales(self) -> list[float | list[float] | None]:
-        """Returns the scale of each input, one or one for each slice; None where it is not quantised."""
+        """Returns the scale of each input, one or one for each slice; None where it is not quantized."""
         return [_one_or_all(tensor, "scales") for tensor in self._inputs]
 
     @property
@@ -158,8 +158,8 @@ class Interpreter:
                 "first axis, also a single one (x[None])"
             )
         if value.dtype != dtype:
-            mend = "predict_float(x)" if (value.dtype, dtype) == (np.float32, np.int8) else f"x.astype('{dtype}')"
-            raise HybridTFRuntimeError(f"the samples are {value.dtype}, but {self.name} takes {dtype}: {mend}")
+            fix = "predict_float(x)" if (value.dtype, dtype) == (np.float32, np.int8) else f"x.astype('{dtype}')"
+            raise HybridTFRuntimeError(f"the samples are {value.dtype}, but {self.name} takes {dtype}: {fix}")
 
 
 def _load(content: bytes, name: str, num_threads: int, delegate: Any) -> Any:

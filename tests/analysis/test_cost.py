@@ -2,7 +2,7 @@
 
 image          8x8x3 float32
 stem           3x3 convolution, 8 filters, and batch norm
-(quantiser)    8 channels in one int32 word a pixel
+(quantizer)    8 channels in one int32 word a pixel
 stage1_conv1   binary 3x3 convolution, 16 filters, and batch norm
 pool           mean over the map
 classifier     dense, 5 units, with a bias
@@ -79,7 +79,7 @@ def test_totals(found):
 
 
 def test_peak(found):
-    # The image, 768, is never overwritten. With it live, at: stem 2048; quantiser 2048 + 256; binary convolution
+    # The image, 768, is never overwritten. With it live, at: stem 2048; quantizer 2048 + 256; binary convolution
     # 256 + 4096; pool 4096 + 64; classifier 64 + 20. So 768 + 4352.
     assert found.peak.bytes == 5120
     assert found.peak.operation == "stage1_conv1"

@@ -1,4 +1,4 @@
-"""Files of every kind: Larq Compute Engine's, plain ones, quantised ones, with several subgraphs, damaged."""
+"""Files of every kind: Larq Compute Engine's, plain ones, quantized ones, with several subgraphs, damaged."""
 
 import json
 import subprocess
@@ -146,17 +146,17 @@ def test_several_outputs(tmp_path):
 
 
 def lce_network(int8=False):
-    """A grouped convolution and a maximum pooling of bits; with fake quantisation LCE makes everything else int8."""
+    """A grouped convolution and a maximum pooling of bits; with fake quantization LCE makes everything else int8."""
     image = layers.Input((8, 8, 3))
-    quantised = _fake_quantised if int8 else (lambda x: x)
-    x = quantised(layers.Conv2D(64, 3, padding="same")(quantised(image)))
-    x = quantised(layers.BatchNormalization()(binary_conv(128, groups=2, name="grouped")(x)))
+    quantized = _fake_quantized if int8 else (lambda x: x)
+    x = quantized(layers.Conv2D(64, 3, padding="same")(quantized(image)))
+    x = quantized(layers.BatchNormalization()(binary_conv(128, groups=2, name="grouped")(x)))
     x = layers.BatchNormalization()(binary_conv(40)(x))
-    x = quantised(layers.BatchNormalization()(binary_conv(16)(layers.MaxPool2D()(x))))
+    x = quantized(layers.BatchNormalization()(binary_conv(16)(layers.MaxPool2D()(x))))
     return randomise(tf.keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x))))
 
 
-def _fake_quantised(x):
+def _fake_quantized(x):
     return tf.quantization.fake_quant_with_min_max_args(x, -6, 6)
 
 

@@ -11,8 +11,8 @@ from hybrid_tf.compiler import Interpreter, Metadata, read_metadata
 from hybrid_tf.compiler.metadata import METADATA_NAME
 from hybrid_tf.compiler.rewrite import add_metadata, add_outputs
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.tflite.builtin_ops import builtin_op_name
 from hybrid_tf.tflite.flatbuffer import _TENSOR_TYPES, parse_tflite
+from hybrid_tf.tflite.names import builtin_op_name
 
 
 def names(enum):

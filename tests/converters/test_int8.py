@@ -205,7 +205,7 @@ def another_bias(parsed, graph):
 def test_a_file_with_other_numbers_fails(change, model, int8_path):
     result = verify(model, broken(int8_path.read_bytes(), change), random_images())
     assert not result.passed
-    assert "steps from that of Keras on the same inputs" in result.failure
+    assert "LSB from that of Keras on the same inputs" in result.failure
 
 
 def test_a_file_of_other_ranges_is_refused(model, int8_path):

@@ -54,7 +54,7 @@ def test_a_plain_float_classifier_runs(plain_model):
     np.testing.assert_allclose(scores, plain_model.predict(images, verbose=0), rtol=1e-3, atol=1e-4)
 
 
-def quantised(model, kind):
+def quantized(model, kind):
     def calibration():
         for image in random_images(40):
             yield [image[np.newaxis]]
@@ -70,7 +70,7 @@ def quantised(model, kind):
 
 def test_an_int8_classifier_takes_and_gives_floats(plain_model):
     images = random_images(40)
-    scores = Interpreter(quantised(plain_model, tf.int8)).predict(images)
+    scores = Interpreter(quantized(plain_model, tf.int8)).predict(images)
     expected = plain_model(images).numpy()
     assert scores.dtype == np.float32
     assert 0 < np.abs(scores - expected).max() < 0.1 * np.abs(expected).max()
@@ -80,7 +80,7 @@ def test_a_file_of_another_kind_is_refused(plain_model):
     with pytest.raises(
         HybridTFError, match=r"turns uint8 \(1, 12, 12, 3\) into uint8 \(1, 5\): only a network from one"
     ):
-        Interpreter(quantised(plain_model, tf.uint8))
+        Interpreter(quantized(plain_model, tf.uint8))
     segmentation = tf.keras.Sequential([layers.Input((SIZE, SIZE, 3)), layers.Conv2D(2, 3)])
     with pytest.raises(HybridTFError, match=r"into float32 \(1, 10, 10, 2\)"):
         Interpreter(tflite(segmentation))

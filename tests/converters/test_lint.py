@@ -67,7 +67,7 @@ def test_what_convert_refuses_is_an_error(case):
     model = STAYS_FLOAT[case][0]()
     found = [item for item in lint_model(model) if item.severity == "error"]
     assert rules(found) == sorted({RULE_OF[case]} | ({"interface"} if case == "mixed precision" else set()))
-    assert all(item.message and item.mend for item in found)
+    assert all(item.message and item.fix for item in found)
     with pytest.raises(HybridTFError) as caught:
         convert(model, "never-written.tflite")
     first = next(item for item in found if item.rule == RULE_OF[case])
@@ -97,7 +97,7 @@ def test_costs_of_a_float_layer_are_its_weights_and_macs():
         "layer": "conv",
         "severity": "error",
         "message": found.message,
-        "mend": found.mend,
+        "fix": found.fix,
         "cost": {"bytes": weights * 4 - weights // 8, "macs": weights * 10 * 10},
     }
     json.dumps(found.to_dict())
@@ -151,7 +151,7 @@ def test_a_relu_behind_a_max_pool_is_lost(tmp_path, monkeypatch):
     (found,) = lint_model(model)
     assert (found.rule, found.layer, found.severity) == ("relu-dropped", "second", "error")
     assert found.cost == {"macs": 3 * 3 * 32 * 32 * 36}
-    with pytest.raises(HybridTFError, match="'second' quantises what a ReLU behind a max pool"):
+    with pytest.raises(HybridTFError, match="'second' quantizes what a ReLU behind a max pool"):
         convert(model, tmp_path / "model.tflite")
     # The rule is needed: without it, the scores are wrong.
     file, _ = converted(model, tmp_path / "wrong.tflite")

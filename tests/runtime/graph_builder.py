@@ -27,7 +27,7 @@ _ACTIVATIONS = {1: _BUILTIN.RELU, 2: _BUILTIN.RELU_N1_TO_1, 3: _BUILTIN.RELU6}
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the graph: its number, what it holds, its channels when unpacked, and the quantisation of int8."""
+    """A tensor of the graph: its number, what it holds, its channels when unpacked, and the quantization of int8."""
 
     tensor: int
     array: np.ndarray

@@ -142,7 +142,7 @@ def conversion(case):
 
 
 def network(case):
-    """A small network: quantise, convolution, binary residual blocks, mean or pool, dense, dequantise."""
+    """A small network: quantize, convolution, binary residual blocks, mean or pool, dense, dequantize."""
     if case.chance(0.5):
         shape = case.shape(8, int(case.choose(1, 3, 4, 8)))
         values = np.float32(case.images.normal(size=shape))

@@ -12,17 +12,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from hybrid_tf.compiler.binary_layers import Call, calls_through, layers_of, quantised_layers
-from hybrid_tf.compiler.graph_rules import HAND_ON, RELUS
+from hybrid_tf.compiler.binary_layers import Call, calls_through, layers_of, quantized_layers
+from hybrid_tf.compiler.graph_rules import HAND_ON, POOLS, RELUS, RESHAPES
 from hybrid_tf.compiler.tracing import IMAGE, TracedModel, trace_model
 from hybrid_tf.errors import unknown
 
-_VIEWS = (*HAND_ON, "Reshape", "Squeeze", "ExpandDims")
+_VIEWS = (*HAND_ON, *RESHAPES)
 _SUMS = ("Add", "AddV2", "Sub", "Mul")
-_POOLS = ("MaxPool", "AvgPool")
 # Operators of TensorFlow Lite whose int8 output has the scale of their input.
 _SAME_SCALE = (
-    *(*_POOLS, "Max", "Pad", "PadV2", "MirrorPad", "ConcatV2"),
+    *(*POOLS, "Max", "Pad", "PadV2", "MirrorPad", "ConcatV2"),
     *("ResizeNearestNeighbor", "ResizeBilinear", "Transpose"),
 )
 # Those whose int8 output has a scale of its own: tensorflow/compiler/mlir/lite/ir/tfl_ops.td, FixedOutputRange.
@@ -126,7 +125,7 @@ def plan_int8(model: tf.keras.Model, except_layers: Iterable[str] = ()) -> Int8P
     """
     except_layers = tuple(dict.fromkeys(except_layers))
     traced, steps, numbers = _traced_steps(model)
-    binary = {id(layer) for layer in quantised_layers(model)}
+    binary = {id(layer) for layer in quantized_layers(model)}
     known = list(dict.fromkeys(step.layer.name for step in steps))
     for name in except_layers:
         if name not in known:
@@ -269,7 +268,7 @@ def _planned(steps: list[Step], binary: set[int], except_layers: tuple[str, ...]
             return True
         if behind_binary(number):
             return behind_binary(reader) and not is_binary(reader)
-        fuses = step.op in (*_SUMS, *_POOLS) or normalises(number) or (has_kernel(step.layer) and is_linear(step.layer))
+        fuses = step.op in (*_SUMS, *POOLS) or normalises(number) or (has_kernel(step.layer) and is_linear(step.layer))
         return fuses and is_relu(reader)
 
     def has_own_operator(step: Step) -> bool:

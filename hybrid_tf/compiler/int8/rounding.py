@@ -60,13 +60,13 @@ def rounded_as_in_file(plan: Int8Plan, ranges: dict[str, tuple[float, float]]) -
         low, high = ranges[point]
         scale = (high - low) / LEVELS
         zero_point = round(-low / scale) - 128
-        stored = steps_of(values, scale, zero_point, average=True)
+        stored = quantized(values, scale, zero_point, average=True)
         return result + tf.stop_gradient((stored - zero_point) * scale - result)
 
     return rounded
 
 
-def steps_of(values: tf.Tensor, scale: float, zero_point: float, *, average: bool) -> tf.Tensor:
+def quantized(values: tf.Tensor, scale: float, zero_point: float, *, average: bool) -> tf.Tensor:
     """Returns the int8 numbers, -128 to 127, that `values` are rounded to, as float32.
 
     Args:

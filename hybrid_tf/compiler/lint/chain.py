@@ -9,17 +9,15 @@ and a ReLU moves into one (TensorFlow Lite).
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.compiler.binary_layers import quantised_kernel
-from hybrid_tf.compiler.graph_rules import RELUS, readers, same, source
-from hybrid_tf.compiler.lint.channels import BITS_PER_WORD
+from hybrid_tf.compiler.binary_layers import quantized_kernel
+from hybrid_tf.compiler.graph_rules import POOLS, RELUS, RESHAPES, readers, same, source
 from hybrid_tf.compiler.lint.findings import Finding, finding
 from hybrid_tf.compiler.lint.texts import TEXTS
 from hybrid_tf.compiler.rules import pad_value
+from hybrid_tf.tflite.names import WORD_BITS
 
 _NAMES = {"LeakyRelu": "LeakyReLU", "Elu": "ELU", "Selu": "SELU", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 _CLIPS = ("Minimum", "Maximum")
-_POOLS = ("MaxPool", "AvgPool")
-_RESHAPES = ("Reshape", "Squeeze", "ExpandDims")
 _PADS = ("Pad", "PadV2", "MirrorPad")
 
 
@@ -41,7 +39,7 @@ class _Chain:
         self._value = conv.outputs[0]
         self._shape = self._value.shape
         self._padded = layer.padding == "same" and pad_value(layer) == 0.0
-        self._scaled = bool(np.any(np.abs(quantised_kernel(layer)) != 1))
+        self._scaled = bool(np.any(np.abs(quantized_kernel(layer)) != 1))
         self._biased = self._normed = self._pooled = self._blocked = False
         self._counted = False  # whether the next multiplication or addition belongs to what was found before
         self._pending: list[tuple[str, int, str]] = []  # rule, operators, what
@@ -57,9 +55,9 @@ class _Chain:
         found = []
         for rule, ops, what in self._pending:
             if rule != "bits-not-passed" or ends_in_sign:
-                message, mend = TEXTS[rule]
+                message, fix = TEXTS[rule]
                 cost = {"ops": ops, "activation_bytes": bytes_more}
-                found.append(finding(rule, self._layer.name, message.format(what=what), mend, cost))
+                found.append(finding(rule, self._layer.name, message.format(what=what), fix, cost))
         return found
 
     def _step(self) -> bool:
@@ -79,9 +77,9 @@ class _Chain:
             self._float_activation(_NAMES[op.type], op.outputs[0])
         elif _is_by_channel(op, self._value):
             self._affine(op)
-        elif op.type in _POOLS:
+        elif op.type in POOLS:
             self._pooled, self._counted = True, False
-        elif op.type in _RESHAPES:
+        elif op.type in RESHAPES:
             self._block("reshape")
         elif op.type in _PADS:
             self._block("padding layer")
@@ -169,4 +167,4 @@ def _bytes_saved_as_bits(shape: tf.TensorShape) -> int:
     if not shape.is_fully_defined():
         return 0
     pixels, channels = int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]
-    return 4 * pixels * (channels - -(-channels // BITS_PER_WORD))
+    return 4 * pixels * (channels - -(-channels // WORD_BITS))

@@ -1,8 +1,8 @@
 """The rules about numbers of channels, of a model's layer or of an operator in a file."""
 
 from hybrid_tf.compiler.lint.findings import Finding, finding
+from hybrid_tf.tflite.names import WORD_BITS
 
-BITS_PER_WORD = 32
 # Rows of a kernel's tile on 64-bit ARM (LCE core/indirect_bgemm/kernel_8x4x*_aarch64.h).
 _TILE = 8
 
@@ -21,15 +21,15 @@ def channel_findings(layer: str, kernel: tuple[int, int, int, int], positions: i
     """
     height, width, channels, filters = kernel
     found = []
-    used = channels % BITS_PER_WORD
-    if 0 < used < BITS_PER_WORD // 2:
-        bits = (BITS_PER_WORD - used) * height * width * filters
-        fewer, more = channels - used, channels - used + BITS_PER_WORD
+    used = channels % WORD_BITS
+    if 0 < used < WORD_BITS // 2:
+        bits = (WORD_BITS - used) * height * width * filters
+        fewer, more = channels - used, channels - used + WORD_BITS
         found.append(
             finding(
                 "input-channels",
                 layer,
-                f"has {channels} input channels, of which the last {used} take a word of {BITS_PER_WORD} bits",
+                f"has {channels} input channels, of which the last {used} take a word of {WORD_BITS} bits",
                 f"use {f'{fewer} or {more}' if fewer else more} channels",
                 {"bytes": bits // 8, "macs": bits * positions},
             )

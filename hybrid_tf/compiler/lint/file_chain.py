@@ -2,18 +2,14 @@
 
 import numpy as np
 
-from hybrid_tf.compiler.lint.channels import BITS_PER_WORD
 from hybrid_tf.compiler.lint.findings import Finding, finding
 from hybrid_tf.compiler.lint.texts import TEXTS
+from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import Operator, TFLiteFile
 
-_RELUS = ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1")
-_ACTIVATIONS = ("PRELU", "LEAKY_RELU", "ELU", "TANH", "LOGISTIC", "HARD_SWISH")
-_POOLS = ("MAX_POOL_2D", "AVERAGE_POOL_2D")
-_AFFINE = ("MUL", "ADD", "SUB", "DIV")
-_BLOCKS = {"RESHAPE": "reshape", "SQUEEZE": "reshape", "EXPAND_DIMS": "reshape"}
-_PADS = {"PAD": "padding layer", "PADV2": "padding layer", "MIRROR_PAD": "padding layer"}
-PASSING = ("MAX_POOL_2D", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PAD", "PADV2")
+_BLOCKS = dict.fromkeys(names.VIEWS, "reshape")
+_PADS = dict.fromkeys(names.PADS, "padding layer")
+PASSING = (names.MAX_POOL_2D, *names.VIEWS, names.PAD, names.PADV2)
 
 
 class FileReader:
@@ -43,7 +39,9 @@ class FileReader:
 
     def is_affine(self, op: Operator | None) -> bool:
         """Whether an operator multiplies or adds a constant."""
-        return op is not None and op.name in _AFFINE and any(len(self._content(tensor)) for tensor in op.inputs)
+        return (
+            op is not None and op.name in names.ARITHMETIC and any(len(self._content(tensor)) for tensor in op.inputs)
+        )
 
 
 def chain_findings(reader: FileReader, conv: Operator, name: str, padded: bool) -> list[Finding]:
@@ -62,11 +60,11 @@ def chain_findings(reader: FileReader, conv: Operator, name: str, padded: bool) 
         if op is None:
             break
         following = reader.only_reader(op.outputs[0])
-        if op.name in _RELUS and not pooled:
+        if op.name in names.RELUS and not pooled:
             found.append((_relu_rule(reader, conv, padded, reader.is_affine(following)), 1, ""))
-        elif op.name in _ACTIVATIONS:
+        elif op.name in names.ACTIVATIONS:
             found.append(("float-activation", 1, op.name))
-        elif op.name in _POOLS:
+        elif op.name in names.POOLS:
             pooled = True
             if reader.is_affine(following):
                 found.append(("pool-before-batch-norm", 0, ""))
@@ -75,10 +73,10 @@ def chain_findings(reader: FileReader, conv: Operator, name: str, padded: bool) 
             found[-1] = (rule, ops + 1, what)
         elif op.name in _BLOCKS | _PADS:
             found.append(("bits-not-passed", 1, (_BLOCKS | _PADS)[op.name]))
-        elif op.name not in _RELUS:
+        elif op.name not in names.RELUS:
             break
         op = following
-    ends_in_sign = op is not None and op.name == "LceQuantize"
+    ends_in_sign = op is not None and op.name == names.BINARY_QUANTIZE
     if padded and not any(rule == "relu-with-zero-padding" for rule, *_ in found):
         found.append(("zero-padding", 0, ""))
     bytes_more = _bytes_saved_as_bits(reader, conv) if ends_in_sign else 0
@@ -112,4 +110,4 @@ def _relu_rule(reader: FileReader, conv: Operator, padded: bool, normed: bool) -
 def _bytes_saved_as_bits(reader: FileReader, conv: Operator) -> int:
     shape = reader.file.tensors[conv.outputs[0]].shape
     pixels, channels = int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]
-    return 4 * pixels * (channels - -(-channels // BITS_PER_WORD))
+    return 4 * pixels * (channels - -(-channels // names.WORD_BITS))

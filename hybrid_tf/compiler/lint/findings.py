@@ -22,7 +22,7 @@ class Finding:
         severity: `error` when a conversion is refused or would be wrong, `cost` when the file is right but does more
             than it has to.
         message: what is wrong, to be read behind the layer's name.
-        mend: what to do about it.
+        fix: what to do about it.
         cost: plain numbers, of one image, against the same layer without the fault; what does not apply is left out.
             `bytes` more in the file; `activation_bytes` more for the layer's output; `macs` that are float32 but could
             be binary, that are spent on padding, or whose result is known; `ops` that would be fused or not be there.
@@ -32,7 +32,7 @@ class Finding:
     layer: str
     severity: str
     message: str
-    mend: str
+    fix: str
     cost: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,15 +40,15 @@ class Finding:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"layer '{self.layer}' {self.message}: {self.mend}"
+        return f"layer '{self.layer}' {self.message}: {self.fix}"
 
 
 def finding(
-    rule: str, layer: str, message: str, mend: str, cost: dict[str, int] | None = None, severity: str | None = None
+    rule: str, layer: str, message: str, fix: str, cost: dict[str, int] | None = None, severity: str | None = None
 ) -> Finding:
     """Returns a finding with the rule's severity, unless another is given. Costs of 0 are left out."""
     cost = {kind: int(value) for kind, value in (cost or {}).items() if value}
-    return Finding(rule, layer, severity or RULES[rule].severity, message, mend, cost)
+    return Finding(rule, layer, severity or RULES[rule].severity, message, fix, cost)
 
 
 _PREPARE = "LCE mlir/transforms/prepare_tf.cc and prepare_patterns_common.td"
@@ -65,7 +65,7 @@ RULES = {
     "weight-only": Rule("error", "binary weights need a binary input", f"{_PREPARE}: both sides must be signs"),
     "input-only": Rule("error", "a binary input needs binary weights", f"{_PREPARE}: both sides must be signs"),
     "channels-first": Rule("error", "the layout is [N, H, W, C]", f"{_PREPARE}: NHWC only"),
-    "input-quantizer": Rule("error", "an input is quantised to -1 below zero and +1 from zero on", _PREPARE),
+    "input-quantizer": Rule("error", "an input is quantized to -1 below zero and +1 from zero on", _PREPARE),
     "kernel-quantizer": Rule("error", "a kernel has one magnitude per output channel", f"{_PREPARE}: IsBinaryFilter"),
     "zero-weights": Rule("error", "no output channel has weights that are all zero", f"{_PREPARE}: IsBinaryFilter"),
     "not-finite": Rule("error", "weights are finite", f"{_PREPARE}: IsBinaryFilter"),

@@ -1,4 +1,4 @@
-"""Lists each rule of Larq Compute Engine that a model breaks, by layer, with what it costs and the mend.
+"""Lists each rule of Larq Compute Engine that a model breaks, by layer, with what it costs and the fix.
 
 A conversion refuses the errors among them; it says nothing of the costs, because the file is right. They are read off
 the traced graph, so any Keras model will do: nested, shared, functional or subclassed.
@@ -10,7 +10,7 @@ import larq
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.compiler.binary_layers import quantised_layers, recorded_calls
+from hybrid_tf.compiler.binary_layers import quantized_layers, recorded_calls
 from hybrid_tf.compiler.graph_rules import CALLS, layer_name, padding_faults, readers, relu_fault, same, source
 from hybrid_tf.compiler.lint.chain import chain_findings
 from hybrid_tf.compiler.lint.channels import channel_findings
@@ -37,7 +37,7 @@ _FLOAT32 = (
 
 
 class _Call(NamedTuple):
-    """One use of a quantised layer in a traced model."""
+    """One use of a quantized layer in a traced model."""
 
     layer: tf.keras.layers.Layer
     input: tf.Tensor
@@ -55,10 +55,10 @@ def lint_model(model: tf.keras.Model) -> list[Finding]:
     graph, calls, found = _trace(model)
     for layer, fault in faults:
         outputs = [call.output for call in calls if call.layer is layer]
-        found.append(finding(fault.rule, fault.layer, fault.message, fault.mend, _layer_cost(layer, fault, outputs)))
+        found.append(finding(fault.rule, fault.layer, fault.message, fault.fix, _layer_cost(layer, fault, outputs)))
     if graph is not None:
         found += padding_faults(graph)
-        found += _plain_signs(graph, bool(quantised_layers(model)), {fault.layer for _, fault in faults})
+        found += _plain_signs(graph, bool(quantized_layers(model)), {fault.layer for _, fault in faults})
     for call in calls:
         if id(call.layer) not in at_fault and isinstance(call.layer, larq.layers.QuantConv2D):
             found += _call_findings(call)
@@ -83,7 +83,7 @@ def _trace(model: tf.keras.Model) -> tuple[tf.Graph | None, list[_Call], list[Fi
     graph = None
     if specs is not None:
         args = tf.nest.map_structure(lambda spec: tf.TensorSpec((1, *spec.shape[1:]), spec.dtype), specs[0])
-        with recorded_calls(quantised_layers(model), lambda *call: calls.append(_Call(*call))):
+        with recorded_calls(quantized_layers(model), lambda *call: calls.append(_Call(*call))):
             try:
                 graph = infer.get_concrete_function(*args).graph
                 check_outputs(model.name, graph.outputs)
@@ -188,5 +188,5 @@ def _call_findings(call: _Call) -> list[Finding]:
     found += channel_findings(call.layer.name, tuple(call.layer.kernel.shape), count)
     relu = relu_fault(call.layer.name, call.input)
     if relu:
-        found.append(finding(relu.rule, relu.layer, relu.message, relu.mend, {"macs": _macs_of(conv)}))
+        found.append(finding(relu.rule, relu.layer, relu.message, relu.fix, {"macs": _macs_of(conv)}))
     return found

@@ -1,7 +1,7 @@
 """What is said of an operator left behind a binary convolution, whether it was seen in a model or in a file."""
 
 _STAY = "so the ReLU and what follows stay float32 operators"
-# Rule to what is wrong and the mend.
+# Rule to what is wrong and the fix.
 TEXTS = {
     "relu-behind-batch-norm": (
         "has a ReLU behind its batch norm, where it stays a float32 operator",
@@ -28,7 +28,7 @@ TEXTS = {
         "padding='valid' over the whole map instead of a reshape",
     ),
     "relu-before-sign": (
-        "quantises what a ReLU gives, which is never negative, so every input bit is +1",
+        "quantizes what a ReLU gives, which is never negative, so every input bit is +1",
         "leave that ReLU out, or put a batch norm behind it",
     ),
 }
