@@ -185,7 +185,7 @@ def _collect(model: tf.keras.Model, calls: list[_Call], given: list[str] | None,
 def _in_order(calls: list[_Call], results: list[str]) -> list[_Call]:
     """Returns the calls in the usual order of the converter: all that an input needs before the next input.
 
-    A shortcut therefore runs behind the convolutions it goes around, where the addition keys it last. The keys of
+    A shortcut therefore runs behind the convolutions it goes around, where the addition names it last. The names of
     variables can lead to another order in the file.
     """
     makers = {call.output: call for call in calls}
