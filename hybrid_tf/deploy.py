@@ -1,4 +1,4 @@
-"""From a run or a model to a verified file, and what can be done with either: the calls behind the command line."""
+"""The calls behind the command line: from a run or a model to a verified file, and what can be done with either."""
 
 import tempfile
 from collections.abc import Callable

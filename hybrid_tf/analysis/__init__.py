@@ -1,1 +1,1 @@
-"""What a network costs: analyses that read models and files and never change them."""
+"""Analyses of what a network costs: they read models and files and never change them."""

@@ -1,4 +1,4 @@
-"""What a graph costs: memory of its weights and activations, multiply-accumulates and energy, beside its twin's.
+"""The cost of a graph: memory of its weights and activations, multiply-accumulates and energy, beside its twin's.
 
 The twin is the same network in full precision. TensorFlow is not needed.
 """

@@ -1,4 +1,4 @@
-"""What an operation and a memory access cost: named sets of constants, each number with its source.
+"""Energy profiles: named sets of what an operation and a memory access cost, each number with its source.
 
 Energies are in picojoules (pJ). The constants of Horowitz are those of "Computing's Energy Problem (and what we can do
 about it)", ISSCC 2014, figure 1.1.9, for a 45 nm process at 0.9 V: rough, and years from any device on sale, but of one

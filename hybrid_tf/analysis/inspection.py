@@ -1,4 +1,4 @@
-"""What is in a `.tflite` file, Larq Compute Engine's or any other: read from the file alone, without TensorFlow."""
+"""The content of a `.tflite` file, LCE's or any other: read from the file alone, without TensorFlow."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a registered network costs under its plans, without training or converting it."""
+"""The cost of a registered network under its plans, without training or converting it."""
 
 from collections.abc import Mapping, Sequence
 

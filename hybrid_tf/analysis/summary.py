@@ -1,4 +1,4 @@
-"""How much memory a network's weights take, against its full-precision twin's."""
+"""A network's summary: its layers, and the memory of its weights against that of its full-precision twin."""
 
 import io
 from contextlib import redirect_stdout

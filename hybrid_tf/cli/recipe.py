@@ -1,4 +1,4 @@
-"""What recipes share: a recipe is a difference from the default settings, run from the command line."""
+"""The programs that recipes are: a recipe is a difference from the default settings, run from the command line."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace

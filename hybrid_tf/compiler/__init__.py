@@ -1,4 +1,4 @@
-"""From a Keras model to a checked Larq Compute Engine file, and back to numbers.
+"""The compiler: from a Keras model to a checked Larq Compute Engine file, and back to numbers.
 
 Names are loaded when first used: `read_metadata` works without TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""Keras model to Larq Compute Engine file: refuses what would silently stay in float, and proves that nothing did."""
+"""The conversion: it refuses what would silently stay in float, and proves that nothing did."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

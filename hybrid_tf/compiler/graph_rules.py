@@ -1,4 +1,4 @@
-"""What the converter gets wrong, found in the graph of a traced model, and how to walk such a graph."""
+"""Rules on the graph of a traced model, for what the converter gets wrong, and how to walk such a graph."""
 
 from collections.abc import Iterable
 from typing import Any

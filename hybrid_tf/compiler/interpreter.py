@@ -1,4 +1,4 @@
-"""Runs a converted file with Larq Compute Engine's interpreter, on this computer."""
+"""Larq Compute Engine's interpreter, with a converted file in it, on this computer."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Runs what may crash on a file from anywhere in a process of its own, with bounded memory."""
+"""A process of its own, with bounded memory, for what may crash on a file from anywhere."""
 
 import faulthandler
 import io

@@ -1,4 +1,4 @@
-"""Loads Keras models that hybrid-tf did not write, without running code that a file brings along."""
+"""The reading of Keras models that others wrote, without running code that a file brings along."""
 
 import builtins
 import json

@@ -1,4 +1,4 @@
-"""Runs Larq Compute Engine's converter."""
+"""Larq Compute Engine's converter, called without its chatter."""
 
 import tempfile
 

@@ -1,4 +1,4 @@
-"""Finds the kernel of each binary layer, bit for bit, in a converted file."""
+"""The match between the binary layers of a model and a converted file: their kernels, bit for bit."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What a device needs besides the network: stored in the file itself, as JSON, under the name `hybrid_tf`."""
+"""The metadata of a file: what a device needs besides the network, as JSON under the name `hybrid_tf`."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Changes a TensorFlow Lite file: the order of its operators, its metadata, or its outputs."""
+"""Changes to a TensorFlow Lite file: the order of its operators, its metadata, or its outputs."""
 
 from collections.abc import Callable, Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What Larq Compute Engine's converter cannot turn into binary operators, found before it silently does not.
+"""Rules on the layers of a model: what LCE's converter cannot make binary, found before it silently does not.
 
 The rules are those of LCE 0.16's converter (`mlir/transforms/prepare_tf.cc`, `prepare_patterns_common.td`),
 each seen to matter by converting a model that breaks it.

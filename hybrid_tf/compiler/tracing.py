@@ -1,4 +1,4 @@
-"""Traces a Keras model as the function that a converted file computes: one image in, one row of scores out."""
+"""The trace of a Keras model as the function that its file computes: one image in, one row of scores out."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Compares a converted file with the Keras model it was made from, on real images.
+"""The verification of a converted file against the Keras model it was made from, on real images.
 
 A binary network is a step function: where the input of a binary layer is zero but for rounding, Keras and LCE may take
 different signs, both rightly, and the scores then differ visibly. In a deep network that happens for most images, so

@@ -1,4 +1,4 @@
-"""What a data set is: its splits, its classes, its normalisation and its standard augmentation."""
+"""A data set: its splits, its classes, its normalisation and its standard augmentation."""
 
 from __future__ import annotations
 

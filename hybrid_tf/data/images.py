@@ -1,4 +1,4 @@
-"""Reading image files with Pillow."""
+"""The reading of image files, with Pillow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Loading a data set by name or path, holding out validation images, measuring the normalisation."""
+"""The loading of a data set by name or path: validation images are held out, the normalisation is measured."""
 
 from __future__ import annotations
 

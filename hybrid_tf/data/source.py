@@ -1,4 +1,4 @@
-"""What a source of data gives before validation images are held out and small data sets are read into memory."""
+"""A source of data, before validation images are held out and small data sets are read into memory."""
 
 from __future__ import annotations
 

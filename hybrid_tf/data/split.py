@@ -1,4 +1,4 @@
-"""Dividing examples into two parts that hold the same mix of classes."""
+"""The division of examples into two parts that hold the same mix of classes."""
 
 import numpy as np
 

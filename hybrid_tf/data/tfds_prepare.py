@@ -1,4 +1,4 @@
-"""Making TensorFlow Datasets download and prepare a set, or say in one line why it cannot."""
+"""TensorFlow Datasets' download and preparation of a set, or one line on why it cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a device runs: operators in order, and the tensors between them, whatever they were read from.
+"""The graph of what a device runs: operators in order, and the tensors between them, wherever they come from.
 
 `keras_graph` makes it from a Keras or Larq model, `file_graph` from a `.tflite` file. Memory and energy are functions
 of it. This module and those it imports work without TensorFlow.

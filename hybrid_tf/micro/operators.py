@@ -1,4 +1,4 @@
-"""Which operators TFLM has, and how an op resolver gets them."""
+"""The operators that TFLM has, and how an op resolver gets them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a network takes of a microcontroller's memory, and which boards have that much."""
+"""The report for a microcontroller: the memory a network takes there, and the boards that have as much."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

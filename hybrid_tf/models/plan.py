@@ -1,4 +1,4 @@
-"""A plan says which layers of a network are binary and which stay full precision.
+"""A plan: which layers of a network are binary and which stay full precision.
 
 Written as text, a plan is one or more terms joined by `+`:
 

@@ -1,4 +1,4 @@
-"""Makes a trained network to ship out of a finished run: a small run folder with its files and a model card."""
+"""The making of a trained network to ship: a small run folder with its files and a model card."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keeps the chatter of TensorFlow and the converter off the terminal, and hands it over when something went wrong."""
+"""Silence for the chatter of TensorFlow and the converter, which is handed over when something went wrong."""
 
 import contextlib
 import logging

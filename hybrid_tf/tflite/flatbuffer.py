@@ -1,4 +1,4 @@
-"""Reads a TensorFlow Lite file without TensorFlow. Every offset is checked: a damaged file is an error, not a crash.
+"""A reader of TensorFlow Lite files without TensorFlow. Every offset is checked: damage is an error, not a crash.
 
 Field numbers are those of tensorflow/lite/schema/schema.fbs; the layout is that of https://flatbuffers.dev/internals/.
 """

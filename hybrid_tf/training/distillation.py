@@ -1,4 +1,4 @@
-"""Training a network, the student, to imitate a finished run, the teacher: its outputs and its attention maps."""
+"""Distillation: a network, the student, imitates a finished run, the teacher: its outputs and attention maps."""
 
 import hashlib
 import re

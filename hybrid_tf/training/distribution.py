@@ -1,4 +1,4 @@
-"""Several processors or computers that train one network, with TensorFlow's own strategies.
+"""Training on several processors or computers, with TensorFlow's own strategies.
 
 `mirrored`: all GPUs of this computer. `multi-worker`: one process on each computer, which all run the same command with
 their own `TF_CONFIG`. Every step trains on the batch that one processor would have trained on, each replica on its part

@@ -1,4 +1,4 @@
-"""Training whose numbers are no longer finite: noticed before weights are spoilt, and where it began."""
+"""Divergence: numbers that are no longer finite, noticed before weights are spoilt, and where it began."""
 
 from collections.abc import Iterable
 

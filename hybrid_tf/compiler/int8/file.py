@@ -1,4 +1,4 @@
-"""Finds the points at which a network rounds to int8 in its converted file, and what stayed float32 there."""
+"""The points at which a network rounds to int8, found in its converted file, and what stayed float32 there."""
 
 import math
 

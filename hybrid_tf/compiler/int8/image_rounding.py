@@ -1,4 +1,4 @@
-"""Rounds images for networks that take int8. Needs no TensorFlow."""
+"""The rounding of images for networks that take int8. It needs no TensorFlow."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Where a network rounds to int8, found by tracing it: any kind of model that calls Keras layers.
+"""The int8 plan: where a network rounds, found by tracing any kind of model that calls Keras layers.
 
 The converter of Larq Compute Engine (LCE) turns an operator into int8 when all that it reads and writes is rounded to
 int8 in the graph. It fuses batch norm and ReLU into the operator in front, so in between nothing may be rounded; and

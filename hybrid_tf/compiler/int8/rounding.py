@@ -1,4 +1,4 @@
-"""Runs a model as its int8 file does: batch norm folded into kernels, kernels and values rounded to 8 bits.
+"""A model that computes as its int8 file does: batch norm in the kernels, kernels and values rounded to 8 bits.
 
 TensorFlow Lite folds a batch norm into the kernel in front before it rounds, so what is rounded here is the folded
 kernel: per output channel, symmetric, -127 to 127. Values are rounded to one scale a tensor, -128 to 127.

@@ -1,4 +1,4 @@
-"""What follows a binary convolution of a traced model: what the converter folds into it, and what stays an operator.
+"""The operators behind a binary convolution of a traced model: what the converter folds in, and what it leaves.
 
 LCE 0.16 folds, in this order: a ReLU or ReLU6, if nothing has been multiplied or added before and the padding is VALID
 or +1 (`optimize_patterns_common.td`); any number of multiplications and additions by channel; a sign, if the padding is

@@ -1,4 +1,4 @@
-"""Lists the rules of Larq Compute Engine that a `.tflite` file shows to be broken. TensorFlow is not needed.
+"""The linter of files: the rules of Larq Compute Engine that a `.tflite` file breaks. TensorFlow is not needed.
 
 A file shows less than its model. What the converter got wrong without a trace (a padding layer taken for SAME, a ReLU
 that a bit-packed max pool dropped) can only be seen in the model, see `lint_model`.

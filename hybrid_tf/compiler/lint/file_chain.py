@@ -1,4 +1,4 @@
-"""What follows a binary convolution in a file: the operators that LCE would have folded into it in another order."""
+"""The operators behind a binary convolution in a file that LCE would have folded in, in another order."""
 
 import numpy as np
 

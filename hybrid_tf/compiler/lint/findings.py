@@ -1,4 +1,4 @@
-"""What a linter finds, and every rule it knows: the one list that conversion, lint and `lint --rules` share."""
+"""Findings of the linter, and every rule it knows: the one list that conversion, lint and `lint --rules` share."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Lists each rule of Larq Compute Engine that a model breaks, by layer, with what it costs and the fix.
+"""The linter of models: each rule of Larq Compute Engine that one breaks, by layer, with its cost and the fix.
 
 A conversion refuses the errors among them; it says nothing of the costs, because the file is right. They are read off
 the traced graph, so any Keras model will do: nested, shared, functional or subclassed.

@@ -1,4 +1,4 @@
-"""What is said of an operator left behind a binary convolution, whether it was seen in a model or in a file."""
+"""The messages about an operator left behind a binary convolution, seen in a model or in a file."""
 
 _STAY = "so the ReLU and what follows stay float32 operators"
 # Rule to what is wrong and the fix.
