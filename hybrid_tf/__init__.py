@@ -6,7 +6,7 @@ Importing this package chooses legacy Keras, which Larq needs, so import it befo
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hybrid_tf.version import __version__
 
@@ -20,23 +20,58 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow leaves oneDNN off where there is no AVX-512; a training step takes 1.4 to 1.75 times as long then.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+if TYPE_CHECKING:
+    from hybrid_tf.compiler.conversion import convert
+    from hybrid_tf.compiler.verification import verify
+    from hybrid_tf.config import Config
+    from hybrid_tf.data.load import load_dataset
+    from hybrid_tf.errors import HybridTFError
+    from hybrid_tf.models.plan import Plan
+    from hybrid_tf.models.registry import build_model, network_names
+    from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
+    from hybrid_tf.pretrained import load_pretrained
+    from hybrid_tf.runs.run import load_run
+    from hybrid_tf.training.session import train
+
 # TensorFlow takes seconds to import, so a name is loaded when it is first used.
 _WHERE = {
+    "BinarizationConfig": "models.spec",
+    "Config": "config",
     "HybridTFError": "errors",
+    "NetworkSpec": "models.spec",
     "Plan": "models.plan",
     "build_model": "models.registry",
-    "network_names": "models.registry",
-    "load_dataset": "data",
-    "load_run": "runs.run",
+    "convert": "compiler.conversion",
+    "load_dataset": "data.load",
     "load_pretrained": "pretrained",
+    "load_run": "runs.run",
+    "network_names": "models.registry",
     "train": "training.session",
-    "convert": "compiler",
-    "verify": "compiler",
+    "verify": "compiler.verification",
 }
-__all__ = ["__version__", *_WHERE]
+__all__ = [
+    "BinarizationConfig",
+    "Config",
+    "HybridTFError",
+    "NetworkSpec",
+    "Plan",
+    "__version__",
+    "build_model",
+    "convert",
+    "load_dataset",
+    "load_pretrained",
+    "load_run",
+    "network_names",
+    "train",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'hybrid_tf' has no attribute '{name}'")
     return getattr(import_module(f"hybrid_tf.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

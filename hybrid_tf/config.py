@@ -97,7 +97,7 @@ class Config:
             if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
                 raise HybridTFError(f"{option(item.name)} must be of type {kind.__name__}, got {value!r}")
             if choices and value not in choices:
-                raise unknown(item.name.replace("_", " "), value, choices)
+                raise unknown(item.name.replace("_", " "), str(value), choices)
         rules = {
             "epochs": self.epochs >= 1,
             "batch_size": self.batch_size >= 1,
@@ -117,22 +117,18 @@ class Config:
         for name, holds in rules.items():
             if not holds:
                 raise HybridTFError(f"{option(name)} {getattr(self, name)} is out of range; see --help")
-        refused = {
-            "--int8-aware fine-tunes a finished run: name it with --resume-from": self.int8_aware
-            and not self.resume_from,
-            "--two-stage is for a training from its start: leave it or --resume-from out": (
-                self.two_stage and self.resume_from
-            ),
-            "--recalibrate changes the kernels that --int8-aware has rounded: leave one of them out": (
-                self.recalibrate and self.int8_aware
-            ),
-            "--mixed-precision computes in bfloat16, and --int8-aware needs float32: leave one of them out": (
-                self.mixed_precision and self.int8_aware
-            ),
-        }
-        for message, holds in refused.items():
-            if holds:
-                raise HybridTFError(message)
+        if self.int8_aware and not self.resume_from:
+            raise HybridTFError("--int8-aware fine-tunes a finished run: name it with --resume-from")
+        if self.two_stage and self.resume_from:
+            raise HybridTFError("--two-stage is for a training from its start: leave it or --resume-from out")
+        if self.recalibrate and self.int8_aware:
+            raise HybridTFError(
+                "--recalibrate changes the kernels that --int8-aware has rounded: leave one of them out"
+            )
+        if self.mixed_precision and self.int8_aware:
+            raise HybridTFError(
+                "--mixed-precision computes in bfloat16, and --int8-aware needs float32: leave one of them out"
+            )
 
     @property
     def peak_learning_rate(self) -> float:

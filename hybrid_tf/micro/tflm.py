@@ -100,7 +100,7 @@ def _main() -> None:
     if files:
         with np.load(files[0]) as given:
             inputs = [given[name] for name in sorted(given.files)]
-        outputs = [[] for _ in parse_tflite(content, model).outputs]
+        outputs: list[list[np.ndarray]] = [[] for _ in parse_tflite(content, model).outputs]
         for row in zip(*inputs, strict=True):
             for index, array in enumerate(row):
                 interpreter.set_input(array, index)

@@ -85,7 +85,7 @@ class NetworkSpec:
 
     def with_plan(self, plan: Plan | str) -> "NetworkSpec":
         """Returns the same network under another plan. Raises HybridTFError for a text that is no plan."""
-        return replace(self, plan=plan)
+        return replace(self, plan=Plan.parse(plan) if isinstance(plan, str) else plan)
 
     def twin(self) -> "NetworkSpec":
         """Returns the full-precision twin: the same network with nothing binary, the baseline of every comparison."""

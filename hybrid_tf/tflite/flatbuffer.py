@@ -255,15 +255,19 @@ def _parse(content: bytes) -> tuple[TFLiteFile, ...]:
     buffers = model.tables(4, lambda table: _read_buffer(table, whole.data))
     metadata = model.tables(6, lambda table: (table.text(0), table.scalar(1, "<I")))
     _check_numbers("buffer", (number for _, number in metadata), len(buffers))
-    shared = (
-        buffers,
-        {name: bytes(buffers[number]) for name, number in metadata},
-        tuple(number for _, number in metadata),
-    )
-    return model.tables(2, lambda graph: TFLiteFile(*_read_graph(graph, codes, len(buffers)), *shared))
+    contents = {name: bytes(buffers[number]) for name, number in metadata}
+    numbers = tuple(number for _, number in metadata)
+
+    def read(graph: _Table) -> TFLiteFile:
+        tensors, operators, inputs, outputs = _read_graph(graph, codes, len(buffers))
+        return TFLiteFile(tensors, operators, inputs, outputs, buffers, contents, numbers)
+
+    return model.tables(2, read)
 
 
-def _read_graph(graph: _Table, codes: tuple[tuple[str, bool], ...], buffers: int) -> tuple[tuple, ...]:
+def _read_graph(
+    graph: _Table, codes: tuple[tuple[str, bool], ...], buffers: int
+) -> tuple[tuple[Tensor, ...], tuple[Operator, ...], tuple[int, ...], tuple[int, ...]]:
     tensors = graph.tables(0, _read_tensor)
     _check_numbers("buffer", (tensor.buffer for tensor in tensors), buffers)
     operators = graph.tables(3, lambda table: _read_operator(table, codes))

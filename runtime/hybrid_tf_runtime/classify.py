@@ -40,7 +40,7 @@ def _classifier(file: str | Path, top: int, threads: int) -> Callable[[str | Pat
     pillow()  # once, instead of an error for each image
     found, interpreter = metadata(file), Interpreter(file, threads)
     shape = _image_shape(interpreter, found)
-    mean, std = np.float32(found.mean), np.float32(found.std)
+    mean, std = np.array(found.mean, np.float32), np.array(found.std, np.float32)
 
     def classify_one(image: str | Path) -> dict[str, Any]:
         pixels = load_image(image, shape)
@@ -71,7 +71,7 @@ def _image_shape(interpreter: Interpreter, found: Metadata) -> tuple[int, int, i
         raise HybridTFRuntimeError(
             f"{interpreter.name} has {channels} channels, but normalisation for {len(found.mean)}: convert it again"
         )
-    return shape[1:]
+    return shape[1], shape[2], shape[3]
 
 
 def main() -> None:

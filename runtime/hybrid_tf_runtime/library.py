@@ -44,7 +44,7 @@ def load_delegate(kernels: str | None = None, fusion: bool = True, profile: bool
     """
     from ai_edge_litert.interpreter import load_delegate as load
 
-    options = {"fusion": int(fusion), "profile": int(profile)}
+    options: dict[str, int | str] = {"fusion": int(fusion), "profile": int(profile)}
     if kernels is not None:
         check_kernels(kernels)
         options["kernels"] = kernels

@@ -117,7 +117,7 @@ class _FileLint:
         return "no-binary-operator", kind, "convert it with LCE 0.16 from a QuantConv2D"
 
     def _sign_before(self, tensor: int) -> tuple[Operator | None, list[str]]:
-        through = []
+        through: list[str] = []
         op = self._reader.producer(tensor)
         while op is not None and op.name in PASSING and len(through) < len(self._file.operators):
             through.append(op.name)
