@@ -51,15 +51,15 @@ wheels: setup
 # one that has AddressSanitizer and UndefinedBehaviorSanitizer; then libFuzzer's programs, five minutes each. What
 # crashes or hangs, if anything, is kept in build/fuzz/failed. make test runs a small part of it.
 fuzz: setup system
-	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
-	$(BIN)/python tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
-	$(BIN)/python tests/runtime/sanitized_build.py memory tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
-	$(BIN)/python tests/runtime/fuzzers.py build/fuzz/seeds build/fuzz
+	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
+	$(BIN)/python -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python -m tests.support.sanitized_build memory -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python -m tests.support.fuzzers build/fuzz/seeds build/fuzz
 
 # 50,000 damaged files through inspect, lint and verify; those that crash them or hang are kept in build/fuzz/failed.
 fuzz-files: setup
-	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
-	PYTHONPATH=tests/converters:tests/runtime $(BIN)/python tests/converters/fuzz_files.py build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
+	$(BIN)/python -m tests.support.fuzz_files build/fuzz/seeds --keep build/fuzz/failed
 
 lint: setup
 	$(BIN)/ruff check .

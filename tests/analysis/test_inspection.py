@@ -7,8 +7,6 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from graphs import binary_conv, layers, small_network
-from small_networks import randomise
 
 from hybrid_tf.analysis.inspection import inspect_file
 from hybrid_tf.compiler import convert
@@ -19,6 +17,8 @@ from hybrid_tf.graphs.profile import profile
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from tests.support.small_graphs import binary_conv, layers, small_network
+from tests.support.small_networks import randomise
 
 
 def inspected(content, tmp_path):

@@ -1,5 +1,6 @@
 import pytest
-from killable import TRAIN, finish
+
+from tests.support.killable import TRAIN, finish
 
 
 @pytest.fixture(scope="session")

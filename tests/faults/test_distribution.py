@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import pytest
-from killable import CONTEXT, start
 
 from hybrid_tf.config import Config
 from hybrid_tf.data import Share, load_dataset, train_batches
@@ -19,6 +18,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.training.distribution import Workers, _place, workers
 from hybrid_tf.training.recorder import read_history
 from hybrid_tf.training.session import train
+from tests.support.killable import CONTEXT, start
 
 WORKERS = int(os.environ.get("HYBRID_TF_WORKERS", "2"))
 # Of the mean loss of an epoch. The first step agrees to 1e-6; sums in another order then change the last digits, and
@@ -106,7 +106,7 @@ def _train_mirrored(folder):
     """Trains on one processor, and on two that TensorFlow takes for processors of their own."""
     import tensorflow as tf
 
-    from hybrid_tf import training
+    from hybrid_tf.training import session as training
 
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])

@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import pytest
-from killable import SETTINGS, TRAIN, finish, start
 
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
@@ -21,6 +20,7 @@ from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.system.lock import LOCK, locked
 from hybrid_tf.training.recorder import CHECKPOINTS, read_history
 from hybrid_tf.training.session import train
+from tests.support.killable import SETTINGS, TRAIN, finish, start
 
 CONFIG_OF_TRAIN = Config(**{key.replace("-", "_"): value for key, value in SETTINGS.items()})
 

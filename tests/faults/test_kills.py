@@ -4,12 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
-from killable import TRAIN, finish, start
 
 from hybrid_tf.runs.run import BEST, LAST, load_run
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.recorder import read_history
+from tests.support.killable import TRAIN, finish, start
 
 TRAIN_KILLS = 12
 # What writes one file from a finished run: its arguments, where {run} is the run folder and {file} the file; and kills.

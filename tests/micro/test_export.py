@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from small_networks import randomise
 
 from hybrid_tf.cli import cli
 from hybrid_tf.compiler import Interpreter, Metadata, calibrate_int8, convert
@@ -19,10 +18,10 @@ from hybrid_tf.micro.export import arena_with_margin
 from hybrid_tf.micro.kernels import HOST, build_host_library
 from hybrid_tf.micro.report import KERNEL_BYTES, MicroReport
 from hybrid_tf.models.registry import build_model
+from runtime.emulation.cortex_m import CORES, CXX_FLAGS, missing, run
+from tests.support.small_networks import randomise
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[0] / "runtime" / "micro" / "cortex_m"))
-from cortex_m import CORES, CXX_FLAGS, missing, run  # noqa: E402
 
 NAMES = ("zero", "ünø", 'a "two"', "back\\slash?", "??/four", "5", "6", "7", "8", "9")
 needs_arm = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -54,7 +53,8 @@ def run_program(folder, library):
     flags = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -Dmain=exported_main".split()  # noqa: SIM905
     flags += ["-Wall", "-Wextra", "-Werror", "-include", str(HERE / "exported_main.h")]
     run(["g++", *flags, "-I", HOST, "-I", folder, *folder.glob("*.cc"), *folder.glob("kernels/*.cc"), "-o", library])
-    return subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.support.run_exported", library]
+    return subprocess.run(command, capture_output=True, text=True, cwd=HERE.parents[1])
 
 
 def digits(count):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from small_networks import PLANS
 
 from hybrid_tf.analysis.summary import summarise
 from hybrid_tf.compiler import lint_model
@@ -8,6 +7,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import profile
 from hybrid_tf.models.layers import is_binary
 from hybrid_tf.models.registry import build_model, network, network_names
+from tests.support.small_networks import PLANS
 
 # The 16 to 64 channels of a CIFAR ResNet are judged as they are. A quarter of the others' 64 to 4096 are still full
 # words or half ones, and quick to make.

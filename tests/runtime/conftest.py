@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_networks import METADATA, random_images, residual_network
 
 from hybrid_tf.compiler import Metadata, convert
 from hybrid_tf.system.lock import waited_for
+from tests.support.small_networks import METADATA, random_images, residual_network
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 
@@ -29,8 +29,7 @@ def model_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def wheels():
     """The wheel for each machine, by name, as `make wheels` builds them. Kept until the runtime's files change."""
-    sys.path.insert(0, str(RUNTIME))
-    from wheels import MACHINES, make_wheel
+    from runtime.wheels import MACHINES, make_wheel
 
     files = [*RUNTIME.glob("src/*"), *RUNTIME.glob("hybrid_tf_runtime/*.py"), *filter(Path.is_file, RUNTIME.iterdir())]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
@@ -56,7 +55,7 @@ def fresh_environment(wheels, tmp_path_factory):
 @pytest.fixture(scope="session")
 def fuzz_seeds(tmp_path_factory):
     """A folder of small sound models."""
-    from fuzz_seeds import write_seeds
+    from tests.support.fuzz_seeds import write_seeds
 
     folder = tmp_path_factory.mktemp("seeds")
     write_seeds(folder)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, load_delegate
 from flatbuffers import flexbuffers
-from graph_builder import Graph, build_file
-from lce_reference import SAME, VALID
 
 from hybrid_tf_runtime import HybridTFRuntimeError, delegate_path
 from hybrid_tf_runtime import load_delegate as load
 from hybrid_tf_runtime.library import profile, reset_profile
+from tests.support.graph_builder import Graph, build_file
+from tests.support.lce_reference import SAME, VALID
 
 RELU, RELU6 = 1, 3
 

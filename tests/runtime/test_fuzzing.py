@@ -4,20 +4,19 @@ Here a part of them; `make fuzz` runs more of both.
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import fuzzers
 import numpy as np
 import pytest
-from graph_builder import Graph, build_file
 
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
+from tests.support import fuzzers
+from tests.support.graph_builder import Graph, build_file
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 RELU = 1
 MODELS = 5000
 RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of each fuzzer
@@ -41,9 +40,13 @@ def test_no_input_is_too_odd(name, programs, fuzz_seeds, tmp_path):
     assert f"Done {RUNS[name]} runs" in done.stderr
 
 
+def _python(*arguments):
+    return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
 def test_damaged_models_are_refused_or_run(fuzz_seeds, tmp_path):
-    command = [sys.executable, HERE / "fuzz_models.py", fuzz_seeds, "--count", MODELS, "--keep", tmp_path]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    command = ["-m", "tests.support.fuzz_models", fuzz_seeds, "--count", MODELS, "--keep", tmp_path]
+    done = _python(*command)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result = json.loads(done.stdout)
     assert result["ran"] + result["refused"] == MODELS
@@ -52,7 +55,7 @@ def test_damaged_models_are_refused_or_run(fuzz_seeds, tmp_path):
 
 FAULTY = """
 import os, sys, time
-from fuzz_processes import Fuzzer
+from tests.support.fuzz_processes import Fuzzer
 
 def work(_, files):
     print("ready", flush=True)
@@ -60,16 +63,13 @@ def work(_, files):
         {1: os.abort, 3: lambda: time.sleep(60)}.get(number, int)()
         print("SILENT" if number == 0 else "ran", flush=True)
 
-Fuzzer(__file__, "files", 1, 5, 60, 1, work, lambda line: ([line], "silence" if line == "SILENT" else "")).main("")
+Fuzzer("files", 1, 5, 60, 1, work, lambda line: ([line], "silence" if line == "SILENT" else "")).main("")
 """
 
 
 def test_what_goes_wrong_is_found_and_kept(fuzz_seeds, tmp_path):
     def run(text):
-        script = tmp_path / "faulty.py"
-        script.write_text(text)
-        command = list(map(str, [sys.executable, script, fuzz_seeds, "--keep", tmp_path / "kept"]))
-        return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(HERE)}, capture_output=True, text=True)
+        return _python("-c", text, fuzz_seeds, "--keep", tmp_path / "kept")
 
     done = run(FAULTY)
     assert done.returncode == 1, done.stderr

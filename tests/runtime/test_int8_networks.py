@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from check_folder import check_folder
-from int8_networks import write_int8_network
 
 from hybrid_tf.models.layers import Signs
 from hybrid_tf.models.registry import network_names
 from hybrid_tf_runtime import kernels, load_delegate
 from hybrid_tf_runtime.library import profile
+from tests.support.check_folder import check_folder
+from tests.support.int8_networks import write_int8_network
 
 IMAGES = 2
 

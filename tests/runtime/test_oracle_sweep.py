@@ -5,14 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import check_folder
 import numpy as np
 import pytest
-import sweep_files
 from larq_compute_engine.tflite.python.interpreter import Interpreter
-from sweep_models import INTERPRETERS
 
 from hybrid_tf_runtime import kernels
+from tests.support import check_folder, sweep_files
+from tests.support.sweep_models import INTERPRETERS
 
 CONFIRMED = 3000
 RESIZED = 400

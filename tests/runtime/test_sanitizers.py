@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import sweep_files
-from sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, run
+
+from tests.support import check_folder, sweep_files, two_interpreters
+from tests.support.sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, run
 
 HERE = Path(__file__).parent
 MODELS = 2000
@@ -78,12 +79,12 @@ def test_a_mistake_is_found(fixture, source, report, request, tmp_path):
 
 
 def test_operators_touch_their_own_memory_only(memory_checked, sweep_folder):
-    counts = json.loads(succeeded(memory_checked, HERE / "check_folder.py", sweep_folder).splitlines()[0])
+    counts = json.loads(succeeded(memory_checked, check_folder.__file__, sweep_folder).splitlines()[0])
     assert counts["cases"] == 600
 
 
 def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):
-    arguments = (HERE / "fuzz_models.py", fuzz_seeds, "--first", 10**6, "--count", MODELS)
+    arguments = ("-m", "tests.support.fuzz_models", fuzz_seeds, "--first", 10**6, "--count", MODELS)
     result = json.loads(succeeded(memory_checked, *arguments))
     assert result["ran"] + result["refused"] == MODELS
     assert result["ran"] > MODELS / 20
@@ -99,10 +100,10 @@ def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
 
 
 def test_two_interpreters_in_two_threads(thread_checked, fuzz_seeds):
-    said = succeeded(thread_checked, HERE / "two_interpreters.py", fuzz_seeds)
+    said = succeeded(thread_checked, two_interpreters.__file__, fuzz_seeds)
     assert said.count("agrees") == len(list(fuzz_seeds.glob("*.tflite")))
 
 
 def test_threads_of_one_interpreter(thread_checked, sweep_folder):
-    arguments = (HERE / "check_folder.py", sweep_folder, "--threads", 2, 3, "--fusion", 1)
+    arguments = (check_folder.__file__, sweep_folder, "--threads", 2, 3, "--fusion", 1)
     assert json.loads(succeeded(thread_checked, *arguments).splitlines()[0])["cases"] == 600

@@ -36,7 +36,7 @@ def test_a_wheel_holds_the_package_and_the_library(wheels, machine):
 
 
 def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
-    from wheels import faults_of
+    from runtime.wheels import faults_of
 
     for machine in MACHINES:
         assert faults_of(wheels[machine], machine) == []
@@ -44,7 +44,7 @@ def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
 
 def test_faults_are_found(wheels, tmp_path):
     """A library that this machine's own compiler links as it likes has every fault that wheels must not have."""
-    from wheels import faults_of
+    from runtime.wheels import faults_of
 
     source, library, wheel = (tmp_path / name for name in ("a.cc", "libhybrid_tf_runtime.so", "faulty.whl"))
     source.write_text("#include <iostream>\nvoid greet() { std::cout << std::string(10, ' '); }\n")
@@ -104,7 +104,8 @@ def test_the_readme_works_there(fresh_environment, model_file, images, tmp_path)
 
 def test_the_same_sources_compile_with_cmake(wheels, tmp_path):
     from elftools.elf.elffile import ELFFile
-    from wheels import EXPORTS, exports_of
+
+    from runtime.wheels import EXPORTS, exports_of
 
     cmake = shutil.which("cmake") or pytest.skip("needs CMake: sudo apt-get install cmake")
     cross = "aarch64-linux-gnu-g++"

@@ -1,12 +1,13 @@
 """The kernels for 64-bit ARM, emulated: compared with plain loops, and how many instructions they take."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from runtime.emulation import arm
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "runtime" / "src"
@@ -21,10 +22,6 @@ FLAGS = [
     "-Werror",
     "-static",
 ]
-
-_spec = importlib.util.spec_from_file_location("arm_setup", Path(__file__).parent / "setup.py")
-arm = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(arm)
 
 pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
 
@@ -54,8 +51,8 @@ def test_results_are_those_of_plain_loops(objects, tmp_path, source):
 def test_a_binary_product_takes_few_instructions(tmp_path):
     pytest.importorskip("ziglang")
     counts = tmp_path / "counts.json"
-    command = [sys.executable, ROOT / "benchmarks" / "arm_instructions.py", "--json", counts]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks.counting.arm_instructions", "--json", counts]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found = json.loads(counts.read_text())
     assert found["macs"] == 415_236_096
