@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.shared import made_once
+
 REPOSITORY = Path(__file__).parents[2]
 SMOKE = ["--network", "resnet20", "--width", "0.25", "--smoke"]
 
@@ -16,10 +18,12 @@ SMOKE = ["--network", "resnet20", "--width", "0.25", "--smoke"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A finished run folder with its file, made by the real program."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    for arguments in (["train", *SMOKE, "--out", folder, "--json"], ["convert", folder]):
-        subprocess.run([sys.executable, "-m", "hybrid_tf", *map(str, arguments)], check=True, capture_output=True)
-    return folder
+
+    def make(folder):
+        for arguments in (["train", *SMOKE, "--out", folder / "run", "--json"], ["convert", folder / "run"]):
+            subprocess.run([sys.executable, "-m", "hybrid_tf", *map(str, arguments)], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "command-line-run", make) / "run"
 
 
 @pytest.fixture(scope="module")
@@ -225,5 +229,6 @@ def test_a_folder_of_images_is_trained_on(hybrid_tf, tmp_path):
     code, _, err = hybrid_tf("train", "--network", "resnet20", "--width", "0.25", *arguments, "--out", out)
     assert code == 0, err
     assert hybrid_tf("convert", out)[0] == 0
-    _, text, _ = hybrid_tf("predict", out / "model.tflite", tmp_path / "images" / "dark" / "3.png", "--json")
-    assert json.loads(text)[0]["top"][0]["class"] in ("bright", "dark")
+    pictures = [tmp_path / "images" / name / f"{number}.png" for name in ("bright", "dark") for number in range(5)]
+    _, text, _ = hybrid_tf("predict", out / "model.tflite", *pictures, "--json")
+    assert [row["top"][0]["class"] for row in json.loads(text)] == 5 * ["bright"] + 5 * ["dark"]

@@ -1,6 +1,7 @@
 """int8 as users of the command line meet it: conversion, fine-tuning, what runs and shows the files, and mistakes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.fine_tuning import int8_aware
 from hybrid_tf.training.session import train
+from tests.support.shared import made_once
 from tests.support.small_networks import full_precision_network
 
 PLAN = "residual+sections=2,3,4"  # binary layers with shortcuts, and full-precision ones with ReLUs
@@ -21,9 +23,8 @@ SHORTCUT = "stage2_conv1_shortcut"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A finished run folder."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    train(Config(network="vgg11", plan=PLAN, head="compact", width=0.125, smoke=True), folder)
-    return folder
+    config = Config(network="vgg11", plan=PLAN, head="compact", width=0.125, smoke=True)
+    return made_once(tmp_path_factory, "run-for-int8", lambda folder: train(config, folder / "run")) / "run"
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_a_run_with_int8_input_and_a_layer_in_float(result, run, tmp_path):
 
 
 def test_energy_comparison_and_report_show_int8(result, run, tmp_path):
+    run = shutil.copytree(run, tmp_path / "run")
     file = run / "model.int8.tflite"
     assert result("convert", run, "--int8", "--calibration", "32", "--samples", "8")["conversion"]["path"] == str(file)
     _, full_int8, hybrid, int8 = result("energy", run, "--int8")["costs"]

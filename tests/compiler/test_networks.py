@@ -1,9 +1,8 @@
-"""Every registered network under every plan: the file computes what Keras computes, with LCE and with our runtime."""
+"""Registered networks under the plans: the file computes what Keras computes, with LCE and with our runtime."""
 
 import subprocess
 import sys
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,15 @@ import tensorflow as tf
 from hybrid_tf.compiler import Conversion, Interpreter, convert, verify
 from hybrid_tf.deploy import file_size
 from hybrid_tf.models.layers import is_binary
-from hybrid_tf.models.registry import build_model, network_names
+from hybrid_tf.models.registry import build_model
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import delegate_path
 from tests.support import network_scores
+from tests.support.extent import networks_and_plans
+from tests.support.shared import made_once
 from tests.support.small_networks import PLANS, random_images, randomise
+
+pytestmark = [pytest.mark.slow, pytest.mark.sweep]
 
 IMAGES = 80
 AT_LEAST = 64
@@ -41,7 +44,7 @@ class Converted:
     scores: np.ndarray
 
 
-@pytest.fixture(scope="module", params=product(network_names(), PLANS), ids=" ".join)
+@pytest.fixture(scope="module", params=networks_and_plans(PLANS), ids=" ".join)
 def converted(request, tmp_path_factory):
     """Each network in turn."""
     name, plan = request.param
@@ -56,13 +59,14 @@ def converted(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tflite_runtime(tmp_path_factory):
     """Python with tflite_runtime."""
-    folder = tmp_path_factory.mktemp("tflite_runtime")
-    python = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", *TFLITE_RUNTIME]
-    if subprocess.run(install, capture_output=True).returncode:
-        pytest.skip(f"needs: pip install {' '.join(TFLITE_RUNTIME)} (it exists for Python up to 3.11)")
-    return python
+
+    def make(folder):
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", *TFLITE_RUNTIME]
+        if subprocess.run(install, capture_output=True).returncode:
+            pytest.skip(f"needs: pip install {' '.join(TFLITE_RUNTIME)} (it exists for Python up to 3.11)")
+
+    return made_once(tmp_path_factory, "tflite_runtime", make) / "bin" / "python"
 
 
 def test_the_file_computes_what_keras_does(converted):
@@ -97,7 +101,7 @@ def test_the_file_computes_what_keras_does(converted):
         assert np.all(equal)
 
 
-@pytest.mark.parametrize("module", ["ai_edge_litert", "tflite_runtime"])
+@pytest.mark.parametrize("module", ["ai_edge_litert", pytest.param("tflite_runtime", marks=pytest.mark.network)])
 def test_the_runtime_computes_what_lce_does(module, converted, request, tmp_path):
     """With its delegate in stock interpreters, each in a process of its own."""
     python = request.getfixturevalue("tflite_runtime") if module == "tflite_runtime" else sys.executable

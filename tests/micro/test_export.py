@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,10 @@ from hybrid_tf.micro.kernels import HOST, build_host_library
 from hybrid_tf.micro.report import KERNEL_BYTES, MicroReport
 from hybrid_tf.models.registry import build_model
 from runtime.emulation.cortex_m import CORES, CXX_FLAGS, missing, run
+from tests.support.shared import made_once
 from tests.support.small_networks import randomise
+
+pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
 HERE = Path(__file__).parent
 
@@ -34,18 +38,35 @@ def network():
 
 @pytest.fixture(scope="module")
 def file(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "model.tflite"
-    convert(network, path, Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), "resnet20", "residual", "digits"))
-    return path
+    def make(folder):
+        metadata = Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), "resnet20", "residual", "digits")
+        convert(network, folder / "model.tflite", metadata)
+
+    return made_once(tmp_path_factory, "file-for-tflm", make) / "model.tflite"
 
 
 @pytest.fixture(scope="module")
 def exported(file, tmp_path_factory):
     """An exported folder, and what the command printed."""
-    folder = tmp_path_factory.mktemp("export") / "network"
-    done = CliRunner().invoke(cli, ["export-micro", str(file), "-o", str(folder), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return folder, json.loads(done.stdout)
+
+    def make(folder):
+        arguments = ["export-micro", str(file), "-o", str(folder / "network"), "--json"]
+        done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        (folder / "printed.json").write_text(done.stdout)
+
+    folder = made_once(tmp_path_factory, "exported", make)
+    return folder / "network", json.loads((folder / "printed.json").read_text())
+
+
+@pytest.fixture(autouse=True)
+def kernels_are_compiled_once(request, monkeypatch):
+    """The commands of all tests take one library; that of `exported` alone compiles as users see it."""
+
+    def copy(library):
+        shutil.copy(request.getfixturevalue("tflm_library"), library)
+
+    monkeypatch.setattr("hybrid_tf.micro.export.build_host_library", copy)
 
 
 def run_program(folder, library):

@@ -12,6 +12,8 @@ from hybrid_tf.config import Config
 from hybrid_tf.training.fine_tuning import train_command
 from hybrid_tf.training.session import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"network": "resnet20", "width": 0.125, "dataset": "digits", "smoke": True}
 RECIPE = f"""

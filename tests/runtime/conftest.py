@@ -8,6 +8,8 @@ import pytest
 
 from hybrid_tf.compiler import Metadata, convert
 from hybrid_tf.system.lock import waited_for
+from tests.support.extent import SWEEP_CASES
+from tests.support.shared import made_once
 from tests.support.small_networks import METADATA, random_images, residual_network
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
@@ -44,12 +46,13 @@ def wheels():
 @pytest.fixture(scope="session")
 def fresh_environment(wheels, tmp_path_factory):
     """The folder of programs of an environment with the wheel and what it requires, and nothing else."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    programs = folder / "bin"
-    wheel = f"{wheels['x86_64']}[images]"
-    subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
-    return programs
+
+    def make(folder):
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        wheel = f"{wheels['x86_64']}[images]"
+        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
+
+    return made_once(tmp_path_factory, "fresh-environment", make) / "bin"
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +60,15 @@ def fuzz_seeds(tmp_path_factory):
     """A folder of small sound models."""
     from tests.support.fuzz_seeds import write_seeds
 
-    folder = tmp_path_factory.mktemp("seeds")
-    write_seeds(folder)
-    return folder
+    return made_once(tmp_path_factory, "fuzz-seeds", write_seeds)
+
+
+@pytest.fixture(scope="session")
+def sweep_folder(tmp_path_factory):
+    """A folder of SWEEP_CASES generated configurations of operators, for check_folder.py."""
+    from tests.support import sweep_files
+
+    def write(folder):
+        sweep_files.write(sweep_files.sweep_files(range(SWEEP_CASES), seed=2), folder)
+
+    return made_once(tmp_path_factory, "sweep", write)

@@ -12,6 +12,8 @@ from tests.support.graph_builder import Graph, build_file
 from tests.support.int8_reference import Quantization
 from tests.support.lce_reference import SAME, VALID
 
+pytestmark = pytest.mark.compiled
+
 PROBE = Path(__file__).with_name("abi_probe.cc")
 RELU, RELU6 = 1, 3
 

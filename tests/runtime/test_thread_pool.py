@@ -7,6 +7,8 @@ import pytest
 
 from runtime.compile_library import find_compiler
 
+pytestmark = pytest.mark.compiled
+
 HERE = Path(__file__).parent
 POOL = HERE.parents[1] / "runtime/src/thread_pool.cc"
 

@@ -13,6 +13,8 @@ from PIL import Image
 
 from hybrid_tf.runs.run import FILE
 
+pytestmark = [pytest.mark.slow, pytest.mark.compiled]
+
 RUNTIME = Path(__file__).parents[2] / "runtime"
 MACHINES = ("x86_64", "aarch64")
 DEMO = Path(__file__).parents[2] / "runs" / "demo" / FILE
@@ -71,6 +73,7 @@ def run(programs, *command):
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=programs)
 
 
+@pytest.mark.network
 def test_it_works_where_tensorflow_is_not(fresh_environment, model_file, images, tmp_path):
     code = "import importlib.util as u; print([bool(u.find_spec(name)) for name in ('tensorflow', 'hybrid_tf')])"
     assert run(fresh_environment, fresh_environment / "python", "-c", code).stdout.strip() == "[False, False]"
@@ -89,6 +92,7 @@ def test_it_works_where_tensorflow_is_not(fresh_environment, model_file, images,
         assert json.loads(done.stdout)["median_ms"] > 0
 
 
+@pytest.mark.network
 def test_the_readme_works_there(fresh_environment, model_file, images, tmp_path):
     """Both programs of the README, run as they stand."""
     text = (RUNTIME / "README.md").read_text()

@@ -13,6 +13,9 @@ from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.training.session import train
+from tests.support.shared import made_once
+
+pytestmark = pytest.mark.slow
 
 BROWSER = shutil.which("chromium")
 # Collects what goes wrong while the page loads, and measures it: the title then holds the result.
@@ -32,16 +35,18 @@ addEventListener("load", () => {
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Two finished runs, one of them converted."""
-    folder = tmp_path_factory.mktemp("runs")
-    for plan in ("full_precision", "residual"):
-        train(Config(network="resnet20", plan=plan, smoke=True), folder / plan)
-    convert_run(folder / "residual", samples=8)
-    return folder
+
+    def make(folder):
+        for plan in ("full_precision", "residual"):
+            train(Config(network="resnet20", plan=plan, smoke=True), folder / plan)
+        convert_run(folder / "residual", samples=8)
+
+    return made_once(tmp_path_factory, "runs-to-compare", make)
 
 
 @pytest.fixture(scope="module")
-def page(runs):
-    path = runs / "report.html"
+def page(runs, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
     done = CliRunner().invoke(report, [str(runs / "full_precision"), str(runs / "residual"), "-o", str(path)])
     assert done.exit_code == 0, done.output
     return path
@@ -72,6 +77,7 @@ def test_names_in_the_page_are_unique(page):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser: apt-get install chromium")
 @pytest.mark.parametrize("width", [1280, 500, 390])
 def test_the_page_in_a_browser(page, tmp_path, width):

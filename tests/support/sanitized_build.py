@@ -47,8 +47,19 @@ def compile_objects(folder, compiler, sanitizers, plain=()):
         return list(pool.map(compile_one, sorted((RUNTIME / "src").glob("*.cc"))))
 
 
+def build_package(folder, kind):
+    """Copies the Python package into `folder`, with a library built with g++ and sanitizers."""
+    sanitizers, _ = SANITIZERS[kind]
+    objects = compile_objects(folder / "objects", "g++", sanitizers)
+    package = shutil.copytree(RUNTIME / "hybrid_tf_runtime", folder / "hybrid_tf_runtime")
+    library = package / "libhybrid_tf_runtime.so"
+    library.unlink(missing_ok=True)
+    exports = f"-Wl,--version-script={RUNTIME / 'exports.txt'}"
+    run(["g++", "-shared", "-pthread", f"-fsanitize={sanitizers}", exports, *objects, "-o", library])
+
+
 class SanitizedPackage:
-    """The Python package with a library that was built with g++ and sanitizers, in `folder`.
+    """The package that `build_package` has made in `folder`.
 
     Attributes:
         objects: what the library is made of.
@@ -57,14 +68,9 @@ class SanitizedPackage:
     def __init__(self, folder, kind):
         self.folder = folder
         self.sanitizers, runtime_library = SANITIZERS[kind]
-        self.objects = compile_objects(folder / "objects", "g++", self.sanitizers)
+        self.objects = sorted((folder / "objects").glob("*.o"))
         # First of all libraries: the sanitizer's, and the C++ library that it looks into.
         self._preload = f"{_library(runtime_library)} {_library('libstdc++.so')}"
-        package = shutil.copytree(RUNTIME / "hybrid_tf_runtime", folder / "hybrid_tf_runtime")
-        library = package / "libhybrid_tf_runtime.so"
-        library.unlink(missing_ok=True)
-        exports = f"-Wl,--version-script={RUNTIME / 'exports.txt'}"
-        run(["g++", "-shared", "-pthread", f"-fsanitize={self.sanitizers}", exports, *self.objects, "-o", library])
 
     def python(self, *arguments, **options):
         """Runs Python with the library, from the repository's root; returns the finished process.
@@ -93,5 +99,6 @@ def _library(name):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
+        build_package(Path(temporary), sys.argv[1])
         package = SanitizedPackage(Path(temporary), sys.argv[1])
         sys.exit(package.python(*sys.argv[2:]).returncode)

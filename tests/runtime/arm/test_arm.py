@@ -12,14 +12,21 @@ from hybrid_tf.compiler import convert
 from hybrid_tf.models.registry import build_model
 from hybrid_tf_runtime import Interpreter
 from runtime.emulation import arm
-from tests.support import check_folder, sweep_files
+from tests.support import check_folder
+from tests.support.extent import SWEEP_CASES
 from tests.support.int8_networks import write_int8_network
+from tests.support.shared import made_once
 from tests.support.small_networks import randomise
 
-pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.emulated,
+    pytest.mark.network,
+    pytest.mark.sweep,
+    pytest.mark.skipif(bool(arm.missing()), reason=arm.missing()),
+]
 
 KERNELS = {"cortex-a72": ["neon", "portable"], "cortex-a76": ["neondot", "neon", "portable"]}
-CASES = 400
 NETWORKS = {"resnet20-residual": {}, "vgg11-xnor": {"width": 0.25}}
 INT8_NETWORKS = ("resnet20", "vgg11")
 
@@ -28,8 +35,11 @@ INT8_NETWORKS = ("resnet20", "vgg11")
 def python(wheels, tmp_path_factory):
     """Returns a function that runs a Python script on an emulated processor, with the wheel: its standard output."""
     folder = arm.prepare()
-    unpacked = tmp_path_factory.mktemp("aarch64")
-    zipfile.ZipFile(wheels["aarch64"]).extractall(unpacked)
+
+    def unpack(folder):
+        zipfile.ZipFile(wheels["aarch64"]).extractall(folder)
+
+    unpacked = made_once(tmp_path_factory, "aarch64-wheel", unpack)
 
     def run(processor, *arguments):
         done = subprocess.run(
@@ -45,16 +55,12 @@ def python(wheels, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sweep")
-    sweep_files.write(sweep_files.sweep_files(range(CASES), seed=2), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def networks(tmp_path_factory):
     """Whole networks with what the runtime computes of them on this machine."""
-    folder = tmp_path_factory.mktemp("networks")
+    return made_once(tmp_path_factory, "networks-for-ARM", write_networks)
+
+
+def write_networks(folder):
     for name, options in NETWORKS.items():
         network, plan = name.split("-")
         path = folder / f"{name}.tflite"
@@ -65,7 +71,6 @@ def networks(tmp_path_factory):
         np.savez(path.with_suffix(".npz"), facts=json.dumps(facts), input0=image, output0=scores)
     for name in INT8_NETWORKS:  # every tensor is LCE's on this machine
         write_int8_network(folder, name, "float32", 1, width=0.5)
-    return folder
 
 
 @pytest.mark.parametrize("processor", KERNELS)
@@ -75,7 +80,7 @@ def test_the_kernels_that_a_processor_has(processor, python):
 
 
 @pytest.mark.parametrize("processor", KERNELS)
-@pytest.mark.parametrize("what", ["sweep", "networks"])
+@pytest.mark.parametrize("what", ["sweep_folder", "networks"])
 def test_the_wheel_computes_what_x86_does(what, processor, python, request):
     folder = request.getfixturevalue(what)
     counts, _, failures = python(
@@ -83,5 +88,5 @@ def test_the_wheel_computes_what_x86_does(what, processor, python, request):
     ).partition("\n")
     counts = json.loads(counts)
     assert not counts["failures"], failures
-    assert counts["cases"] == (CASES if what == "sweep" else len(NETWORKS) + 2 * len(INT8_NETWORKS))
+    assert counts["cases"] == (SWEEP_CASES if what == "sweep_folder" else len(NETWORKS) + 2 * len(INT8_NETWORKS))
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads

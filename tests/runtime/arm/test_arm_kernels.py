@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from runtime.emulation import arm
+from tests.support.extent import count
+from tests.support.shared import made_once
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "runtime" / "src"
@@ -23,16 +25,25 @@ FLAGS = [
     "-static",
 ]
 
-pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.emulated,
+    pytest.mark.compiled,
+    pytest.mark.sweep,
+    pytest.mark.skipif(bool(arm.missing()), reason=arm.missing()),
+]
 
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kernels")
     names = ["kernels_portable", "kernels_neon", "kernels_neondot", "dispatch", "packing", "bits"]
-    for name in names:
-        source, output = SOURCES / f"{name}.cc", folder / f"{name}.o"
-        subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-c", source, "-o", output], check=True)
+
+    def compile_all(folder):
+        for name in names:
+            source, output = SOURCES / f"{name}.cc", folder / f"{name}.o"
+            subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-c", source, "-o", output], check=True)
+
+    folder = made_once(tmp_path_factory, "ARM-kernels", compile_all)
     return [folder / f"{name}.o" for name in names]
 
 
@@ -42,7 +53,9 @@ def test_results_are_those_of_plain_loops(objects, tmp_path, source):
     source = ROOT / "tests" / "runtime" / source
     subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-I", SOURCES, source, *objects, "-o", program], check=True)
     for processor, kernels in {"cortex-a72": ["neon"], "cortex-a76": ["neon", "neondot"]}.items():
-        done = subprocess.run(["qemu-aarch64", "-cpu", processor, program, "150"], capture_output=True, text=True)
+        done = subprocess.run(
+            ["qemu-aarch64", "-cpu", processor, program, str(count(75, 150))], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         lines = [line for line in done.stdout.splitlines() if "not supported" not in line]
         assert {line.partition(":")[0] for line in lines} == {*kernels, "portable"}

@@ -22,7 +22,7 @@ from tests.support.golden_cases import golden_source
 
 HERE = Path(__file__).parent
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = [pytest.mark.emulated, pytest.mark.compiled, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 CASES = 80
 LARGEST_TEXT = 8 * 1024

@@ -17,6 +17,8 @@ from tests.support.graph_builder import Graph, build_file
 from tests.support.small_networks import randomise
 from tests.support.sweep_models import kind_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.compiled]
+
 COUNT = 600  # of the configurations that test_oracle_sweep.py has LCE confirm
 IMAGES = 12
 TOLERANCE = 1e-5  # of the largest score

@@ -12,6 +12,8 @@ from hybrid_tf.models.registry import build_model
 from tests.support.separated import separated
 from tests.support.small_networks import randomise
 
+pytestmark = [pytest.mark.slow, pytest.mark.compiled]
+
 IMAGES = 4
 TOLERANCE = 1e-5  # of the largest number
 
