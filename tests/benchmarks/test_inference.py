@@ -28,6 +28,7 @@ def smoke(tmp_path_factory):
     return done.stdout, json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_measures_every_engine_with_one_thread_and_two(smoke):
     (measured,) = smoke[1]["networks"]
     found = [(row["engine"], row["threads"]) for row in measured["latencies"]]
@@ -39,6 +40,7 @@ def test_measures_every_engine_with_one_thread_and_two(smoke):
         assert row["median_ms"] > 0 and row["p95_ms"] > 0 and row["runs"] >= 2 * 3
 
 
+@pytest.mark.slow
 def test_compares_scores_before(smoke):
     (measured,) = smoke[1]["networks"]
     hybrid = [row for row in measured["agreements"] if row["reference"] == "LCE, default"]
@@ -46,12 +48,14 @@ def test_compares_scores_before(smoke):
     assert all(row["top1"] == 1 and row["max_difference"] < 1e-4 for row in hybrid)
 
 
+@pytest.mark.slow
 def test_profiles_the_fused_network(smoke):
     (measured,) = smoke[1]["networks"]
     assert any("ADD" in step["operators"] for step in measured["steps"])
     assert sum(step["binary_macs"] for step in measured["steps"]) > 0
 
 
+@pytest.mark.slow
 def test_says_where_it_ran(smoke):
     text, result = smoke
     assert result["machine"]["hybrid-tf-runtime"] and result["machine"]["processor"]

@@ -19,6 +19,7 @@ def files(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_inspect(hybrid_tf, files):
     code, out, _ = hybrid_tf("inspect", files / "small.tflite")
     assert code == 0
@@ -31,6 +32,7 @@ def test_inspect(hybrid_tf, files):
     assert found["weights"] == {"binary": 1152, "int8": 0, "full_precision": 296}
 
 
+@pytest.mark.slow
 def test_energy_of_a_network(hybrid_tf):
     code, out, _ = hybrid_tf("energy", "vgg19", "--classes", "100", "--json")
     found = json.loads(out)
@@ -75,6 +77,7 @@ def test_energy_under_profiles_of_one_s_own(hybrid_tf, files, tmp_path):
     assert "mine" in out
 
 
+@pytest.mark.slow
 def test_energy_of_a_run(hybrid_tf, tmp_path):
     from hybrid_tf.config import Config
     from hybrid_tf.data import Normalisation

@@ -49,6 +49,7 @@ def test_models(hybrid_tf):
     assert found["vgg19"] == ["1", "2", "3", "4", "5", "head"]
 
 
+@pytest.mark.slow
 def test_summary(hybrid_tf, run):
     code, out, _ = hybrid_tf("summary", "vgg19", "--plan", "residual", "--classes", "100", "--json")
     found = json.loads(out)
@@ -61,6 +62,7 @@ def test_summary(hybrid_tf, run):
     assert "compression" in out
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_converted_verified_and_used(hybrid_tf, run, picture, tmp_path):
     file = run / "model.tflite"
     _, keras, _ = hybrid_tf("evaluate", run, "--json")
@@ -90,6 +92,7 @@ def test_a_run_is_evaluated_converted_verified_and_used(hybrid_tf, run, picture,
     assert other.stat().st_size == file.stat().st_size
 
 
+@pytest.mark.slow
 def test_a_keras_model_is_converted(hybrid_tf, run, tmp_path):
     from hybrid_tf.runs.run import load_run
 
@@ -105,6 +108,7 @@ def test_a_keras_model_is_converted(hybrid_tf, run, tmp_path):
     assert "digits" in out
 
 
+@pytest.mark.slow
 def test_a_file_of_other_weights_is_not_verified(hybrid_tf, run, tmp_path):
     from hybrid_tf.compiler import convert
     from hybrid_tf.runs.run import load_run
@@ -159,6 +163,7 @@ def test_a_class_with_one_image(hybrid_tf, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["evaluate"], ["verify"], ["convert"], ["predict"]])
 def test_truncated_weights(hybrid_tf, run, picture, tmp_path, command):
     for name in ("config.json", "report.json"):
@@ -171,6 +176,7 @@ def test_truncated_weights(hybrid_tf, run, picture, tmp_path, command):
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "report.json", "best.weights.h5"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 0.5, 0.95])
 def test_a_file_cut_off(hybrid_tf, run, picture, tmp_path, kept):
     content = (run / "model.tflite").read_bytes()
@@ -182,6 +188,7 @@ def test_a_file_cut_off(hybrid_tf, run, picture, tmp_path, kept):
         assert "is cut off or damaged" in err or "is empty" in err
 
 
+@pytest.mark.slow
 def test_images_of_another_size(hybrid_tf, run, picture):
     from hybrid_tf.deploy import verify
     from hybrid_tf.errors import HybridTFError
@@ -193,6 +200,7 @@ def test_images_of_another_size(hybrid_tf, run, picture):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_an_image_that_is_none(hybrid_tf, run, tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     code, _, err = hybrid_tf("predict", run, tmp_path / "text.png")
@@ -207,6 +215,7 @@ def test_a_folder_that_cannot_be_written(hybrid_tf, tmp_path):
     assert "cannot write" in err
 
 
+@pytest.mark.slow
 def test_runs_are_numbered_and_resumed_by_name(hybrid_tf, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
@@ -217,6 +226,7 @@ def test_runs_are_numbered_and_resumed_by_name(hybrid_tf, tmp_path, monkeypatch)
     assert Path(json.loads(out)["run"]) == Path("runs") / names[1]
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_trained_on(hybrid_tf, tmp_path):
     random = np.random.default_rng(0)
     for name in ("bright", "dark"):

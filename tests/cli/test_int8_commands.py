@@ -16,6 +16,8 @@ from hybrid_tf.training.session import train
 from tests.support.shared import made_once
 from tests.support.small_networks import full_precision_network
 
+pytestmark = pytest.mark.slow
+
 PLAN = "residual+sections=2,3,4"  # binary layers with shortcuts, and full-precision ones with ReLUs
 SHORTCUT = "stage2_conv1_shortcut"
 

@@ -129,6 +129,7 @@ def test_subclassed_model(tmp_path):
     assert verification.passed
 
 
+@pytest.mark.slow
 def test_a_trained_model_converts_quietly_and_stays_as_it_was(model, tmp_path, capfd):
     trained = tf.keras.models.clone_model(model)
     trained.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
@@ -255,6 +256,7 @@ def shift_thresholds(model):
     next(constants(model, "LceBconv2d", 4)).view(np.int32)[:] += 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

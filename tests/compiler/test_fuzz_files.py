@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 FILES = 150
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused(path, tmp_path):
     seeds = tmp_path / "seeds"
     seeds.mkdir()

@@ -142,6 +142,7 @@ def subclassed():
     return randomise(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [everything, shared_and_nested, subclassed])
 def test_any_model_becomes_int8(make, tmp_path):
     file = converted(make(), tmp_path / "model.tflite")
@@ -149,6 +150,7 @@ def test_any_model_becomes_int8(make, tmp_path):
     assert file.op_counts()["QUANTIZE"] == file.op_counts()["DEQUANTIZE"] == 1
 
 
+@pytest.mark.slow
 def test_input_and_output_can_be_int8(model, int8_path, tmp_path):
     path = tmp_path / "model.tflite"
     file = converted(model, path, io="int8")
@@ -157,6 +159,7 @@ def test_input_and_output_can_be_int8(model, int8_path, tmp_path):
     assert np.array_equal(Interpreter(path).predict(random_images()), Interpreter(int8_path).predict(random_images()))
 
 
+@pytest.mark.slow
 def test_layers_can_stay_float32(model, tmp_path):
     file = converted(model, tmp_path / "model.tflite", "stem", "classifier")
     kernels = [file.tensors[op.inputs[1]].type for op in file.operators if op.name in ("CONV_2D", "FULLY_CONNECTED")]
@@ -201,6 +204,7 @@ def another_bias(parsed, graph):
     parsed.buffers[graph.tensors[conv.inputs[2]].buffer].data = data.view(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [another_weight, another_bias])
 def test_a_file_with_other_numbers_fails(change, model, int8_path):
     result = verify(model, broken(int8_path.read_bytes(), change), random_images())
@@ -237,6 +241,7 @@ def zero_padding():
     return network(lambda x: layers.Add()([x, binary(x, 32, name="padded", pad_values=0.0)]))
 
 
+@pytest.mark.slow
 def test_zero_padding_is_refused_because_lce_fails_on_it(tmp_path, monkeypatch):
     model = zero_padding()
     with pytest.raises(HybridTFError, match=r"layer 'padded' pads with zeros.*pad_values=1.0.*--int8-except padded"):

@@ -48,6 +48,7 @@ def plain_model():
     return network(lambda x: layers.ReLU()(layers.Conv2D(8, 3)(x)))
 
 
+@pytest.mark.slow
 def test_a_plain_float_classifier_runs(plain_model):
     images = random_images(4)
     scores = Interpreter(tflite(plain_model)).predict(images)

@@ -21,6 +21,7 @@ def saved(request, model, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_larq_models_come_back(saved, model, tmp_path):
     loaded = load_keras_model(saved)
     images = random_images(4)
@@ -30,6 +31,7 @@ def test_larq_models_come_back(saved, model, tmp_path):
     assert verification.passed
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_compiled_and_nested_models_come_back(suffix, tmp_path):

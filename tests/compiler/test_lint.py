@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import product
 
 import larq
 import numpy as np
@@ -18,6 +19,7 @@ from tests.compiler.test_lint_chain import FAULTS
 from tests.support.small_networks import (
     BINARY,
     PADDED,
+    PLANS,
     binary,
     layers,
     network,
@@ -313,9 +315,14 @@ def test_a_file_is_linted_without_tensorflow(path):
     assert output.split() == ["1", "False"]
 
 
-@pytest.mark.parametrize("plan", ["full_precision", "xnor", "residual", "residual+sections=2,3", "sections=2,3"])
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "width", "head"), [("resnet20", 1.0, None), ("vgg11", 0.25, "paper"), ("vgg11", 0.25, "compact")]
+    ("name", "width", "head", "plan"),
+    [
+        *product(["resnet20"], [1.0], [None], [*PLANS, "sections=2,3"]),
+        *product(["vgg11"], [0.25], ["paper"], [*PLANS, "sections=2,3"]),
+        ("vgg11", 0.25, "compact", "residual"),
+    ],
 )
 def test_nothing_is_reported_of_a_registered_network_or_its_file(name, width, head, plan, tmp_path):
     model = randomise(build_model(name, plan, width=width, head=head))

@@ -44,7 +44,7 @@ class Converted:
     scores: np.ndarray
 
 
-@pytest.fixture(scope="module", params=networks_and_plans(PLANS), ids=" ".join)
+@pytest.fixture(scope="module", params=networks_and_plans(PLANS))
 def converted(request, tmp_path_factory):
     """Each network in turn."""
     name, plan = request.param

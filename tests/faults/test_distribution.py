@@ -62,6 +62,7 @@ def ended(processes, logs):
     return [process.exitcode for process in processes], [path.read_text() for path in sorted(logs.glob("*.log"))]
 
 
+@pytest.mark.slow
 def test_workers_train_as_one_and_survive_a_loss(tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     process = start([*TRAIN, "--out", alone], tmp_path / "alone.log")
@@ -91,6 +92,7 @@ def test_workers_train_as_one_and_survive_a_loss(tmp_path):
     assert train(Config(**SETTINGS), together, resume=True).report["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_replicas_compute_what_one_processor_does(tmp_path):
     """In float64, where rounding does not hide a mistake."""
     process = CONTEXT.Process(target=_train_mirrored, args=(tmp_path,))

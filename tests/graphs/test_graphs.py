@@ -54,6 +54,7 @@ def same(model):
     return expected, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "plan"),
     [
@@ -66,6 +67,7 @@ def test_resnets(name, plan):
     same(randomise(build_model(name, plan, width=0.25)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "plan"), [*(("paper", plan) for plan in PLANS), ("compact", "residual")])
 def test_vgg(head, plan):
     expected, found = same(randomise(build_model("vgg11", plan, width=0.125, head=head)))
@@ -73,6 +75,7 @@ def test_vgg(head, plan):
         assert sorted(names(found)) == sorted(names(expected))
 
 
+@pytest.mark.slow
 def test_odd_sizes():
     same(randomise(build_model("resnet18", "residual", width=0.125, input_shape=(45, 61, 4))))
 
@@ -161,6 +164,7 @@ def test_an_unknown_size_is_an_error():
         profile(tf.keras.Model(image, layers.Conv2D(4, 3)(image)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "width"), [("resnet20", 1), ("resnet18", 0.25), ("vgg11", 0.125), ("vgg19", 0.125)])
 def test_peak_memory_is_the_arena_of_tensorflow_lite(name, width):
     model = randomise(build_model(name, "full_precision", width=width))

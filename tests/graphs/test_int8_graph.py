@@ -29,6 +29,7 @@ def numbers(graph):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "plan"),
     [("resnet20", "residual+sections=2,3"), ("resnet18", "residual"), ("vgg11", "xnor"), ("vgg11", "residual")],

@@ -94,6 +94,7 @@ def _gradient_of_sign(gradient, values):
     return np.ravel(tape.gradient(y, x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "plan", "blocks"),
     [("resnet20", "residual", 18), ("resnet20", "xnor", 9), ("vgg11", "residual", 7), ("vgg11", "xnor", 0)],

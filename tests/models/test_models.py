@@ -11,6 +11,7 @@ from tests.support.extent import networks_and_plans
 from tests.support.small_networks import PLANS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "classes", "parameters"),
     [
@@ -34,6 +35,7 @@ def test_cifar_resnets_have_the_published_weights(name, published):
     assert round(summarise(name, "full_precision").twin_weights / 1e6, 2) == published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "full_precision", "binary", "compression"),
     [
@@ -49,6 +51,7 @@ def test_vgg19_has_the_weights_of_the_design(plan, full_precision, binary, compr
     assert round(found["compression"], 2) == compression
 
 
+@pytest.mark.slow
 def test_compact_head():
     summary = summarise("vgg19", "residual", classes=100, head="compact")
     assert summary.twin_weights == 20_070_080
@@ -56,8 +59,9 @@ def test_compact_head():
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize(("name", "plan"), networks_and_plans([*PLANS, "sections=2,3"]))
-def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(name, plan):
+@pytest.mark.parametrize("network_and_plan", networks_and_plans([*PLANS, "sections=2,3"]))
+def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(network_and_plan):
+    name, plan = network_and_plan
     chosen = network(name)
     # The 16 to 64 channels of a CIFAR ResNet are judged as they are, in the smallest; lint asks nothing else of the
     # others. A quarter of 64 to 4096 are still full words or half ones, and quick to make.

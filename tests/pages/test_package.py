@@ -22,6 +22,7 @@ def test_every_public_name_is_what_it_says():
         _ = hybrid_tf.trian
 
 
+@pytest.mark.slow
 def test_legacy_keras_is_chosen_or_asked_for():
     code = "import hybrid_tf, tensorflow as tf; print(tf.keras.layers.Layer.__module__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -41,6 +42,7 @@ def test_no_module_is_long():
     assert not {str(path): length for path, length in lengths.items() if length > 400}
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_package(tmp_path):
     source = tmp_path / "source"  # building leaves files behind
     source.mkdir()

@@ -24,9 +24,25 @@ def _recipe(name, *arguments, folder):
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
 
+@pytest.fixture
+def recipe_here(monkeypatch, capfd):
+    """Returns a function like `_recipe` that runs a recipe in this process, which has TensorFlow loaded."""
+
+    def run(name, *arguments, folder):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(RECIPES / name), run_name="__main__")
+        return subprocess.CompletedProcess(sys.argv, stopped.value.code or 0, *capfd.readouterr())
+
+    return run
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINING)
-def test_a_smoke_run(name, tmp_path):
-    done = _recipe(name, "--smoke", "--width", "0.125", "--seed", "2", "--out", "here", "--json", folder=tmp_path)
+def test_a_smoke_run(name, recipe_here, tmp_path):
+    run = _recipe if name == TRAINING[0] else recipe_here
+    done = run(name, "--smoke", "--width", "0.125", "--seed", "2", "--out", "here", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["dataset"] == "digits"
@@ -49,7 +65,8 @@ def test_the_papers_setting_needs_its_data_set(tmp_path):
     assert "--dataset cifar100 --epochs 200" in help_text
 
 
-def test_plans_are_compared(tmp_path):
+@pytest.mark.slow
+def test_plans_are_compared(recipe_here, tmp_path):
     plans = ["--plan", "full_precision", "--plan", "residual"]
     arguments = ["--smoke", "--network", "vgg11", "--width", "0.125", *plans, "--seeds", "2", "--out", "compared"]
     done = _recipe("compare_plans.py", *arguments, "--json", folder=tmp_path)
@@ -69,20 +86,20 @@ def test_plans_are_compared(tmp_path):
     kept, lost = (tmp_path / "compared" / name / "model.tflite" for name in ("full_precision-0", "residual-1"))
     converted = kept.stat().st_mtime_ns
     lost.unlink()
-    again = _recipe("compare_plans.py", *arguments, "--resume", "--json", folder=tmp_path)
+    again = recipe_here("compare_plans.py", *arguments, "--resume", "--json", folder=tmp_path)
     assert json.loads(again.stdout) == rows
     assert kept.stat().st_mtime_ns == converted  # only what is missing is converted again
     assert lost.exists()
-    refused = _recipe("compare_plans.py", *arguments, folder=tmp_path)
+    refused = recipe_here("compare_plans.py", *arguments, folder=tmp_path)
     assert "already holds a run" in refused.stderr
 
 
-def test_a_study_lists_its_entries_and_needs_their_teacher(tmp_path):
+def test_a_study_lists_its_entries_and_needs_their_teacher(recipe_here, tmp_path):
     unknown = _recipe("fashion_mnist.py", "resnet20 residul", folder=tmp_path)
     assert "did you mean 'resnet20 residual'?" in unknown.stderr
     names = json.loads(_recipe("fashion_mnist.py", "--list", "--json", folder=tmp_path).stdout)
     assert len(set(names)) == len(names) > 5
-    alone = _recipe("fashion_mnist.py", "vgg11 residual best", "--smoke", folder=tmp_path)
+    alone = recipe_here("fashion_mnist.py", "vgg11 residual best", "--smoke", folder=tmp_path)
     assert "runs/fashion_mnist/vgg11-full_precision-0 is not a run folder" in alone.stderr
 
 
@@ -108,9 +125,10 @@ def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have():
     assert _settings(command) == config
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not fashion_mnist_debian.installed(), reason=f"needs: {fashion_mnist_debian.HINT}")
-def test_a_study_is_compared_as_far_as_it_is_finished(tmp_path):
-    nothing = _recipe("ablation.py", "--finished", folder=tmp_path)
+def test_a_study_is_compared_as_far_as_it_is_finished(recipe_here, tmp_path):
+    nothing = recipe_here("ablation.py", "--finished", folder=tmp_path)
     assert "error: no run in runs/ablation is finished: leave --finished out to train\n" in nothing.stderr
     done = _recipe("ablation.py", "--smoke", "plain", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -118,5 +136,5 @@ def test_a_study_is_compared_as_far_as_it_is_finished(tmp_path):
     assert [row["name"] for row in rows] == ["plain"]
     assert 0 < rows[0]["held_out"][0] < 1
     assert rows[0]["binary_macs"] > rows[0]["float_macs"] > 0
-    again = _recipe("ablation.py", "--smoke", "--finished", "--json", folder=tmp_path)
+    again = recipe_here("ablation.py", "--smoke", "--finished", "--json", folder=tmp_path)
     assert json.loads(again.stdout) == rows

@@ -20,6 +20,7 @@ from hybrid_tf.training.session import train
 MOST_BYTES = 15e6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not fashion_mnist_debian.installed(), reason=f"needs: {fashion_mnist_debian.HINT}")
 @pytest.mark.parametrize("name", pretrained_names())
 def test_a_file_reproduces_its_card(name):
@@ -34,6 +35,7 @@ def test_a_file_reproduces_its_card(name):
     assert f"{100 * card['keras']:.2f} %" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", pretrained_names())
 def test_weights_load(name):
     run = load_pretrained(name)
@@ -51,6 +53,7 @@ def test_they_are_small():
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES
 
 
+@pytest.mark.slow
 def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
     """Of a copy of publish.py, which writes beside itself."""
     run, tuned = tmp_path / "run", tmp_path / "tuned"

@@ -2,12 +2,15 @@
 
 import os
 
+import pytest
+
 from hybrid_tf.models.registry import network_names
 
 EVERYTHING = os.environ.get("HYBRID_TF_SWEEP") == "1"
 # One family is one path through the code. The smallest of CIFAR's ResNets and the deepest, one with ImageNet's first
 # layers, the smallest VGG and the largest.
 CHOSEN = ("resnet20", "resnet110", "resnet18", "vgg11", "vgg19")
+SMALLEST = ("resnet20", "vgg11")
 
 
 def networks():
@@ -16,9 +19,15 @@ def networks():
 
 
 def networks_and_plans(plans):
-    """Returns the pairs of a registered network and a plan that are tried: of those not chosen, `residual` alone."""
+    """Returns the pairs of a registered network and a plan that are tried: of those not chosen, `residual` alone.
+
+    Each is one parameter for pytest; all but those of the smallest of each family are slow.
+    """
     return [
-        (name, plan) for name in network_names() for plan in plans if EVERYTHING or name in CHOSEN or plan == "residual"
+        pytest.param((name, plan), marks=[] if name in SMALLEST else pytest.mark.slow, id=f"{name} {plan}")
+        for name in network_names()
+        for plan in plans
+        if EVERYTHING or name in CHOSEN or plan == "residual"
     ]
 
 

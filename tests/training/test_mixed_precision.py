@@ -12,6 +12,8 @@ from hybrid_tf.training import mixed_precision
 from hybrid_tf.training.mixed_precision import check_hardware, layers_in_mixed_precision
 from hybrid_tf.training.session import train
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Config(
     network="vgg11", head="compact", width=0.125, plan="residual", shifts=True, smoke=True, mixed_precision=True
 )

@@ -28,6 +28,7 @@ def unbroken(tmp_path_factory):
     return made_once(tmp_path_factory, "trained", lambda folder: _finish(folder / "run")) / "run"
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_complete(unbroken):
     names = {path.name for path in unbroken.iterdir()}
     assert names == {
@@ -49,6 +50,7 @@ def test_a_run_folder_is_complete(unbroken):
     assert list((unbroken / "tensorboard" / "train").glob("events*"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(unbroken, tmp_path):
     _finish(tmp_path / "same")
     assert (tmp_path / "same" / "history.csv").read_text() == (unbroken / "history.csv").read_text()
@@ -56,12 +58,14 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(unbroken, 
     assert (tmp_path / "other" / "history.csv").read_text() != (unbroken / "history.csv").read_text()
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept(unbroken):
     rows = list(csv.DictReader((unbroken / "history.csv").open()))
     best = max(rows, key=lambda row: float(row["val_accuracy"]))
     assert read_json(unbroken / "report.json")["best_epoch"] == int(best["epoch"])
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(unbroken, tmp_path):
     folder = shutil.copytree(unbroken, tmp_path / "run")
     before = (folder / BEST).stat().st_mtime_ns
@@ -91,6 +95,7 @@ def test_weight_decay_acts_on_full_precision_kernels_alone():
     assert changed == {"stem", "stage2_block1_shortcut", "stage3_block1_shortcut", "classifier"}
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(tmp_path):
     config = Config(**SMALL | {"optimizer": "sgd", "learning_rate": 1e30, "plan": "full_precision"})
     with pytest.raises(HybridTFError, match="lower --learning-rate"):
@@ -98,6 +103,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(tmp_path):
     assert not (tmp_path / "run" / BEST).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "step"])
 def test_other_settings_train(tmp_path, schedule):
     config = Config(
@@ -114,6 +120,7 @@ def test_other_settings_train(tmp_path, schedule):
     assert load_run(run.folder) == run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_truncated_weights_are_refused(unbroken, tmp_path, kept):
     content = (unbroken / BEST).read_bytes()
@@ -123,6 +130,7 @@ def test_truncated_weights_are_refused(unbroken, tmp_path, kept):
         load_run(tmp_path).load_model()
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused(unbroken, tmp_path):
     config = (unbroken / "config.json").read_text().replace('"width": 0.25', '"width": 1.0')
     (tmp_path / "config.json").write_text(config)

@@ -66,6 +66,7 @@ def _kill_after(epochs, folder, settings):
     assert not (folder / "report.json").exists()
 
 
+@pytest.mark.slow
 def test_all_methods_together_resume_convert_and_verify(teacher, tmp_path):
     """Killed at the end of the first stage and within the second, a run has the numbers of the one nobody killed."""
     teacher = shutil.copytree(teacher, tmp_path / "teacher")  # it is changed below
@@ -101,6 +102,7 @@ def test_all_methods_together_resume_convert_and_verify(teacher, tmp_path):
     assert conversion.ops["PRELU"] == conversion.ops["LceBconv2d"] == 7
 
 
+@pytest.mark.slow
 def test_the_first_stage_has_full_precision_weights_in_the_same_order(teacher):
     run = Run(teacher, Config(**SMALL), tuple("0123456789"), (32, 32, 1), Normalisation((0.0,), (1.0,)))
     first, second = run.build(binary_kernels=False), run.build()
@@ -133,6 +135,7 @@ def test_attention_maps_are_compared_whatever_their_size():
     assert float(_attention_distance(one, other)) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_distillation_trains_the_student_alone(teacher):
     """Away from the labels and towards the teacher, whose weights stay as they are."""
     taught = load_run(teacher)
@@ -153,6 +156,7 @@ def _shape_of(run):
     return run.class_names, run.image_shape, run.normalisation
 
 
+@pytest.mark.slow
 def test_the_teacher_sees_images_normalised_as_its_own(teacher):
     taught = load_run(teacher)
     run = Run(teacher, Config(**SMALL), taught.class_names, taught.image_shape, Normalisation((9.0,), (3.0,)))
@@ -188,6 +192,7 @@ def test_bop_flips_what_a_steady_gradient_asks_for():
     np.testing.assert_array_equal(kernel, [1.0, -1.0, 1.0, -1.0])
 
 
+@pytest.mark.slow
 def test_bop_resumes(tmp_path):
     """In one process: the checkpoint holds the averages of the gradients."""
     model = _binary_model()
@@ -223,6 +228,7 @@ def _epochs(model, seed):
     return model.get_weights()
 
 
+@pytest.mark.slow
 def test_unfit_teachers_are_refused(teacher, tmp_path):
     config = Config(**SMALL, teacher=str(teacher))
     with pytest.raises(HybridTFError, match="missing is not a run folder"):
