@@ -10,7 +10,11 @@ DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gn
 
 RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
 
-.PHONY: setup system demo test wheels fuzz fuzz-files lint clean
+# Tests that train or convert for seconds, or need an emulator, a compiler, a registry of packages or a browser.
+DEAR := slow or emulated or compiled or network or browser
+C_SOURCES = $(shell git ls-files '*.cc' '*.h' '*.c')
+
+.PHONY: setup system demo check test sweep wheels fuzz fuzz-files lint clean
 
 setup: $(VENV)/installed $(VENV)/runtime-installed
 
@@ -40,8 +44,20 @@ system:
 demo: setup
 	$(BIN)/python recipes/demo.py
 
+# Before every commit: what a mistake shows in within three minutes on two cores.
+check: lint
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not ($(DEAR))"
+
 test: setup system
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# All cases of the sweeps that make test tries a part of: every network under every plan, 3,300 configurations of
+# operators, all kills. Half an hour on two cores.
+sweep: setup system
+	HYBRID_TF_SWEEP=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m sweep
 
 # dist/hybrid_tf_runtime-*.whl for x86-64 and aarch64 Linux, old ones too.
 wheels: setup
@@ -51,15 +67,15 @@ wheels: setup
 # one that has AddressSanitizer and UndefinedBehaviorSanitizer; then libFuzzer's programs, five minutes each. What
 # crashes or hangs, if anything, is kept in build/fuzz/failed. make test runs a small part of it.
 fuzz: setup system
-	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
-	$(BIN)/python tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
-	$(BIN)/python tests/runtime/sanitized_build.py memory tests/runtime/fuzz_models.py build/fuzz/seeds --keep build/fuzz/failed
-	$(BIN)/python tests/runtime/fuzzers.py build/fuzz/seeds build/fuzz
+	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
+	$(BIN)/python -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python -m tests.support.sanitized_build memory -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python -m tests.support.fuzzers build/fuzz/seeds build/fuzz
 
 # 50,000 damaged files through inspect, lint and verify; those that crash them or hang are kept in build/fuzz/failed.
 fuzz-files: setup
-	PYTHONPATH=tests/converters $(BIN)/python tests/runtime/fuzz_seeds.py build/fuzz/seeds
-	PYTHONPATH=tests/converters:tests/runtime $(BIN)/python tests/converters/fuzz_files.py build/fuzz/seeds --keep build/fuzz/failed
+	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
+	$(BIN)/python -m tests.support.fuzz_files build/fuzz/seeds --keep build/fuzz/failed
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,17 +1,14 @@
 """Packaging of hybrid-tf-runtime: `pip install .` compiles the library; wheels.py makes wheels for other machines."""
 
 import os
-import sys
 from pathlib import Path
 
+from compile_library import LIBRARY, compile_library, version
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))  # build front ends do not put it there
-
-from compile_library import LIBRARY, compile_library, version  # noqa: E402
 
 
 class BuildLibrary(build_ext):

@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from hybrid_tf.cli import main  # chooses legacy Keras, so before anything that uses Keras
+from tests.support.shared import made_once
 
 
 @pytest.fixture
@@ -19,11 +20,19 @@ def hybrid_tf(monkeypatch, capfd):
 
 
 @pytest.fixture(scope="session")
-def tflm(tmp_path_factory):
-    """Real TensorFlow Lite Micro with our kernels."""
+def tflm_library(tmp_path_factory):
+    """Our kernels for TensorFlow Lite Micro, compiled for this machine."""
     from hybrid_tf.micro.kernels import build_host_library
+
+    def build(folder):
+        build_host_library(folder / "kernels.so")
+
+    return made_once(tmp_path_factory, "tflm", build) / "kernels.so"
+
+
+@pytest.fixture(scope="session")
+def tflm(tflm_library):
+    """Real TensorFlow Lite Micro with our kernels."""
     from hybrid_tf.micro.tflm import TFLM
 
-    library = tmp_path_factory.mktemp("tflm") / "kernels.so"
-    build_host_library(library)
-    return TFLM(library)
+    return TFLM(tflm_library)

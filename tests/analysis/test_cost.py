@@ -9,12 +9,12 @@ classifier     dense, 5 units, with a bias
 """
 
 import pytest
-from graphs import small_network
 
 from hybrid_tf.analysis.cost import cost, file_cost
 from hybrid_tf.analysis.energy import picojoules
 from hybrid_tf.analysis.energy_profiles import PROFILES
 from hybrid_tf.graphs.keras_graph import keras_graph
+from tests.support.small_graphs import small_network
 
 ON_CHIP, DRAM = PROFILES["horowitz-45nm"], PROFILES["horowitz-45nm-dram"]
 

@@ -7,8 +7,6 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from graphs import binary_conv, layers, small_network
-from small_networks import randomise
 
 from hybrid_tf.analysis.inspection import inspect_file
 from hybrid_tf.compiler import convert
@@ -19,6 +17,8 @@ from hybrid_tf.graphs.profile import profile
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from tests.support.small_graphs import binary_conv, layers, small_network
+from tests.support.small_networks import randomise
 
 
 def inspected(content, tmp_path):
@@ -58,6 +58,7 @@ def vgg19(tmp_path_factory):
     return model, path
 
 
+@pytest.mark.slow
 def test_vgg19_has_the_weights_of_the_paper(vgg19):
     model, path = vgg19
     code = (
@@ -80,6 +81,7 @@ def test_vgg19_has_the_weights_of_the_paper(vgg19):
     assert found["memory"]["full-precision weights"] == 583_360 * 4
 
 
+@pytest.mark.slow
 def test_plain_float_file(tmp_path):
     found = inspected(plain(float_network()), tmp_path)
     layers_found = [row for row in found.rows if row.macs]
@@ -160,6 +162,7 @@ def _fake_quantized(x):
     return tf.quantization.fake_quant_with_min_max_args(x, -6, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("int8", [False, True])
 def test_grouped_convolutions_pooling_and_int8(tmp_path, int8):
     import larq_compute_engine as lce

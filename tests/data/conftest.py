@@ -6,6 +6,7 @@ from PIL import Image
 
 import hybrid_tf  # noqa: F401  (chooses legacy Keras before TensorFlow is imported)
 from hybrid_tf.data import load
+from tests.support.shared import made_once
 
 CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
@@ -36,12 +37,15 @@ def image_folder(tmp_path):
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
     """Returns a folder in which TFDS itself has written small sets of random images under well-known names."""
+    return made_once(tmp_path_factory, "tensorflow_datasets", write_small_sets)
+
+
+def write_small_sets(root):
     import tensorflow_datasets as tfds
 
     from hybrid_tf.data.tfds_prepare import quiet
 
     tfds.disable_progress_bar()
-    root = tmp_path_factory.mktemp("tensorflow_datasets")
     random = np.random.default_rng(0)
 
     def image(height, width, jpeg=False):
@@ -90,4 +94,3 @@ def prepared(tmp_path_factory):
                 data_dir=root,
                 download_config=tfds.download.DownloadConfig(num_shards=3),
             )
-    return root

@@ -50,6 +50,7 @@ def test_data_dir_may_come_from_tfds(prepared, monkeypatch):
     assert load_dataset("cifar10", data_dir=f"~/{prepared.name}").train.size == 180
 
 
+@pytest.mark.slow
 def test_imagenet_streams(prepared, streaming):
     dataset = load_dataset("imagenet2012", data_dir=prepared)
     assert type(dataset.train).__name__ == "Streaming"

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from hybrid_tf.data import fashion_mnist_debian, load_dataset
+from tests.support.shared import made_once
+
+pytestmark = pytest.mark.slow
 
 if not fashion_mnist_debian.FOLDER.exists():
     pytest.skip("needs `apt-get install dataset-fashion-mnist`", allow_module_level=True)
@@ -14,14 +17,16 @@ if not fashion_mnist_debian.FOLDER.exists():
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     """Prepared by two processes at the same time."""
-    folder = tmp_path_factory.mktemp("tensorflow_datasets")
-    program = "from hybrid_tf.data import load_dataset; print(load_dataset('fashion_mnist').train.size)"
-    environment = os.environ | {"TFDS_DATA_DIR": str(folder)}
-    command = [sys.executable, "-c", program]
-    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate()[0] for process in processes] == ["54000\n"] * 2
-    assert not list((folder / "fashion_mnist").glob("incomplete*"))
-    return load_dataset("fashion_mnist", data_dir=folder)
+
+    def prepare(folder):
+        program = "from hybrid_tf.data import load_dataset; print(load_dataset('fashion_mnist').train.size)"
+        environment = os.environ | {"TFDS_DATA_DIR": str(folder)}
+        command = [sys.executable, "-c", program]
+        processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        assert [process.communicate()[0] for process in processes] == ["54000\n"] * 2
+        assert not list((folder / "fashion_mnist").glob("incomplete*"))
+
+    return load_dataset("fashion_mnist", data_dir=made_once(tmp_path_factory, "fashion_mnist", prepare))
 
 
 def test_prepared_by_tfds_from_debians_files(dataset):

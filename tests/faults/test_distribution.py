@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import pytest
-from killable import CONTEXT, start
 
 from hybrid_tf.config import Config
 from hybrid_tf.data import Shard, load_dataset, train_batches
@@ -19,6 +18,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.history import read_history
 from hybrid_tf.training.distribution import Workers, _place, workers
 from hybrid_tf.training.session import train
+from tests.support.killable import CONTEXT, start
 
 WORKERS = int(os.environ.get("HYBRID_TF_WORKERS", "2"))
 # Of the mean loss of an epoch. The first step agrees to 1e-6; sums in another order then change the last digits, and
@@ -62,6 +62,7 @@ def ended(processes, logs):
     return [process.exitcode for process in processes], [path.read_text() for path in sorted(logs.glob("*.log"))]
 
 
+@pytest.mark.slow
 def test_workers_train_as_one_and_survive_a_loss(tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     process = start([*TRAIN, "--out", alone], tmp_path / "alone.log")
@@ -91,6 +92,7 @@ def test_workers_train_as_one_and_survive_a_loss(tmp_path):
     assert train(Config(**SETTINGS), together, resume=True).report.epochs == 2
 
 
+@pytest.mark.slow
 def test_replicas_compute_what_one_processor_does(tmp_path):
     """In float64, where rounding does not hide a mistake."""
     process = CONTEXT.Process(target=_train_mirrored, args=(tmp_path,))
@@ -106,7 +108,7 @@ def _train_mirrored(folder):
     """Trains on one processor, and on two that TensorFlow takes for processors of their own."""
     import tensorflow as tf
 
-    from hybrid_tf import training
+    from hybrid_tf.training import session as training
 
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])

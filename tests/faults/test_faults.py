@@ -12,7 +12,6 @@ import time
 import h5py
 import numpy as np
 import pytest
-from killable import SETTINGS, TRAIN, finish, start
 
 from hybrid_tf.config import Config
 from hybrid_tf.deploy import convert_run
@@ -23,6 +22,10 @@ from hybrid_tf.runs.names import BEST, CHECKPOINTS, CONFIG, LOCK, REPORT
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.training.session import train
+from tests.support.killable import SETTINGS, TRAIN, finish, start
+from tests.support.shared import made_once
+
+pytestmark = pytest.mark.slow
 
 CONFIG_OF_TRAIN = Config(**{key.replace("-", "_"): value for key, value in SETTINGS.items()})
 
@@ -109,14 +112,16 @@ def test_a_folder_that_stayed_empty_is_removed_but_no_other(tmp_path):
 @pytest.fixture(scope="module")
 def half(tmp_path_factory):
     """A run folder that was killed in its second epoch; no test may change it."""
-    folder = tmp_path_factory.mktemp("half")
-    process = start([*TRAIN, "--out", folder / "run"], folder / "log")
-    wait_for(process, folder / "log", lambda: (folder / "run" / CHECKPOINTS / "ckpt-1.index").exists())
-    wait_for(process, folder / "log", lambda: "Epoch 2/2" in (folder / "log").read_text())
-    process.kill()
-    process.join()
-    assert len(read_history(folder / "run")) == 1
-    return folder / "run"
+
+    def make(folder):
+        process = start([*TRAIN, "--out", folder / "run"], folder / "log")
+        wait_for(process, folder / "log", lambda: (folder / "run" / CHECKPOINTS / "ckpt-1.index").exists())
+        wait_for(process, folder / "log", lambda: "Epoch 2/2" in (folder / "log").read_text())
+        process.kill()
+        process.join()
+        assert len(read_history(folder / "run")) == 1
+
+    return made_once(tmp_path_factory, "half-a-run", make) / "run"
 
 
 @pytest.mark.parametrize(("free", "is_best"), [(0, True), (1000, True), (1000, False)])

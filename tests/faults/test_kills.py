@@ -4,19 +4,22 @@ import shutil
 
 import numpy as np
 import pytest
-from killable import TRAIN, finish, start
 
 from hybrid_tf.runs.history import read_history
 from hybrid_tf.runs.names import BEST, LAST
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json
+from tests.support.extent import count
+from tests.support.killable import TRAIN, finish, start
 
-TRAIN_KILLS = 12
+pytestmark = [pytest.mark.slow, pytest.mark.sweep]
+
+TRAIN_KILLS = count(6, 12)
 # What writes one file from a finished run: its arguments, where {run} is the run folder and {file} the file; and kills.
 WRITERS = {
-    "convert": (["convert", "{run}", "-o", "{file}", "--samples", "8"], 10),
-    "report": (["report", "{run}", "-o", "{file}"], 8),
+    "convert": (["convert", "{run}", "-o", "{file}", "--samples", "8"], count(5, 10)),
+    "report": (["report", "{run}", "-o", "{file}"], count(4, 8)),
 }
 
 

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from small_networks import randomise
 
 from hybrid_tf.cli import cli
 from hybrid_tf.compiler import Interpreter, Metadata, calibrate_int8, convert
@@ -19,10 +19,13 @@ from hybrid_tf.micro.export import arena_with_margin
 from hybrid_tf.micro.kernels import HOST, build_host_library
 from hybrid_tf.micro.report import KERNEL_BYTES, MicroReport
 from hybrid_tf.models.registry import build_model
+from runtime.emulation.cortex_m import CORES, CXX_FLAGS, missing, run
+from tests.support.shared import made_once
+from tests.support.small_networks import randomise
+
+pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[0] / "runtime" / "micro" / "cortex_m"))
-from cortex_m import CORES, CXX_FLAGS, missing, run  # noqa: E402
 
 NAMES = ("zero", "ünø", 'a "two"', "back\\slash?", "??/four", "5", "6", "7", "8", "9")
 needs_arm = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -35,18 +38,35 @@ def network():
 
 @pytest.fixture(scope="module")
 def file(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "model.tflite"
-    convert(network, path, Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), "resnet20", "residual", "digits"))
-    return path
+    def make(folder):
+        metadata = Metadata(NAMES, (78.0,), (95.8,), (28, 28, 1), "resnet20", "residual", "digits")
+        convert(network, folder / "model.tflite", metadata)
+
+    return made_once(tmp_path_factory, "file-for-tflm", make) / "model.tflite"
 
 
 @pytest.fixture(scope="module")
 def exported(file, tmp_path_factory):
     """An exported folder, and what the command printed."""
-    folder = tmp_path_factory.mktemp("export") / "network"
-    done = CliRunner().invoke(cli, ["export-micro", str(file), "-o", str(folder), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return folder, json.loads(done.stdout)
+
+    def make(folder):
+        arguments = ["export-micro", str(file), "-o", str(folder / "network"), "--json"]
+        done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        (folder / "printed.json").write_text(done.stdout)
+
+    folder = made_once(tmp_path_factory, "exported", make)
+    return folder / "network", json.loads((folder / "printed.json").read_text())
+
+
+@pytest.fixture(autouse=True)
+def kernels_are_compiled_once(request, monkeypatch):
+    """The commands of all tests take one library; that of `exported` alone compiles as users see it."""
+
+    def copy(library):
+        shutil.copy(request.getfixturevalue("tflm_library"), library)
+
+    monkeypatch.setattr("hybrid_tf.micro.export.build_host_library", copy)
 
 
 def run_program(folder, library):
@@ -54,7 +74,8 @@ def run_program(folder, library):
     flags = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -Dmain=exported_main".split()  # noqa: SIM905
     flags += ["-Wall", "-Wextra", "-Werror", "-include", str(HERE / "exported_main.h")]
     run(["g++", *flags, "-I", HOST, "-I", folder, *folder.glob("*.cc"), *folder.glob("kernels/*.cc"), "-o", library])
-    return subprocess.run([sys.executable, HERE / "run_exported.py", library], capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.support.run_exported", library]
+    return subprocess.run(command, capture_output=True, text=True, cwd=HERE.parents[1])
 
 
 def digits(count):

@@ -1,4 +1,4 @@
-"""A network family is one file with one table row: the program, its tests and its pages find it without another edit."""
+"""A network family is one file with one table row: the program and its tests find it without another edit."""
 
 import json
 import os
@@ -45,7 +45,8 @@ def run(tmp_path_factory):
 
     def run(*arguments):
         command = [sys.executable, "-m", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | {"PYTHONPATH": path})
+        environment = os.environ | {"PYTHONPATH": path}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -1,20 +1,18 @@
 import numpy as np
 import pytest
-from small_networks import PLANS
 
 from hybrid_tf.analysis.summary import summarise
 from hybrid_tf.compiler import lint_model
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import profile
 from hybrid_tf.models.layers import is_binary
-from hybrid_tf.models.registry import build_model, find_network, network_names
+from hybrid_tf.models.registry import build_model, find_network
 from hybrid_tf.models.spec import NetworkSpec
-
-# The 16 to 64 channels of a CIFAR ResNet are judged as they are. A quarter of the others' 64 to 4096 are still full
-# words or half ones, and quick to make.
-WIDTHS = {name: 1.0 if find_network(name).input_size == 32 else 0.25 for name in network_names()}
+from tests.support.extent import networks_and_plans
+from tests.support.small_networks import PLANS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "classes", "parameters"),
     [
@@ -38,6 +36,7 @@ def test_cifar_resnets_have_the_published_weights(name, published):
     assert round(summarise(NetworkSpec(name, "full_precision")).twin_weights / 1e6, 2) == published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "full_precision", "binary", "compression"),
     [
@@ -53,17 +52,21 @@ def test_vgg19_has_the_weights_of_the_design(plan, full_precision, binary, compr
     assert round(found["compression"], 2) == compression
 
 
+@pytest.mark.slow
 def test_compact_head():
     summary = summarise(NetworkSpec("vgg19", "residual", classes=100, head="compact"))
     assert summary.twin_weights == 20_070_080
     assert summary.weights("full_precision") == 1728 + 172_032 + 51_200  # first convolution, shortcuts, classifier
 
 
-@pytest.mark.parametrize("name", network_names())
-@pytest.mark.parametrize("plan", [*PLANS, "sections=2,3"])
-def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(name, plan):
+@pytest.mark.sweep
+@pytest.mark.parametrize("network_and_plan", networks_and_plans([*PLANS, "sections=2,3"]))
+def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(network_and_plan):
+    name, plan = network_and_plan
     chosen = find_network(name)
-    model = build_model(name, plan, width=WIDTHS[name], classes=7)
+    # The 16 to 64 channels of a CIFAR ResNet are judged as they are, in the smallest; lint asks nothing else of the
+    # others. A quarter of 64 to 4096 are still full words or half ones, and quick to make.
+    model = build_model(name, plan, width=1.0 if name == "resnet20" else 0.25, classes=7)
     assert model.output_shape == (None, 7)
     binary = {row.name for row in profile(model) if row.precision == "binary"}
     stages = ("2", "3") if "sections" in plan else chosen.stages(chosen.heads[0])

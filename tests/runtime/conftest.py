@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_networks import METADATA, random_images, residual_network
 
 from hybrid_tf.compiler import Metadata, convert
 from hybrid_tf.system.lock import waited_for
+from tests.support.extent import SWEEP_CASES
+from tests.support.shared import made_once
+from tests.support.small_networks import METADATA, random_images, residual_network
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 
@@ -29,8 +31,7 @@ def model_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def wheels():
     """The wheel for each machine, by name, as `make wheels` builds them. Kept until the runtime's files change."""
-    sys.path.insert(0, str(RUNTIME))
-    from wheels import MACHINES, make_wheel
+    from runtime.wheels import MACHINES, make_wheel
 
     files = [*RUNTIME.glob("src/*"), *RUNTIME.glob("hybrid_tf_runtime/*.py"), *filter(Path.is_file, RUNTIME.iterdir())]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
@@ -45,19 +46,29 @@ def wheels():
 @pytest.fixture(scope="session")
 def fresh_environment(wheels, tmp_path_factory):
     """The folder of programs of an environment with the wheel and what it requires, and nothing else."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    programs = folder / "bin"
-    wheel = f"{wheels['x86_64']}[images]"
-    subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
-    return programs
+
+    def make(folder):
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        wheel = f"{wheels['x86_64']}[images]"
+        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
+
+    return made_once(tmp_path_factory, "fresh-environment", make) / "bin"
 
 
 @pytest.fixture(scope="session")
 def fuzz_seeds(tmp_path_factory):
     """A folder of small sound models."""
-    from fuzz_seeds import write_seeds
+    from tests.support.fuzz_seeds import write_seeds
 
-    folder = tmp_path_factory.mktemp("seeds")
-    write_seeds(folder)
-    return folder
+    return made_once(tmp_path_factory, "fuzz-seeds", write_seeds)
+
+
+@pytest.fixture(scope="session")
+def sweep_folder(tmp_path_factory):
+    """A folder of SWEEP_CASES generated configurations of operators, for check_folder.py."""
+    from tests.support import sweep_files
+
+    def write(folder):
+        sweep_files.write(sweep_files.sweep_files(range(SWEEP_CASES), seed=2), folder)
+
+    return made_once(tmp_path_factory, "sweep", write)

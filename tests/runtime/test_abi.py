@@ -2,17 +2,17 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_builder import Graph, build_file
-from int8_reference import Quantization
-from lce_reference import SAME, VALID
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "runtime"))
-from compile_library import find_compiler
+from runtime.compile_library import find_compiler
+from tests.support.graph_builder import Graph, build_file
+from tests.support.int8_reference import Quantization
+from tests.support.lce_reference import SAME, VALID
+
+pytestmark = pytest.mark.compiled
 
 PROBE = Path(__file__).with_name("abi_probe.cc")
 RELU, RELU6 = 1, 3

@@ -4,12 +4,12 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from graph_builder import Graph, build_file
-from int8_reference import Quantization
-from lce_reference import SAME, VALID
 
 from hybrid_tf_runtime import HybridTFRuntimeError
 from hybrid_tf_runtime.library import check_model
+from tests.support.graph_builder import Graph, build_file
+from tests.support.int8_reference import Quantization
+from tests.support.lce_reference import SAME, VALID
 
 
 def constant(*shape):

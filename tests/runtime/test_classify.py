@@ -4,11 +4,11 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from small_networks import full_precision_network
 
 from hybrid_tf.compiler import Metadata, convert
 from hybrid_tf.deploy import predict_images
 from hybrid_tf_runtime import classify, images
+from tests.support.small_networks import full_precision_network
 
 
 @pytest.fixture(scope="module")

@@ -4,35 +4,39 @@ Here a part of them; `make fuzz` runs more of both.
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import fuzzers
 import numpy as np
 import pytest
-from graph_builder import Graph, build_file
 
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
+from tests.support import fuzzers
+from tests.support.extent import count
+from tests.support.graph_builder import Graph, build_file
+from tests.support.shared import made_once
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 RELU = 1
-MODELS = 5000
-RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of each fuzzer
+MODELS = count(1500, 5000)
+# Inputs of each fuzzer.
+RUNS = {"options": count(30000, 100000), "check_model": count(9000, 30000), "delegate": count(900, 3000)}
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     if not fuzzers.can_fuzz():
         pytest.skip(fuzzers.ENABLE)
-    folder = tmp_path_factory.mktemp("fuzzers")
     # test_sanitizers.py looks into these kernels, and they take longest to compile.
-    fuzzers.build_fuzzers(folder, ("kernels_avx512.cc", "kernels_avx512vpopcnt.cc"))
-    return folder
+    plain = ("kernels_avx512.cc", "kernels_avx512vpopcnt.cc")
+    return made_once(tmp_path_factory, "fuzzers", lambda folder: fuzzers.build_fuzzers(folder, plain))
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", fuzzers.FUZZERS)
 def test_no_input_is_too_odd(name, programs, fuzz_seeds, tmp_path):
     fuzzers.write_corpora(fuzz_seeds, tmp_path)
@@ -41,9 +45,15 @@ def test_no_input_is_too_odd(name, programs, fuzz_seeds, tmp_path):
     assert f"Done {RUNS[name]} runs" in done.stderr
 
 
+def _python(*arguments):
+    return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.sweep
 def test_damaged_models_are_refused_or_run(fuzz_seeds, tmp_path):
-    command = [sys.executable, HERE / "fuzz_models.py", fuzz_seeds, "--count", MODELS, "--keep", tmp_path]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    command = ["-m", "tests.support.fuzz_models", fuzz_seeds, "--count", MODELS, "--keep", tmp_path]
+    done = _python(*command)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result = json.loads(done.stdout)
     assert result["ran"] + result["refused"] == MODELS
@@ -52,7 +62,7 @@ def test_damaged_models_are_refused_or_run(fuzz_seeds, tmp_path):
 
 FAULTY = """
 import os, sys, time
-from fuzz_processes import Fuzzer
+from tests.support.fuzz_processes import Fuzzer
 
 def work(_, files):
     print("ready", flush=True)
@@ -60,16 +70,14 @@ def work(_, files):
         {1: os.abort, 3: lambda: time.sleep(60)}.get(number, int)()
         print("SILENT" if number == 0 else "ran", flush=True)
 
-Fuzzer(__file__, "files", 1, 5, 60, 1, work, lambda line: ([line], "silence" if line == "SILENT" else "")).main("")
+Fuzzer("files", 1, 5, 60, 1, work, lambda line: ([line], "silence" if line == "SILENT" else "")).main("")
 """
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_is_found_and_kept(fuzz_seeds, tmp_path):
     def run(text):
-        script = tmp_path / "faulty.py"
-        script.write_text(text)
-        command = list(map(str, [sys.executable, script, fuzz_seeds, "--keep", tmp_path / "kept"]))
-        return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(HERE)}, capture_output=True, text=True)
+        return _python("-c", text, fuzz_seeds, "--keep", tmp_path / "kept")
 
     done = run(FAULTY)
     assert done.returncode == 1, done.stderr
@@ -81,11 +89,13 @@ def test_what_goes_wrong_is_found_and_kept(fuzz_seeds, tmp_path):
     assert (done.returncode, "did not start: exit status 1: no memory" in done.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_seeds_are_sound(fuzz_seeds):
     for path in fuzz_seeds.glob("*.tflite"):
         Interpreter(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 100, 4000])
 def test_truncated_files_are_refused_in_a_sentence(length, fuzz_seeds):
     content = (fuzz_seeds / "residual.tflite").read_bytes()
@@ -95,6 +105,7 @@ def test_truncated_files_are_refused_in_a_sentence(length, fuzz_seeds):
     assert len(str(refused.value)) > 20
 
 
+@pytest.mark.slow
 def test_a_very_long_network_loads_soon():
     """Time that grew with the square of the number of operators would be several times as much."""
     graph = Graph()

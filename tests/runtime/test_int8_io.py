@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from small_networks import binary, layers, network, random_images
 
 import hybrid_tf_runtime
 from hybrid_tf.compiler import Interpreter as LCE
@@ -15,6 +14,7 @@ from hybrid_tf.deploy import predict_images
 from hybrid_tf.micro.export import network_input
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import HybridTFRuntimeError, benchmark, classify
+from tests.support.small_networks import binary, layers, network, random_images
 
 SIZE = 11  # an image has 363 numbers, of which 3 are not part of whole vectors
 STEP = 1 / 16

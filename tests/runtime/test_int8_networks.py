@@ -1,34 +1,40 @@
-"""Every registered network with int8 full-precision sections: packed, int8 and float tensors are those of LCE."""
+"""Registered networks with int8 full-precision sections: packed, int8 and float tensors are those of LCE."""
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from check_folder import check_folder
-from int8_networks import write_int8_network
 
-from hybrid_tf.models.registry import network_names
 from hybrid_tf.models.spec import BinarizationConfig
 from hybrid_tf_runtime import kernels, load_delegate
 from hybrid_tf_runtime.library import profile
+from tests.support.check_folder import check_folder
+from tests.support.extent import networks
+from tests.support.int8_networks import write_int8_network
+from tests.support.shared import made_once
+
+pytestmark = [pytest.mark.slow, pytest.mark.sweep]
 
 IMAGES = 2
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("networks")
-    for number, name in enumerate(network_names()):
-        write_int8_network(folder, name, ("float32", "int8")[number % 2], IMAGES, width=0.25, classes=10)
-    return folder
+    def write(folder):
+        for number, name in enumerate(networks()):
+            write_int8_network(folder, name, ("float32", "int8")[number % 2], IMAGES, width=0.25, classes=10)
+
+    return made_once(tmp_path_factory, "int8-networks", write)
 
 
 @pytest.fixture(scope="module")
 def shifted(tmp_path_factory):
     """A network with a PReLU and a shift behind its sums."""
-    folder = tmp_path_factory.mktemp("shifted")
-    options = {"width": 0.5, "classes": 10, "binarization": BinarizationConfig("approx", shifts=True)}
-    write_int8_network(folder, "resnet20", "int8", IMAGES, **options)
-    return folder
+
+    def write(folder):
+        options = {"width": 0.5, "classes": 10, "binarization": BinarizationConfig("approx", shifts=True)}
+        write_int8_network(folder, "resnet20", "int8", IMAGES, **options)
+
+    return made_once(tmp_path_factory, "shifted-network", write)
 
 
 @pytest.mark.parametrize("name", kernels())
@@ -42,7 +48,7 @@ def test_shifted_signs_are_those_of_lce(name, shifted):
 def test_every_tensor_is_that_of_lce(name, folder):
     counts, failures = check_folder(folder, [name])
     assert not failures, "\n".join(failures[:20])
-    assert counts["cases"] == (IMAGES + 1) * len(network_names())
+    assert counts["cases"] == (IMAGES + 1) * len(networks())
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
     assert counts["outputs"] > 20 * counts["cases"]
 

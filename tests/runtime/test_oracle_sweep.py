@@ -5,36 +5,42 @@ import subprocess
 import sys
 from pathlib import Path
 
-import check_folder
 import numpy as np
 import pytest
-import sweep_files
 from larq_compute_engine.tflite.python.interpreter import Interpreter
-from sweep_models import INTERPRETERS
 
 from hybrid_tf_runtime import kernels
+from tests.support import check_folder, sweep_files
+from tests.support.extent import count
+from tests.support.shared import made_once
+from tests.support.sweep_models import INTERPRETERS
 
-CONFIRMED = 3000
-RESIZED = 400
+pytestmark = [pytest.mark.slow, pytest.mark.sweep]
+
+CASES = count(1100, sweep_files.COUNT)
+CONFIRMED = count(1000, 3000)
+RESIZED = count(130, 400)
 
 
 @pytest.fixture(scope="module")
 def files():
-    return sweep_files.sweep_files(range(sweep_files.COUNT))
+    return sweep_files.sweep_files(range(CASES))
 
 
 @pytest.fixture(scope="module")
-def folder(files, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sweep")
-    sweep_files.write(files, folder)
-    return folder
+def folder(request, tmp_path_factory):
+    def write(folder):
+        sweep_files.write(request.getfixturevalue("files"), folder)
+
+    return made_once(tmp_path_factory, "oracle-sweep", write)
 
 
 @pytest.fixture(scope="module")
 def resized_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("resized")
-    sweep_files.write(sweep_files.resized_files(range(RESIZED), seed=1), folder)
-    return folder
+    def write(folder):
+        sweep_files.write(sweep_files.resized_files(range(RESIZED), seed=1), folder)
+
+    return made_once(tmp_path_factory, "resized-sweep", write)
 
 
 def check(folder, *arguments):
@@ -73,7 +79,7 @@ def test_lce_computes_what_numpy_says(files):
 def test_every_instruction_set_computes_it(name, folder):
     counts, failures = check(folder, "--kernels", name)
     assert not counts["failures"], repro(failures)
-    assert counts["cases"] == sweep_files.COUNT
+    assert counts["cases"] == CASES
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
 
 

@@ -5,12 +5,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-import sweep_files
-from sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, run
+
+from tests.support import check_folder, two_interpreters
+from tests.support.extent import SWEEP_CASES, count
+from tests.support.sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, build_package, run
+from tests.support.shared import made_once
 
 HERE = Path(__file__).parent
-MODELS = 2000
-pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="needs: sudo apt-get install g++")
+MODELS = count(600, 2000)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.compiled,
+    pytest.mark.sweep,
+    pytest.mark.skipif(not shutil.which("g++"), reason="needs: sudo apt-get install g++"),
+]
 
 # Mistakes that the sanitizers must find, or the other tests here prove nothing.
 BEYOND_THE_END = """
@@ -32,21 +40,19 @@ extern "C" int mistake(int) {
 """
 
 
+def sanitized(tmp_path_factory, kind):
+    folder = made_once(tmp_path_factory, f"sanitized-{kind}", lambda folder: build_package(folder, kind))
+    return SanitizedPackage(folder, kind)
+
+
 @pytest.fixture(scope="module")
 def memory_checked(tmp_path_factory):
-    return SanitizedPackage(tmp_path_factory.mktemp("memory"), "memory")
+    return sanitized(tmp_path_factory, "memory")
 
 
 @pytest.fixture(scope="module")
 def thread_checked(tmp_path_factory):
-    return SanitizedPackage(tmp_path_factory.mktemp("threads"), "threads")
-
-
-@pytest.fixture(scope="module")
-def sweep_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sweep")
-    sweep_files.write(sweep_files.sweep_files(range(600), seed=2), folder)
-    return folder
+    return sanitized(tmp_path_factory, "threads")
 
 
 def python(package, *arguments):
@@ -78,12 +84,12 @@ def test_a_mistake_is_found(fixture, source, report, request, tmp_path):
 
 
 def test_operators_touch_their_own_memory_only(memory_checked, sweep_folder):
-    counts = json.loads(succeeded(memory_checked, HERE / "check_folder.py", sweep_folder).splitlines()[0])
-    assert counts["cases"] == 600
+    counts = json.loads(succeeded(memory_checked, check_folder.__file__, sweep_folder).splitlines()[0])
+    assert counts["cases"] == SWEEP_CASES
 
 
 def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):
-    arguments = (HERE / "fuzz_models.py", fuzz_seeds, "--first", 10**6, "--count", MODELS)
+    arguments = ("-m", "tests.support.fuzz_models", fuzz_seeds, "--first", 10**6, "--count", MODELS)
     result = json.loads(succeeded(memory_checked, *arguments))
     assert result["ran"] + result["refused"] == MODELS
     assert result["ran"] > MODELS / 20
@@ -95,14 +101,14 @@ def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
     program = tmp_path / "kernels_test"
     checked = f"-fsanitize={memory_checked.sanitizers}"
     run(["g++", *FLAGS, checked, "-I", RUNTIME / "src", HERE / "kernels_test.cc", *objects, "-o", program])
-    run([program, "30"])
+    run([program, str(count(15, 30))])
 
 
 def test_two_interpreters_in_two_threads(thread_checked, fuzz_seeds):
-    said = succeeded(thread_checked, HERE / "two_interpreters.py", fuzz_seeds)
+    said = succeeded(thread_checked, two_interpreters.__file__, fuzz_seeds)
     assert said.count("agrees") == len(list(fuzz_seeds.glob("*.tflite")))
 
 
 def test_threads_of_one_interpreter(thread_checked, sweep_folder):
-    arguments = (HERE / "check_folder.py", sweep_folder, "--threads", 2, 3, "--fusion", 1)
-    assert json.loads(succeeded(thread_checked, *arguments).splitlines()[0])["cases"] == 600
+    arguments = (check_folder.__file__, sweep_folder, "--threads", 2, 3, "--fusion", 1)
+    assert json.loads(succeeded(thread_checked, *arguments).splitlines()[0])["cases"] == SWEEP_CASES

@@ -1,13 +1,13 @@
 """The thread pool under ThreadSanitizer."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "runtime"))
-from compile_library import find_compiler
+from runtime.compile_library import find_compiler
+
+pytestmark = pytest.mark.compiled
 
 HERE = Path(__file__).parent
 POOL = HERE.parents[1] / "runtime/src/thread_pool.cc"

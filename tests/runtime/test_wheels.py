@@ -13,6 +13,8 @@ from PIL import Image
 
 from hybrid_tf.runs.names import FILE
 
+pytestmark = [pytest.mark.slow, pytest.mark.compiled]
+
 RUNTIME = Path(__file__).parents[2] / "runtime"
 MACHINES = ("x86_64", "aarch64")
 DEMO = Path(__file__).parents[2] / "runs" / "demo" / FILE
@@ -36,7 +38,7 @@ def test_a_wheel_holds_the_package_and_the_library(wheels, machine):
 
 
 def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
-    from wheels import faults_of
+    from runtime.wheels import faults_of
 
     for machine in MACHINES:
         assert faults_of(wheels[machine], machine) == []
@@ -44,7 +46,7 @@ def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
 
 def test_faults_are_found(wheels, tmp_path):
     """A library that this machine's own compiler links as it likes has every fault that wheels must not have."""
-    from wheels import faults_of
+    from runtime.wheels import faults_of
 
     source, library, wheel = (tmp_path / name for name in ("a.cc", "libhybrid_tf_runtime.so", "faulty.whl"))
     source.write_text("#include <iostream>\nvoid greet() { std::cout << std::string(10, ' '); }\n")
@@ -71,6 +73,7 @@ def run(programs, *command):
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=programs)
 
 
+@pytest.mark.network
 def test_it_works_where_tensorflow_is_not(fresh_environment, model_file, images, tmp_path):
     code = "import importlib.util as u; print([bool(u.find_spec(name)) for name in ('tensorflow', 'hybrid_tf')])"
     assert run(fresh_environment, fresh_environment / "python", "-c", code).stdout.strip() == "[False, False]"
@@ -89,6 +92,7 @@ def test_it_works_where_tensorflow_is_not(fresh_environment, model_file, images,
         assert json.loads(done.stdout)["median_ms"] > 0
 
 
+@pytest.mark.network
 def test_the_readme_works_there(fresh_environment, model_file, images, tmp_path):
     """Both programs of the README, run as they stand."""
     text = (RUNTIME / "README.md").read_text()
@@ -104,7 +108,8 @@ def test_the_readme_works_there(fresh_environment, model_file, images, tmp_path)
 
 def test_the_same_sources_compile_with_cmake(wheels, tmp_path):
     from elftools.elf.elffile import ELFFile
-    from wheels import EXPORTS, exports_of
+
+    from runtime.wheels import EXPORTS, exports_of
 
     cmake = shutil.which("cmake") or pytest.skip("needs CMake: sudo apt-get install cmake")
     cross = "aarch64-linux-gnu-g++"

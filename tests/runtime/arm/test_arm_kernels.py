@@ -1,12 +1,15 @@
 """The kernels for 64-bit ARM, emulated: compared with plain loops, and how many instructions they take."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from runtime.emulation import arm
+from tests.support.extent import count
+from tests.support.shared import made_once
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "runtime" / "src"
@@ -22,20 +25,25 @@ FLAGS = [
     "-static",
 ]
 
-_spec = importlib.util.spec_from_file_location("arm_setup", Path(__file__).parent / "setup.py")
-arm = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(arm)
-
-pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.emulated,
+    pytest.mark.compiled,
+    pytest.mark.sweep,
+    pytest.mark.skipif(bool(arm.missing()), reason=arm.missing()),
+]
 
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kernels")
     names = ["kernels_portable", "kernels_neon", "kernels_neondot", "dispatch", "packing", "bits"]
-    for name in names:
-        source, output = SOURCES / f"{name}.cc", folder / f"{name}.o"
-        subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-c", source, "-o", output], check=True)
+
+    def compile_all(folder):
+        for name in names:
+            source, output = SOURCES / f"{name}.cc", folder / f"{name}.o"
+            subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-c", source, "-o", output], check=True)
+
+    folder = made_once(tmp_path_factory, "ARM-kernels", compile_all)
     return [folder / f"{name}.o" for name in names]
 
 
@@ -45,7 +53,9 @@ def test_results_are_those_of_plain_loops(objects, tmp_path, source):
     source = ROOT / "tests" / "runtime" / source
     subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-I", SOURCES, source, *objects, "-o", program], check=True)
     for processor, kernels in {"cortex-a72": ["neon"], "cortex-a76": ["neon", "neondot"]}.items():
-        done = subprocess.run(["qemu-aarch64", "-cpu", processor, program, "150"], capture_output=True, text=True)
+        done = subprocess.run(
+            ["qemu-aarch64", "-cpu", processor, program, str(count(75, 150))], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         lines = [line for line in done.stdout.splitlines() if "not supported" not in line]
         assert {line.partition(":")[0] for line in lines} == {*kernels, "portable"}
@@ -54,8 +64,8 @@ def test_results_are_those_of_plain_loops(objects, tmp_path, source):
 def test_a_binary_product_takes_few_instructions(tmp_path):
     pytest.importorskip("ziglang")
     counts = tmp_path / "counts.json"
-    command = [sys.executable, ROOT / "benchmarks" / "arm_instructions.py", "--json", counts]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks.counting.arm_instructions", "--json", counts]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found = json.loads(counts.read_text())
     assert found["macs"] == 415_236_096

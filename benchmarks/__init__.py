@@ -1,0 +1,1 @@
+"""Programs that measure, and those that write the pages of docs/ from what is measured: see README.md."""

@@ -1,0 +1,1 @@
+"""How many instructions things take on emulated processors: the same number on every machine."""

@@ -1,0 +1,1 @@
+"""Pages of docs/ that need no measurement, and what all pages have in common."""

@@ -1,0 +1,49 @@
+"""Runs every model of a folder in two interpreters in two threads at once, and compares with what each computes alone.
+
+python -m tests.support.two_interpreters FOLDER
+"""
+
+import sys
+from pathlib import Path
+from threading import Barrier, Thread
+
+import numpy as np
+
+from hybrid_tf_runtime import Interpreter
+
+IMAGES = 10
+
+
+def run(path, seed, barrier=None):
+    """Returns what a model computes, on two threads of its own, after everybody has come to the barrier."""
+    interpreter = Interpreter(path, num_threads=2)
+    rng = np.random.default_rng(seed)
+    inputs = []
+    for shape, dtype in zip(interpreter.input_shapes, interpreter.input_types, strict=True):
+        inputs.append((rng.normal(size=(IMAGES, *shape[1:])) * 10).astype(dtype))
+    if barrier:
+        barrier.wait()
+    outputs = interpreter.predict(inputs)
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+def main():
+    for path in sorted(Path(sys.argv[1]).glob("*.tflite")):
+        results, barrier = {}, Barrier(2)
+
+        def work(seed, path=path, results=results, barrier=barrier):
+            results[seed] = run(path, seed, barrier)
+
+        threads = [Thread(target=work, args=(seed,)) for seed in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for seed in (0, 1):
+            for together, alone in zip(results[seed], run(path, seed), strict=True):
+                assert np.array_equal(together, alone), f"{path}: another result in two threads"
+        print(path.name, "agrees")
+
+
+if __name__ == "__main__":
+    main()
