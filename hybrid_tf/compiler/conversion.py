@@ -80,12 +80,12 @@ def convert_and_verify(
     """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
 
     Args:
-        model: as for `convert`.
-        path: as for `convert`.
-        metadata: as for `convert`.
-        images: as for `verify`.
-        labels: as for `verify`.
-        io: as for `convert`.
+        model: Keras model, see `convert`.
+        path: path of the file.
+        metadata: metadata to store in the file, see `convert`.
+        images: images to compare on, see `verify`.
+        labels: class numbers of the images [N].
+        io: type of the file's input and output, see `convert`.
 
     Raises:
         HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an

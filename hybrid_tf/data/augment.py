@@ -56,7 +56,7 @@ def random_boxes(count: int | tf.Tensor, height: tf.Tensor, width: tf.Tensor, se
     Of ten draws of area and aspect ratio the first that fits inside the image counts; if none does, the whole image.
 
     Returns:
-        float32 [count, 4]: top, left, bottom, right as fractions of the sides.
+        The crops, float32 [count, 4]: top, left, bottom, right as fractions of the sides.
     """
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
     sides = tf.cast(height, tf.float32) / tf.cast(width, tf.float32)

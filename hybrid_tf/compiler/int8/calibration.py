@@ -29,8 +29,8 @@ def calibrate_int8(
 
     Args:
         model: Keras model with trained weights.
-        images: as for `calibrate`.
-        labels: as for `calibrate`.
+        images: training images, see `calibrate`.
+        labels: class numbers of the images [N], see `calibrate`.
         except_layers: names of layers that stay float32; see `plan_int8`.
 
     Raises:
