@@ -39,7 +39,7 @@ class Int8Options:
     """How a file's full-precision sections become int8.
 
     Attributes:
-        calibration: training images that ranges are measured on, at most all of them; `None` means 500.
+        calibration: number of training images that ranges are measured on, at most all of them; `None` means 500.
         io: type of the file's input and output, `float32` or `int8`.
         except_layers: names of the layers that stay float32.
     """
@@ -68,9 +68,9 @@ def convert_run(
     """Converts the best weights of a run and verifies the file on the run's test images.
 
     Args:
-        folder: the run folder.
-        output: where the file goes; `None` means `model.tflite`, or `model.int8.tflite`, in the run folder.
-        samples: test images to verify on, at most all of them.
+        folder: path of the run folder.
+        output: path of the file; `None` means `model.tflite`, or `model.int8.tflite`, in the run folder.
+        samples: number of test images to verify on, at most all of them.
         int8: how the full-precision sections become int8; `None` leaves them float32. Ranges are measured on the run's
             training images, unless it was trained with ranges.
 
@@ -163,9 +163,9 @@ def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -
     """Returns the accuracy of a converted file on its data set's test images or another's.
 
     Args:
-        path: of the file.
-        dataset: another one than the file's.
-        engine: one of ENGINES.
+        path: path of the file.
+        dataset: name of another data set than the file's.
+        engine: name of the engine that runs the file, one of ENGINES.
 
     Raises:
         HybridTFError: when the file or the data set cannot be read, or the engine is not installed.

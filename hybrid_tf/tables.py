@@ -33,5 +33,5 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
 
 
 def percent(share: float | None) -> str:
-    """Returns a share of 1 as percent with two decimals."""
+    """Returns a fraction of 1 as percent with two decimals."""
     return "-" if share is None else f"{100 * share:.2f} %"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
 HERE = Path(__file__).resolve().parent
-GLIBC = (2, 17)  # of 2012
+GLIBC = (2, 17)  # released in 2012
 MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}  # as wheels name them, and as ELF does
 MAX_BYTES = 1_000_000
 EXPORTS = set(re.findall(r"^ +(\w+);", (HERE / "exports.txt").read_text(), re.MULTILINE))

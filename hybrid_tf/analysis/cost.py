@@ -1,6 +1,6 @@
 """The cost of a graph: memory of its weights and activations, multiply-accumulates and energy, beside its twin's.
 
-The twin is the same network in full precision. TensorFlow is not needed.
+The full-precision twin is the same network with nothing binary. TensorFlow is not needed.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ class Cost:
     """What one network under one plan, or one file, costs for one image.
 
     Attributes:
-        name: the plan's text, or the file's path.
-        rows: every operator.
-        peak: of the activation memory.
-        energies: under each energy profile.
-        larq_bits: all parameters as `larq.models.summary` counts them, in bits; `None` for a file.
-        file_bytes: size of the converted file; `None` when there is none.
-        twin: of the same network in full precision; `None` when it is not known, or this is it.
+        name: text of the plan, or path of the file.
+        rows: row of every operator, in order.
+        peak: peak of the activation memory.
+        energies: energy of one image under each energy profile.
+        larq_bits: memory of all parameters in bits, as `larq.models.summary` counts it; `None` for a file and for int8.
+        file_bytes: size of the converted file in bytes; `None` when there is none.
+        twin: cost of the full-precision twin; `None` when it is not known, or this is it.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Cost:
         return weight_bits(self.rows)
 
     def compressions(self) -> dict[str, float | None]:
-        """Returns the twin's memory over this one's in three accountings: of the paper, of larq, and of the files."""
+        """Returns the full-precision twin's memory over this one's: as the paper counts it, as larq does, in files."""
         twin = self.twin
         if twin is None:
             return {"weights": None, "larq": None, "file": None}
@@ -68,7 +68,7 @@ class Cost:
         }
 
     def efficiencies(self) -> dict[str, float | None]:
-        """Returns the twin's energy over this one's under each profile."""
+        """Returns the full-precision twin's energy over this one's under each profile."""
         twins = {found.profile: found.total for found in self.twin.energies} if self.twin else {}
         return {found.profile: _ratio(twins.get(found.profile), found.total) for found in self.energies}
 
@@ -99,10 +99,10 @@ def cost(
     """Returns the cost of a graph.
 
     Args:
-        graph: see `keras_graph` and `file_graph`.
-        name: the plan's text, or the file's path.
-        profiles: constants of the energy model.
-        twin: cost of the same network in full precision.
+        graph: graph of the network, see `keras_graph` and `file_graph`.
+        name: text of the plan, or path of the file.
+        profiles: energy profiles, each with constants of the energy model.
+        twin: cost of the full-precision twin.
         sizes: `larq_bits` and `file_bytes`, where they are known.
     """
     rows = tuple(graph.rows())

@@ -23,11 +23,11 @@ class Energy:
     """Energy of one image, in picojoules.
 
     Attributes:
-        profile: name of the constants.
-        compute: of the multiply-accumulates, by kind.
-        weights: of reading kernels, biases, multipliers and thresholds.
-        activations: of reading and writing activations.
-        accesses: of 32 bits, by memory level.
+        profile: name of the energy profile.
+        compute: energy of the multiply-accumulates in pJ, by kind.
+        weights: energy of reading kernels, biases, multipliers and thresholds, in pJ.
+        activations: energy of reading and writing activations, in pJ.
+        accesses: number of accesses of 32 bits, by memory level.
     """
 
     profile: str
@@ -57,8 +57,8 @@ def energy(rows: Iterable[LayerProfile], profile: EnergyProfile) -> Energy:
     """Returns the modelled energy of one image.
 
     Args:
-        rows: of every operator (`Graph.rows`), so that additions and poolings count with their traffic.
-        profile: the constants.
+        rows: row of every operator (`Graph.rows`), so that additions and poolings count with their traffic.
+        profile: energy profile with the constants.
     """
     rows = tuple(rows)
     macs = {kind: sum(row.macs for row in rows if row.mac_kind == kind) for kind in MAC_KINDS}

@@ -39,13 +39,13 @@ class EnergyProfile:
     """Constants of an energy model.
 
     Attributes:
-        name: of the profile.
-        description: what it stands for.
+        name: name of the profile.
+        description: what the profile stands for.
         mac_pj: energy of one multiply-accumulate of each kind, `binary`, `int8` and `float32`, in pJ.
         access_pj: energy of reading or writing 32 bits, in pJ, by memory level.
-        weights: the level that weights are read from.
-        activations: the level that activations are written to and read from.
-        sources: where the numbers come from.
+        weights: memory level that weights are read from.
+        activations: memory level that activations are written to and read from.
+        sources: source of each number, by kind or memory level.
     """
 
     name: str

@@ -20,13 +20,13 @@ class Inspection:
     """What is in a file.
 
     Attributes:
-        path: of the file.
-        bytes: its size.
-        memory: bytes by use; they sum to `bytes`.
-        inputs, outputs: of the first subgraph.
-        subgraphs: operators of each subgraph. Multiply-accumulates are those of one run of each.
-        peaks: activation memory of each subgraph.
-        metadata: sizes of its entries, in bytes, by name.
+        path: path of the file.
+        bytes: size of the file in bytes.
+        memory: bytes of the file by use; they sum to `bytes`.
+        inputs, outputs: tensors of the first subgraph.
+        subgraphs: operators of each subgraph, with the multiply-accumulates of one run of it.
+        peaks: peak of the activation memory of each subgraph.
+        metadata: size of each metadata entry in bytes, by name.
     """
 
     path: Path

@@ -51,11 +51,11 @@ def network_costs(
     With `int8` the cost with int8 in place of float32 follows each of them, under the plan's name with ", int8".
 
     Args:
-        spec: the network, under any plan.
-        plans: plans as text.
-        profiles: constants of the energy model.
-        file_bytes: sizes of converted files by the cost's name, where there are any.
-        int8: see above.
+        spec: specification of the network, under any plan.
+        plans: texts of the plans.
+        profiles: energy profiles, each with constants of the energy model.
+        file_bytes: sizes of converted files in bytes, by name of the cost, where there are any.
+        int8: whether to add the costs with int8.
 
     Raises:
         HybridTFError: for a wrong plan, and as `NetworkSpec.build` does.

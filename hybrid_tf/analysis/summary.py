@@ -20,11 +20,11 @@ class Summary:
     """The layers of a network and the memory of their weights.
 
     Attributes:
-        spec: what the network is.
-        layers: a row for each convolution and dense layer.
-        twin_weights: weights of its full-precision twin.
-        parameters: all parameters, batch norm and biases included: `trainable` and `total`.
-        larq_bits: memory of all parameters as `larq.models.summary` counts it, in bits.
+        spec: specification of the network.
+        layers: row of each convolution and dense layer.
+        twin_weights: number of weights of the full-precision twin.
+        parameters: numbers of all parameters, batch norm and biases included: `trainable` and `total`.
+        larq_bits: memory of all parameters in bits, as `larq.models.summary` counts it.
     """
 
     spec: NetworkSpec

@@ -21,9 +21,9 @@ def run_recipe(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Non
     """Runs a recipe as a program that trains one network.
 
     Args:
-        doc: the recipe's docstring, shown by `--help`.
-        defaults: its settings, as far as they differ from the defaults of `Config`.
-        paper: what `--paper` changes.
+        doc: docstring of the recipe, shown by `--help`.
+        defaults: settings of the recipe, as far as they differ from the defaults of `Config`.
+        paper: settings that `--paper` changes.
     """
 
     @_command(doc, defaults, paper)

@@ -30,10 +30,10 @@ class Conversion:
     """What was written.
 
     Attributes:
-        path: the file.
-        bytes: its size.
-        binary_layers: binary convolutions in it; a layer that is used twice counts twice.
-        ops: how often each operator occurs, the most frequent first.
+        path: path of the file.
+        bytes: size of the file in bytes.
+        binary_layers: number of binary convolutions in the file; a layer that is used twice counts twice.
+        ops: number of times that each operator occurs, the most frequent first.
     """
 
     path: Path
@@ -55,10 +55,10 @@ def convert(
     model, or there is no file. The numbers are not compared: that is what `convert_and_verify` adds.
 
     Args:
-        model: functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
-        path: of the file.
-        metadata: stored in the file. Without it, or where its input shape is empty, what the model says is stored. Its
-            `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
+        model: Keras model, functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
+        path: path of the file.
+        metadata: metadata to store in the file. Without it, or where its input shape is empty, the model's input shape
+            is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
         io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
 
     Raises:
@@ -80,12 +80,12 @@ def convert_and_verify(
     """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
 
     Args:
-        model: as for `convert`.
-        path: as for `convert`.
-        metadata: as for `convert`.
-        images: as for `verify`.
-        labels: as for `verify`.
-        io: as for `convert`.
+        model: Keras model, see `convert`.
+        path: path of the file.
+        metadata: metadata to store in the file, see `convert`.
+        images: images to compare on, see `verify`.
+        labels: class numbers of the images [N].
+        io: type of the file's input and output, see `convert`.
 
     Raises:
         HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an

@@ -55,7 +55,7 @@ def check_padding(graph: tf.Graph) -> None:
     """Checks that no explicit padding is one that the converter turns into another.
 
     Args:
-        graph: the network's, every shape known.
+        graph: graph of the network, with every shape known.
 
     Raises:
         HybridTFError: naming the convolution.
@@ -118,7 +118,7 @@ def check_relus(layers: Iterable[tf.keras.layers.Layer], inputs: Iterable[tf.Ten
 
     Args:
         layers: binary layers, one for each call.
-        inputs: what each call quantizes.
+        inputs: tensor that each call quantizes.
 
     Raises:
         HybridTFError: naming the layer.

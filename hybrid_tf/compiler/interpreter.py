@@ -42,8 +42,8 @@ class Interpreter:
         """Returns the scores, float32 [N, classes]; the images of an int8 network are rounded first.
 
         Args:
-            images: float32 [N, height, width, channels], normalised as the network was trained.
-            progress: what to write beside the progress bar; none without it.
+            images: float32 images [N, height, width, channels], normalised as the network was trained.
+            progress: text beside the progress bar; without it there is no bar.
 
         Raises:
             HybridTFError: when the images do not fit the network, or it gives other scores than its file says.

@@ -22,8 +22,8 @@ def isolated(function: Callable[[], list[np.ndarray]], name: str) -> list[np.nda
     The copy has none of this one's threads, so that `function` may use no TensorFlow but TensorFlow Lite.
 
     Args:
-        function: what to run; what it changes is lost.
-        name: of the file that it reads, for an error.
+        function: function to run; what it changes is lost.
+        name: name of the file that the function reads, for an error.
 
     Raises:
         HybridTFError: what `function` raised, or that it took the process down.

@@ -23,8 +23,8 @@ def convert_function(
     leaves it no choice.
 
     Args:
-        function: takes one image and returns a dictionary of outputs; their names end up in the file.
-        variables: those that the function uses.
+        function: traced function from one image to a dictionary of outputs, whose names end up in the file.
+        variables: variables that the function uses.
         io: type of the file's input and output; `int8` where the function rounds both.
 
     Raises:

@@ -20,7 +20,7 @@ class Int8:
     Attributes:
         ranges: lowest and highest value at each point where values are rounded, by its name: `image`, or a layer's.
         except_layers: names of the layers that stay float32.
-        calibration_images: that the ranges were measured on.
+        calibration_images: number of images that the ranges were measured on.
     """
 
     ranges: dict[str, tuple[float, float]]
@@ -42,11 +42,11 @@ class Metadata:
     """What a device needs besides the network.
 
     Attributes:
-        class_names: the name of each output, in order; empty when unknown.
-        mean, std: per channel: the network's input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
+        class_names: name of each output, in order; empty when unknown.
+        mean, std: numbers of each channel; the input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
         input_shape: height, width and channels of an image; empty when unknown.
-        network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
-        versions: of hybrid-tf and the packages it was made with.
+        network, plan, dataset: names of these in hybrid-tf; empty for a model from elsewhere.
+        versions: versions of hybrid-tf and of the packages that the file was made with.
         int8: how the full-precision sections were rounded; `None` where they are float32.
     """
 

@@ -18,9 +18,9 @@ class TracedModel:
     """A model in inference mode.
 
     Attributes:
-        function: `function(image=[1, H, W, C])` gives `{"scores": [1, classes]}`; both float32.
-        calls: the quantized layers, one entry for each call, in order.
-        inputs: what each call is given, in the function's graph.
+        function: traced function: `function(image=[1, H, W, C])` gives `{"scores": [1, classes]}`; both float32.
+        calls: quantized layers, one entry for each call, in order.
+        inputs: input tensor of each call, in the function's graph.
     """
 
     function: tf.types.experimental.ConcreteFunction
@@ -53,8 +53,8 @@ def trace_model(model: tf.keras.Model, at_start: Callable[[], None] = lambda: No
     """Traces `model` in inference mode for one image.
 
     Args:
-        model: from one batch of images to scores.
-        at_start: is called when a trace begins; what was recorded before is of a trace that was thrown away.
+        model: Keras model from one batch of images [N, H, W, C] to scores [N, classes].
+        at_start: function that is called when a trace begins; records from before are of a trace that was thrown away.
 
     Raises:
         HybridTFError: when the model is not built, or does not turn one image into one row of scores.

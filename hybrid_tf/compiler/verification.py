@@ -38,13 +38,13 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.tflite.flatbuffer import Tensor, TFLiteFile, parse_tflite, read_bytes
 
-# Of the largest score. Networks of 20 to 110 layers, 32x32 to 224x224, with random weights, stayed below 3e-6.
+# Fraction of the largest score. Networks of 20 to 110 layers, 32x32 to 224x224, with random weights, stayed below 3e-6.
 TOLERANCE = 1e-4
-# Of the root mean square of a layer's input for one image. The same networks stayed below 2e-6, whether their kernels
-# were magnitude-aware or plain signs.
+# Fraction of the root mean square of a layer's input for one image. The same networks stayed below 2e-6, whether their
+# kernels were magnitude-aware or plain signs.
 SIGN_TOLERANCE = 1e-5
-# Of a layer's inputs for one image. Rounding changes few signs; a file that loses a ReLU changes half of them, while in
-# Keras they are exactly zero.
+# Fraction of a layer's inputs for one image. Rounding changes few signs; a file that loses a ReLU changes half of them,
+# while in Keras they are exactly zero.
 MOST_OTHER_SIGNS = 0.25
 # Of an int8 value, in least significant bits (LSB). Fixed-point arithmetic and ties round otherwise than float32.
 MOST_LSB = 1
@@ -56,19 +56,20 @@ class Verification:
     """How a file compares with its Keras model.
 
     Attributes:
-        images: how many were compared.
+        images: number of images that were compared.
         max_abs_difference: largest difference between a score of the file and that of Keras with the same signs.
-        max_rel_difference: the same, divided by the largest score of Keras, in magnitude, over all images.
-        images_with_other_signs: on how many images LCE took a sign that Keras did not.
+        max_rel_difference: `max_abs_difference` over the largest magnitude of a score of Keras, over all images.
+        images_with_other_signs: number of images on which LCE took a sign that Keras did not.
         largest_other_sign: the largest magnitude in Keras of a number whose sign LCE took differently, divided by the
             root mean square of all inputs of that layer for that image; 0 when there is none.
-        most_other_signs: the largest share of a layer's inputs, for one image, whose sign LCE took differently.
-        top1_agreement: share of images to which the file and Keras, each with its own signs, give the same class.
-        keras_accuracy, file_accuracy: top-1, each with its own signs; None without labels.
+        most_other_signs: the largest fraction of a layer's inputs, for one image, whose sign LCE took differently.
+        top1_agreement: fraction of images to which file and Keras, each with its own signs, give the same class.
+        keras_accuracy, file_accuracy: top-1 accuracy, 0 to 1, each with its own signs; None without labels.
         finite: whether every score of both was a finite number.
-        int8_tensors: how many int8 tensors of the file were compared; 0 when the full-precision sections are float32.
-        most_lsb: the largest difference between int8 values of file and Keras, operator by operator, in LSB.
-        other_int8: the share of all int8 values that differ.
+        int8_tensors: number of int8 tensors that were compared; 0 when the full-precision sections are float32.
+        most_lsb: largest difference of an int8 value of file and Keras on equal inputs, in least significant bits
+            (LSB).
+        other_int8: fraction of an int8 tensor's values that differ, as the mean over all tensors and images.
     """
 
     images: int
@@ -132,12 +133,12 @@ def verify(
     """Compares a converted file with the Keras model it was made from.
 
     Args:
-        model: from images [N, H, W, C] to scores [N, classes].
+        model: Keras model from images [N, H, W, C] to scores [N, classes].
         file: path or content of the file.
-        images: float32 [N, H, W, C], normalised as the network was trained. Take real ones: random images use a network
-            in a way that training never did.
-        labels: class numbers [N].
-        progress: what to write beside the progress bar.
+        images: float32 images [N, H, W, C], normalised as the network was trained. Take real ones: random images use a
+            network in a way that training never did.
+        labels: class numbers of the images [N].
+        progress: text beside the progress bar.
 
     Raises:
         HybridTFError: when the images do not fit the model, the file cannot be run, or it is of another model.
@@ -196,9 +197,9 @@ class _Rounding:
     """Where a file rounds to int8.
 
     Attributes:
-        plan: of the model; without steps for a file that does not round.
-        specs: of the int8 tensor at each point, in the order of the points.
-        tensors: their numbers.
+        plan: int8 plan of the model; None for a file that does not round.
+        specs: int8 tensor at each point, in the order of the points.
+        tensors: numbers of these int8 tensors.
     """
 
     plan: Int8Plan | None = None
@@ -241,9 +242,9 @@ def _keras_with(
     """Returns a function that runs `model` with the signs and the int8 values it is given instead of its own.
 
     The function takes images [N, H, W, C], for each call of a binary layer the packed signs of its input, and the int8
-    values at each point. It returns the scores [N, classes] and for each image: the largest share of a layer's signs
+    values at each point. It returns the scores [N, classes] and for each image: the largest fraction of a layer's signs
     that it changed; the largest number that it changed the sign of, over the root mean square of the layer's input; the
-    largest difference of an int8 value; and the share of these that differ.
+    largest difference of an int8 value; and the mean over the points of the fraction of these that differ.
     """
     signs = [tf.TensorSpec((None, *packed), tf.int32) for packed in packed_shapes]
     values = [tf.TensorSpec((None, *tensor.shape[1:]), tf.int8) for tensor in rounding.specs]
@@ -285,7 +286,7 @@ def _int8_changed(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the numbers that `stored` stands for, in the shape of `inputs`, and how those differ when rounded.
 
-    For each image: the largest difference in LSB, and the share of values that differ.
+    For each image: the largest difference in least significant bits (LSB), and the fraction of values that differ.
     """
     scale, zero_point = spec.scales[0], float(spec.zero_points[0])
     stored = tf.reshape(tf.cast(stored, tf.float32), tf.shape(inputs))
@@ -306,7 +307,7 @@ def _unpacked(packed: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def _changed(inputs: tf.Tensor, signs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns, per image, the share of `inputs` with another sign, and the largest of those over the mean square."""
+    """Returns, per image, the fraction of `inputs` with another sign, and the largest of these over the inputs' RMS."""
     changed, axes = tf.not_equal(inputs < 0, signs < 0), (1, 2, 3)
     largest = tf.reduce_max(tf.where(changed, tf.abs(inputs), 0.0), axes)
     rms = tf.sqrt(tf.reduce_mean(tf.square(inputs), axes))

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 ORDER, BATCH, IMAGE = 0, 1, 2  # what a seed is used for: the order of an epoch, a whole batch, a single image
 
-_AREA = (0.08, 1.0)  # of the image, and the aspect ratio, of the crops used to train on ImageNet (arXiv 1409.4842)
-_ASPECT = (3 / 4, 4 / 3)
+_AREA = (0.08, 1.0)  # fraction of the image's area in the crops used to train on ImageNet (arXiv 1409.4842)
+_ASPECT = (3 / 4, 4 / 3)  # width over height of these crops
 
 
 def seed_of(seed: int, purpose: int, *counters: tf.Tensor) -> tf.Tensor:
@@ -25,13 +25,13 @@ def augment(
     """Returns a batch [B,H,W,C] with every image changed at random; pixels stay in 0..255.
 
     Args:
-        images: uint8, or float32.
-        augmentation: "none"; "crop" (shifted by up to an eighth of the side, the border reflected); "crop-flip" (and
-            mirrored, half of the time); "resized-crop-flip" (a part of random size and shape, enlarged to the whole,
-            and mirrored); "flip" (mirrored only).
-        seed: [2].
-        first: the images are those of a larger batch from this one on, and are changed as they would be there.
-        batch: its size; by default there is no larger one.
+        images: batch of images [B,H,W,C], uint8 or float32, pixels in 0..255.
+        augmentation: name of the augmentation: "none"; "crop" (shifted by up to an eighth of the side, the border
+            reflected); "crop-flip" (and mirrored, half of the time); "resized-crop-flip" (a part of random size and
+            shape, enlarged to the whole, and mirrored); "flip" (mirrored only).
+        seed: seed [2] of the random draws.
+        first: number of the first image within a larger batch; the images are changed as they would be in that batch.
+        batch: size of the larger batch; by default there is none.
     """
     count = tf.shape(images)[0]
 
@@ -56,7 +56,7 @@ def random_boxes(count: int | tf.Tensor, height: tf.Tensor, width: tf.Tensor, se
     Of ten draws of area and aspect ratio the first that fits inside the image counts; if none does, the whole image.
 
     Returns:
-        float32 [count, 4]: top, left, bottom, right as fractions of the sides.
+        The crops, float32 [count, 4]: top, left, bottom, right as fractions of the sides.
     """
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
     sides = tf.cast(height, tf.float32) / tf.cast(width, tf.float32)

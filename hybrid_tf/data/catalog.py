@@ -43,11 +43,11 @@ def load_from_catalog(
     """Returns a data set of TFDS, after preparing it when that has not been done.
 
     Args:
-        name: as `tfds.load` takes it.
+        name: name of the data set, as `tfds.load` takes it.
         well_known: names to list when `name` does not exist.
-        input_size: height and width; by default the data set's own, or 224x224 where it has many.
-        channels: 1 or 3; by default the data set's own.
-        data_dir: where TFDS keeps its files; by default where TFDS says.
+        input_size: height and width in pixels; by default the data set's own, or 224x224 where it has many.
+        channels: number of channels, 1 or 3; by default the data set's own.
+        data_dir: folder in which TFDS keeps its files; by default the one that TFDS chooses.
 
     Raises:
         HybridTFError: when there is no such data set, it does not hold labelled images, it cannot be downloaded, or its

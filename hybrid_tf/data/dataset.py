@@ -53,13 +53,13 @@ def _histogram(pixels: np.ndarray) -> np.ndarray:
 
 
 class Shard(NamedTuple):
-    """Part `index`, counted from 0, of `count` equal parts of every batch: what one of several workers trains on."""
+    """Shard `index`, counted from 0, of `count` equal shards of every batch: what one of several workers trains on."""
 
     index: int = 0
     count: int = 1
 
     def of(self, batch_size: int) -> tuple[int, int]:
-        """Returns the first image of the part, and how many there are, in a batch of so many."""
+        """Returns the number, from 0, of the shard's first image in a batch of `batch_size`, and the shard's size."""
         size = batch_size // self.count
         return self.index * size, size
 
@@ -100,13 +100,13 @@ class Dataset:
     """A data set, split for training.
 
     Attributes:
-        name: what `load_dataset` needs to load it again.
+        name: name that `load_dataset` needs to load the data set again.
         class_names: the name of every label, in the order of the labels.
-        image_shape: height, width, channels.
-        normalisation: measured on the training images, or the constants the field agrees on.
-        augmentation: the standard one of this data set, one of AUGMENTATIONS.
-        train: what to train on.
-        validation: the held out part of the training images; None when nothing is held out.
+        image_shape: height, width and channels of an image.
+        normalisation: normalisation, measured on the training images or with the constants the field agrees on.
+        augmentation: name of the data set's standard augmentation, one of AUGMENTATIONS.
+        train: the images to train on.
+        validation: the held-out part of the training images; None when nothing is held out.
         test: the test images.
     """
 
@@ -136,17 +136,17 @@ def train_batches(
     sees what the unbroken run would have seen.
 
     Args:
-        dataset: where the images come from.
-        batch_size: images in a step. Images that do not fill a batch are left out of that epoch; a data set smaller
-            than one batch is one step.
-        seed: of order and augmentation.
+        dataset: data set that the images come from.
+        batch_size: number of images in a step. Images that do not fill a batch are left out of that epoch; a data set
+            smaller than one batch is one step.
+        seed: seed of the order and of the augmentation.
         first_epoch: the first epoch, counted from 0.
-        epochs: the number of epochs of the whole run.
-        augmentation: one of AUGMENTATIONS.
-        shard: of every batch; its count divides the batch size.
+        epochs: number of epochs of the whole run.
+        augmentation: name of the augmentation, one of AUGMENTATIONS.
+        shard: shard of every batch to return; its count divides the batch size.
 
     Returns:
-        (float32 [B,H,W,C] normalised, int32 [B]), and the number of steps in one epoch.
+        The batches, (float32 [B,H,W,C] normalised, int32 [B]), and the number of steps in one epoch.
 
     Raises:
         HybridTFError: when there is no such augmentation.

@@ -26,9 +26,9 @@ class FileRecords:
     """Image files and their labels.
 
     Attributes:
-        paths: str [size].
-        labels: int32 [size].
-        image_shape: height, width, channels wanted.
+        paths: paths of the image files, str [size].
+        labels: labels of the images, int32 [size].
+        image_shape: height, width and channels that images are brought to.
     """
 
     paths: np.ndarray
@@ -77,10 +77,11 @@ def load_folder(root: Path, input_size: tuple[int, int] | None, channels: int | 
     """Returns the data set in the folder `root`.
 
     Args:
-        root: holds <class>/<image>, or train/<class>/<image> and test/<class>/<image> (`validation` and `val` do, too).
-        input_size: height and width; by default that of the images when they are all equal and no side is above 256,
-            else 64x64.
-        channels: 1 or 3; by default 3 unless all images are grey.
+        root: folder with <class>/<image>, or with train/<class>/<image> and test/<class>/<image> (`validation` and
+            `val` do, too).
+        input_size: height and width in pixels; by default those of the images when they are all equal and no side is
+            above 256, else 64x64.
+        channels: number of channels, 1 or 3; by default 3 unless all images are grey.
 
     Raises:
         HybridTFError: naming the class or the file that is not as it must be.

@@ -50,11 +50,11 @@ def load_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarra
     size is changed by bilinear interpolation with anti-aliasing, whatever the ratio of the sides.
 
     Args:
-        path: a file of any format in IMAGE_SUFFIXES, whatever its name; of an animation the first image is used.
-        image_shape: height, width and channels (1 or 3).
+        path: path of a file of any format in IMAGE_SUFFIXES, whatever its name; of an animation the first image counts.
+        image_shape: height, width and channels (1 or 3) of the result.
 
     Returns:
-        uint8 [H,W,C].
+        The image, uint8 [H,W,C].
 
     Raises:
         HybridTFError: when the file is absent, no image, damaged or too large.

@@ -20,8 +20,8 @@ class InMemory:
 
     Attributes:
         size: the number of examples.
-        labels: int32 [size].
-        bytes_to_read: the memory that `in_memory` would take.
+        labels: labels of the examples, int32 [size].
+        bytes_to_read: further memory that `in_memory` would take, in bytes: 0.
     """
 
     bytes_to_read = 0

@@ -34,7 +34,7 @@ _WELL_KNOWN = [
     "oxford_flowers102",
     "imagenet2012",
 ]
-_TEST_SHARE = 0.2  # of a data set without a test split
+_TEST_SHARE = 0.2  # fraction of a data set without a test split that becomes its test images
 _MOST_HELD_OUT = 0.9
 
 
@@ -58,11 +58,11 @@ def load_dataset(
     Args:
         name: "digits", a name in TensorFlow Datasets, or the path of a folder of images (one sub-folder a class).
         input_size: height and width of the images in pixels; by default those of the data set.
-        channels: 1 or 3; by default those of the data set.
-        validation: the share of the training images that is held out, 0 or more and below 0.9; 0 holds out none.
-        seed: of what is held out. The test images never depend on it.
-        data_dir: where TFDS keeps its files; by default where TFDS says (TFDS_DATA_DIR or ~/tensorflow_datasets).
-        limit: at most so many training, validation and test images each, for smoke runs.
+        channels: number of channels, 1 or 3; by default that of the data set.
+        validation: fraction of the training images that is held out, 0 or more and below 0.9; 0 holds out none.
+        seed: seed of the choice of held-out images. The test images never depend on it.
+        data_dir: folder in which TFDS keeps its files; by default TFDS_DATA_DIR or ~/tensorflow_datasets, as TFDS says.
+        limit: largest number of training, validation and test images each, for smoke runs.
 
     Raises:
         HybridTFError: when the data set does not exist, cannot be read or downloaded, or an argument is not valid.

@@ -17,13 +17,13 @@ class Source:
     """The original splits of a data set.
 
     Attributes:
-        name: what `load_dataset` needs to load it again.
+        name: name that `load_dataset` needs to load the data set again.
         class_names: the name of every label, in the order of the labels.
-        image_shape: height, width, channels.
-        augmentation: the standard one, of `config.AUGMENTATIONS`.
+        image_shape: height, width and channels of an image.
+        augmentation: name of the standard augmentation, one of `config.AUGMENTATIONS`.
         train: all training examples.
         test: all test examples; None when the data set has none of its own.
-        normalisation: None when it has to be measured.
+        normalisation: normalisation with the constants the field agrees on; None when it has to be measured.
     """
 
     name: str

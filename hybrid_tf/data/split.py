@@ -6,14 +6,14 @@ import numpy as np
 def stratified_split(
     labels: np.ndarray, count: int, seed: int, *, every_class: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divides examples at random so that each part has nearly the same share of every class.
+    """Divides examples at random so that each part has nearly the same fraction of every class.
 
     Args:
-        labels: [N] integers; all equal when the classes are not known, which makes the division plainly random.
-        count: the size of the second part.
-        seed: 0 or more.
-        every_class: give each part at least one example of every class of two or more, even if the second part then
-            has another size than `count`.
+        labels: class numbers [N]; all equal when the classes are not known, which makes the division plainly random.
+        count: number of examples in the second part.
+        seed: seed of the division, 0 or more.
+        every_class: whether each part gets at least one example of every class of two or more, even if the second part
+            then has another size than `count`.
 
     Returns:
         The indices of the first and of the second part, each in random order.

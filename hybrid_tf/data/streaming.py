@@ -17,17 +17,17 @@ from hybrid_tf.data.in_memory import InMemory
 from hybrid_tf.data.pipeline import finished, normalised, parallel_map
 from hybrid_tf.errors import HybridTFError
 
-_READ_TOGETHER = 256  # images, when reading for memory
-_MEASURED_IMAGES = 2048  # for the normalisation
+_READ_TOGETHER = 256  # images of a batch when all are read into memory
+_MEASURED_IMAGES = 2048  # images that the normalisation is measured on
 
 
 class Records(Protocol):
     """Undecoded examples on disk.
 
     Attributes:
-        size: their number.
-        labels: int32 [size], or None when they are not known without reading everything.
-        damage: the message for the user when they turn out to be unreadable.
+        size: number of the examples.
+        labels: labels of the examples, int32 [size], or None when they are not known without reading everything.
+        damage: message for the user when the examples turn out to be unreadable.
     """
 
     size: int
@@ -55,8 +55,8 @@ class Streaming:
 
     Attributes:
         size: the number of examples.
-        labels: int32 [size], or None when they are not known.
-        bytes_to_read: the memory that `in_memory` would take.
+        labels: labels of the examples, int32 [size], or None when they are not known.
+        bytes_to_read: memory that `in_memory` would take, in bytes.
     """
 
     def __init__(self, records: Records, image_shape: tuple[int, int, int]) -> None:

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 _SHARDS_AT_ONCE = 16
 _SHUFFLED_TOGETHER = 4096  # undecoded examples: for ImageNet about 450 MB
-_EVALUATION_RESIZE = 256 / 224  # the shorter side before the centre crop, as customary for ImageNet
+_EVALUATION_RESIZE = 256 / 224  # shorter side before the centre crop over that after it, as customary for ImageNet
 
 
 @dataclass
@@ -19,11 +19,12 @@ class TfdsRecords:
     """Examples in the TFRecord shards of one split.
 
     Attributes:
-        builder: of the prepared data set.
-        split: its name.
-        image_shape: height, width, channels wanted.
-        centre_crop: cut off the longer side's ends (for photographs of any size) instead of changing the ratio.
-        kept: bool [number of examples in the split]: which of them belong to these records.
+        builder: TFDS's builder of the prepared data set.
+        split: name of the split.
+        image_shape: height, width and channels that images are brought to.
+        centre_crop: whether to cut off the ends of the longer side (for photographs of any size) instead of changing
+            the ratio of the sides.
+        kept: whether each example of the split belongs to these records, bool [examples of the split].
     """
 
     builder: Any

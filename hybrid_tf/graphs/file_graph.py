@@ -14,7 +14,7 @@ from hybrid_tf.graphs.graph import TYPE_BITS, Activation, Graph, Operation, elem
 from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import Operator, TFLiteFile
 
-# Their kernel, or the second factor of a product, is their second input.
+# Operators whose second input is a kernel, or the second factor of a product.
 _WITH_KERNEL = (*names.WEIGHT_OPS, names.CONV_3D, names.BATCH_MATMUL, names.BINARY_CONV_2D)
 # Operators that only bring a constant into another form.
 _CONSTANT_COPIES = (names.DEQUANTIZE, names.DENSIFY)
@@ -46,7 +46,7 @@ def file_graph(file: TFLiteFile, seen: set[int] | None = None) -> Graph:
 
     Args:
         file: the subgraph.
-        seen: numbers of the kernels' buffers that other subgraphs have counted; this one's are added.
+        seen: numbers of the kernel buffers that other subgraphs have counted; those of this one are added.
 
     Raises:
         SizeError, IndexError: see `damage_in`.

@@ -33,10 +33,10 @@ class Activation:
     """A tensor computed at run time.
 
     Attributes:
-        name: for people.
-        shape: batch (1) first, as stored: a bit-packed tensor has ceil(C / 32) words in place of C channels.
-        type: as in the TensorFlow Lite schema; a bit-packed tensor is `INT32`.
-        channels: 0, but the number of channels when bit-packed.
+        name: name of the tensor, for people.
+        shape: shape as stored, batch (1) first: a bit-packed tensor has ceil(C / 32) words in place of C channels.
+        type: element type as in the TensorFlow Lite schema; a bit-packed tensor is `INT32`.
+        channels: number of channels when bit-packed, else 0.
     """
 
     name: str
@@ -71,20 +71,20 @@ class LayerProfile:
     """One operator as it runs on the device, once an image; a convolution or dense layer when it has MACs.
 
     Attributes:
-        name: the Keras layer's; read from a file, what the converter left of it.
-        kind: `conv 3x3`, `depthwise 3x3`, `transposed conv 2x2`, `dense`, or the operator's name.
-        precision: of the weights, `binary`, `int8` or `full_precision`; without weights, of the output.
-        weights: kernel elements; biases and batch norm are not weights here. 0 in a further use of the same kernel.
-        bits: bits a stored weight takes.
-        output_shape: height, width, channels, or features.
-        macs: multiply-accumulates for one image.
-        mac_kind: `binary`, `int8` or `float32`: what multiplies.
-        stage: the part of our networks it belongs to (`1`, `2`, `head`, ...), empty when the name does not say.
-        op: the operator, as in the TensorFlow Lite schema, or LCE's.
-        weight_bytes: the kernel as stored, the padding of input channels to 32 included; read at each use.
-        parameter_bytes: the biases, multipliers and thresholds beside it.
-        input_bytes: of all inputs computed at run time, as executed: bit-packed, int8 or float32.
-        output_bytes: of all outputs.
+        name: name of the Keras layer; read from a file, what the converter left of it.
+        kind: kind of operator: `conv 3x3`, `depthwise 3x3`, `transposed conv 2x2`, `dense`, or the operator's name.
+        precision: precision of the weights, `binary`, `int8` or `full_precision`; without weights, that of the output.
+        weights: number of kernel elements, without biases and batch norm; 0 in a further use of the same kernel.
+        bits: number of bits that a stored weight takes.
+        output_shape: height, width and channels of the output, or its features.
+        macs: number of multiply-accumulates for one image.
+        mac_kind: kind of the multiply-accumulates, `binary`, `int8` or `float32`.
+        stage: stage of our networks that the operator is in (`1`, `2`, `head`, ...); empty when the name does not say.
+        op: name of the operator in the TensorFlow Lite schema, or LCE's.
+        weight_bytes: bytes of the kernel as stored, the padding of input channels to 32 included; read at each use.
+        parameter_bytes: bytes of the biases, multipliers and thresholds beside the kernel.
+        input_bytes: bytes of all inputs computed at run time, as executed: bit-packed, int8 or float32.
+        output_bytes: bytes of all outputs.
     """
 
     name: str
@@ -135,10 +135,10 @@ class Graph:
     """Operators in the order in which they run.
 
     Attributes:
-        tensors: those computed at run time, by number.
-        operations: in order.
-        inputs, outputs: tensor numbers.
-        persistent: tensors computed once and kept, e.g. float32 copies of float16 weights.
+        tensors: tensors computed at run time, by number.
+        operations: operators in the order in which they run.
+        inputs, outputs: tensor numbers of the graph's inputs and outputs.
+        persistent: numbers of tensors computed once and kept, e.g. float32 copies of float16 weights.
     """
 
     tensors: dict[int, Activation]

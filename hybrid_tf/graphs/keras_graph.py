@@ -67,10 +67,10 @@ class _Call:
     """One call of a layer.
 
     Attributes:
-        layer: that is called.
-        inputs, output: keys of the values it reads and makes.
-        shape: of what it makes, batch first.
-        reshapes: whether that differs from the shape of its first input by more than sizes of 1.
+        layer: layer that is called.
+        inputs, output: keys of the values that the call reads and makes.
+        shape: shape of the output, batch first.
+        reshapes: whether the shape differs from that of the first input by more than sizes of 1.
     """
 
     layer: tf.keras.layers.Layer
@@ -96,7 +96,7 @@ class _Lowering:
     tensors: dict[int, Activation] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
     values: dict[str, _Value] = field(default_factory=dict)
-    bits: dict[int, int] = field(default_factory=dict)  # tensor, and the bit-packed one made of it
+    bits: dict[int, int] = field(default_factory=dict)  # number of the bit-packed tensor made of each tensor
     kernels: set[int] = field(default_factory=set)
 
     def add_tensor(self, tensor: Activation) -> int:

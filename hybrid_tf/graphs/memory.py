@@ -39,9 +39,9 @@ class Peak:
     """The moment at which the activations take the most memory.
 
     Attributes:
-        bytes: of all tensors that are alive then.
-        operation: name of the operation that runs then.
-        tensors: names of these tensors.
+        bytes: bytes of all tensors that are alive at that moment.
+        operation: name of the operation that runs at that moment.
+        tensors: names of the tensors that are alive at that moment.
     """
 
     bytes: int
@@ -105,8 +105,8 @@ def file_memory(graphs: Iterable[TFLiteFile], file_bytes: int) -> dict[str, int]
     """Returns what the bytes of a file are, by use; the values sum to `file_bytes`.
 
     Args:
-        graphs: the subgraphs of the file.
-        file_bytes: its size.
+        graphs: subgraphs of the file.
+        file_bytes: size of the file in bytes.
     """
     uses: dict[int, str] = {}
     graphs = tuple(graphs)

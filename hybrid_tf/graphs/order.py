@@ -13,7 +13,7 @@ from hybrid_tf.graphs.graph import Graph
 from hybrid_tf.graphs.memory import IN_PLACE, peak_memory
 from hybrid_tf.tflite import names
 
-_MOST_STATES = 5_000  # a second; networks with two branches at a time have about two states an operator
+_MOST_STATES = 5_000  # about a second; networks with two branches at a time have about two states an operator
 
 
 def least_memory_order(graph: Graph) -> list[int]:

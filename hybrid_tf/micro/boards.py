@@ -13,10 +13,10 @@ class Board:
     """A board.
 
     Attributes:
-        name: of the board.
-        processor: its core and highest clock.
-        flash, ram: bytes. RAM is the largest piece that lies in a row.
-        source: where the figures are from. Zephyr: the page of the board on docs.zephyrproject.org, and dts/arm.
+        name: name of the board.
+        processor: core and highest clock of the processor.
+        flash, ram: sizes in bytes. RAM is the largest piece that lies in a row.
+        source: source of the figures. Zephyr: the page of the board on docs.zephyrproject.org, and dts/arm.
     """
 
     name: str

@@ -20,11 +20,11 @@ from hybrid_tf.system.files import atomic_folder
 from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 from hybrid_tf.version import __version__
 
-MARGIN = 5  # percent of the arena that was measured
+MARGIN = 5  # percent added to the arena that was measured
 _ROUNDED_TO = 1024
 _INPUT_TYPES = ("FLOAT32", "INT8")
 _TEMPLATES = Path(__file__).parent / "templates"
-_LINE = 20  # numbers of an array
+_LINE = 20  # numbers in a line of a C++ array
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ExampleImage:
     """The image that an exported program classifies.
 
     Attributes:
-        pixels: uint8 [height, width, channels].
-        text: where it is from.
+        pixels: pixels of the image, uint8 [height, width, channels].
+        text: text that says where the image is from.
     """
 
     pixels: np.ndarray
@@ -45,11 +45,11 @@ class Export:
     """An exported folder.
 
     Attributes:
-        folder: where it is.
-        model_bytes: of flash.
-        arena_bytes: of RAM.
-        operators: of the network.
-        predicted: the class of the test image in TensorFlow Lite Micro on this computer, and its name.
+        folder: path of the folder.
+        model_bytes: bytes of flash that the model takes.
+        arena_bytes: bytes of RAM to reserve for the arena.
+        operators: names of the network's operators.
+        predicted: number and name of the test image's class in TensorFlow Lite Micro on this computer.
     """
 
     folder: Path
@@ -73,10 +73,10 @@ def export_micro(path: Path, folder: Path, image: ExampleImage, metadata: Any) -
     """Writes the folder; it is there whole or not at all.
 
     Args:
-        path: a converted file.
-        folder: that does not exist, or is empty.
-        image: of the shape that the network takes.
-        metadata: of the file, see `check_classifier`.
+        path: path of a converted file.
+        folder: path of a folder that does not exist, or is empty.
+        image: example image in the shape that the network takes.
+        metadata: metadata of the file, see `check_classifier`.
 
     Raises:
         HybridTFError: when TFLM lacks an operator of the network or cannot be run here, and when the folder is there

@@ -39,8 +39,8 @@ def build_host_library(library: Path, kernels: list[Path] | None = None) -> None
     """Compiles the kernels into a library that the tflite-micro wheel loads; see `tflm.py`.
 
     Args:
-        library: where it goes.
-        kernels: other sources than those of `kernel_files`.
+        library: path of the library.
+        kernels: paths of other sources than those of `kernel_files`.
 
     Raises:
         HybridTFError: when there is no C++ compiler, or it fails.

@@ -16,7 +16,7 @@ from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 
 # Text of all four of Larq Compute Engine's operators for a Cortex-M4 with -Os, rounded up; a test compiles them.
 KERNEL_BYTES = 8 * 1024
-_CHUNK = 500  # images of one process
+_CHUNK = 500  # images for one process
 NOTE = (
     "flash: the file and the kernels of LCE's operators; TensorFlow Lite Micro's own code comes on top. RAM: the "
     f"arena, measured in TensorFlow Lite Micro on x86-64, and {MARGIN} % more; stack and your program come on top."
@@ -28,11 +28,11 @@ class MicroReport:
     """What a network takes.
 
     Attributes:
-        path: of the file.
-        model_bytes, kernel_bytes: of flash.
-        measured_arena_bytes, arena_bytes: of RAM, as measured and with a margin.
-        operators: how often the network has each.
-        accuracy, images: share of so many test images that TFLM gets right on this computer; None when it ran none.
+        path: path of the file.
+        model_bytes, kernel_bytes: bytes of flash that the model and LCE's kernels take.
+        measured_arena_bytes, arena_bytes: bytes of RAM for the arena, as measured and with a margin.
+        operators: number of times that the network has each operator.
+        accuracy, images: accuracy of TFLM on this computer, 0 to 1, and number of test images; None and 0 without any.
     """
 
     path: Path
@@ -108,8 +108,8 @@ def micro_report(path: Path, samples: int = 0) -> MicroReport:
     """Returns what the network in a converted file takes of a microcontroller.
 
     Args:
-        path: of the file.
-        samples: test images of the file's data set to run in TFLM.
+        path: path of the file.
+        samples: number of test images of the file's data set to run in TFLM.
 
     Raises:
         HybridTFError: when TFLM lacks an operator of the network or cannot be run here.

@@ -20,7 +20,7 @@ from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 WHEEL = "tflite-micro"
 VERSION = "0.dev20261023182759"  # the only one whose layout runtime/micro/host/tflm.h has
-_REGISTERER = "RegisterLceOps"  # of runtime/micro/host/wheel.cc
+_REGISTERER = "RegisterLceOps"  # defined in runtime/micro/host/wheel.cc
 _LARGEST_ARENA = 64 << 20
 _SECONDS = 600
 
@@ -29,7 +29,7 @@ class TFLM:
     """Runs models in a process of its own each.
 
     Attributes:
-        library: kernels, as `kernels.build_host_library` compiles them.
+        library: path of the library of kernels, as `kernels.build_host_library` compiles it.
     """
 
     def __init__(self, library: Path) -> None:

@@ -207,13 +207,13 @@ class StageLayers:
     """The layers that a stage is built from.
 
     Attributes:
-        activate: applied to the input of a convolution, dense layer or block of the stage.
-        conv: `conv(x, filters, kernel, strides, name=, scale=, beta=)`.
-        dense: `dense(x, units, name=)`.
-        shortcut: `shortcut(x, filters, strides, name=)`.
-        add: `add(x, shortcut, name=)`, the end of a block.
+        activate: function that is applied to the input of a convolution, dense layer or block of the stage.
+        conv: convolution and batch norm, `conv(x, filters, kernel, strides, name=, scale=, beta=)`.
+        dense: dense layer and batch norm, `dense(x, units, name=)`.
+        shortcut: shortcut of a block, `shortcut(x, filters, strides, name=)`.
+        add: end of a block, `add(x, shortcut, name=)`.
         pool_beta: initial shift of the batch norm in front of a max pooling that leads to the stage.
-        convs_per_shortcut: how many convolutions of a ResNet block one shortcut goes around: 2, or 1 where every
+        convs_per_shortcut: number of convolutions of a ResNet block that one shortcut goes around: 2, or 1 where every
             convolution has its own; then a VGG stage gets shortcuts too.
     """
 

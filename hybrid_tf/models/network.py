@@ -14,11 +14,11 @@ class Network:
     """A registered network.
 
     Attributes:
-        name: what users write.
-        build: makes the Keras model of a spec whose head is named, [N, H, W, C] to logits [N, classes].
-        layers: maps a head to the stage of each layer that a plan can make binary, by the layer's name.
-        heads: the heads to choose from, the default first.
-        input_size: height and width that the network was published for.
+        name: name of the network, as users write it.
+        build: function from a spec whose head is named to its Keras model, images [N, H, W, C] to logits [N, classes].
+        layers: function from a head to the stage of each layer that a plan can make binary, by name of the layer.
+        heads: names of the heads to choose from, the default first.
+        input_size: height and width in pixels that the network was published for.
     """
 
     name: str

@@ -100,7 +100,7 @@ class Plan:
         """Checks that the stages and layers this plan names exist.
 
         Args:
-            layers: stage of each layer that may be binary, by the layer's name.
+            layers: stage of each layer that may be binary, by name of the layer.
 
         Raises:
             HybridTFError: for a stage or layer that does not exist, with the nearest one that does.

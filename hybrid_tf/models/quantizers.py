@@ -44,7 +44,7 @@ class ApproxSign(larq.quantizers.ApproxSign):
 
 @_registered
 class QuantConv2D(larq.layers.QuantConv2D):
-    """Larq's, computed in other ways in training; what is converted, and what LCE has operators for, stays Larq's.
+    """Larq's QuantConv2D, computed otherwise in training; what is converted, and what LCE has operators for, is Larq's.
 
     - A dense layer (a valid convolution over the whole map) is the matrix product that it is: seven times as fast.
     - Signs padded with 1 are signs less 1, padded with 0, and 1 everywhere: that is the convolution with Keras's own

@@ -47,13 +47,14 @@ def build_model(
     """Builds a network under a plan: `NetworkSpec(...).build()`.
 
     Args:
-        name: a registered network, see `network_names()`.
-        plan: a plan or its text, see `hybrid_tf.models.plan`.
+        name: name of a registered network, see `network_names()`.
+        plan: the plan or its text, see `hybrid_tf.models.plan`.
         input_shape: height, width and channels of an image; at least 28x28.
         classes: number of outputs, at least 2.
-        width: multiplies the channels of every hidden layer.
-        head: `paper` (4096-4096-classes) or `compact` (one dense layer) for VGG; `None` takes the first.
-        binarization: how its binary layers are trained; `None` is the plain way.
+        width: multiplier of the channels of every hidden layer.
+        head: name of the head, for VGG `paper` (4096-4096-classes) or `compact` (one dense layer); `None` for the
+            first.
+        binarization: how the binary layers are trained; `None` for the plain way.
 
     Returns:
         A Keras model from normalised images [N, H, W, C] to logits [N, classes].

@@ -19,9 +19,9 @@ class BinarizationConfig:
     """How the binary layers of a network are trained.
 
     Attributes:
-        gradient: what takes the place of the derivative of sign at their inputs, one of `hybrid_tf.config.GRADIENTS`.
-        binary_kernels: whether their kernels are signs; if not, only their inputs are: the first of two training
-            stages.
+        gradient: stand-in for sign's derivative at the inputs of binary layers, one of `hybrid_tf.config.GRADIENTS`.
+        binary_kernels: whether the kernels of binary layers are signs; if not, only their inputs are: the first of two
+            training stages.
         shifts: whether a PReLU and a shift follow the additions of binary stages.
     """
 
@@ -35,13 +35,14 @@ class NetworkSpec:
     """A registered network under a plan, for images of one shape.
 
     Attributes:
-        network: a registered name, see `hybrid_tf.network_names()`.
-        plan: which sections are binary; its text is parsed.
+        network: name of a registered network, see `hybrid_tf.network_names()`.
+        plan: the plan, which says which sections are binary; a text is parsed.
         input_shape: height, width and channels of an image; at least 28x28.
-        classes: outputs (logits), at least 2.
-        width: multiplies the channels of every hidden layer; above 0 and at most 16.
-        head: `paper` (4096-4096-classes) or `compact` (one dense layer) for VGG; `None` is the network's first.
-        binarization: how its binary layers are trained.
+        classes: number of outputs (logits), at least 2.
+        width: multiplier of the channels of every hidden layer; above 0 and at most 16.
+        head: name of the head, for VGG `paper` (4096-4096-classes) or `compact` (one dense layer); `None` for the
+            first.
+        binarization: how the binary layers are trained.
 
     Raises:
         HybridTFError: for a plan that cannot be read or a size that no network allows. Whether the network has such a

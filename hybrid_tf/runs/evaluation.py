@@ -18,9 +18,9 @@ def evaluate(model: tf.keras.Model, examples: Examples, normalisation: Normalisa
     """Returns top-1 accuracy (0 to 1), cross-entropy loss and the number of images.
 
     Args:
-        model: images [N, H, W, C] to logits [N, classes].
-        examples: what to evaluate on.
-        normalisation: what the model's inputs went through in training.
+        model: Keras model from images [N, H, W, C] to logits [N, classes].
+        examples: images and labels to evaluate on.
+        normalisation: normalisation that the model was trained with.
     """
     if not model.optimizer:
         model.compile(loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"])

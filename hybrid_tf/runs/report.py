@@ -9,10 +9,10 @@ class Weights:
     """Weights of the convolutions and dense layers.
 
     Attributes:
-        full_precision: how many take 32 bits.
-        binary: how many take 1 bit.
-        bytes: memory of both.
-        full_precision_twin: how many the full-precision twin has.
+        full_precision: number of weights of 32 bits.
+        binary: number of weights of 1 bit.
+        bytes: memory of all these weights, in bytes.
+        full_precision_twin: number of weights of the full-precision twin.
     """
 
     full_precision: int
@@ -34,18 +34,19 @@ class Report:
     """The result of a finished run, as `report.json` holds it.
 
     Attributes:
-        network, plan, dataset, seed: of the settings.
-        epochs: how many were run.
-        best_epoch: the one whose weights count, from 1.
-        validation_accuracy: top-1 of these weights on the held-out images, 0 to 1; `None` where none were held out.
-        test_accuracy: top-1 on all test images, 0 to 1.
-        test_loss: their mean cross-entropy.
-        test_images: their number.
-        seconds: of training, since the last start when the run was resumed.
-        weights: of the convolutions and dense layers.
-        compression: memory of the full-precision twin's weights over that of these.
-        parameters: of the whole network.
-        larq_bytes: memory of all parameters as `larq.models.summary` counts it.
+        network, plan, dataset, seed: settings of the run.
+        epochs: number of epochs that were run.
+        best_epoch: number of the epoch whose weights count, from 1.
+        validation_accuracy: top-1 accuracy of the best weights on held-out images, 0 to 1; `None` where none were held
+            out.
+        test_accuracy: top-1 accuracy on all test images, 0 to 1.
+        test_loss: mean cross-entropy on all test images.
+        test_images: number of test images.
+        seconds: duration of the training in seconds, since the last start when the run was resumed.
+        weights: numbers and memory of the weights of convolutions and dense layers.
+        compression: memory of the full-precision twin's weights over that of this network's.
+        parameters: numbers of parameters of the whole network.
+        larq_bytes: memory of all parameters in bytes, as `larq.models.summary` counts it.
     """
 
     network: str

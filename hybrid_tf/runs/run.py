@@ -25,12 +25,12 @@ class Run:
     """A training run and its folder.
 
     Attributes:
-        folder: where its files are.
-        config: its settings.
-        class_names: a name for each output of the network.
-        image_shape: height, width, channels.
-        normalisation: what the network's inputs went through.
-        teacher_digest: SHA-256 of the teacher's weights; empty without a teacher.
+        folder: path of the run folder.
+        config: settings of the run.
+        class_names: name of each output of the network, in order.
+        image_shape: height, width and channels of an image.
+        normalisation: normalisation of the network's inputs.
+        teacher_digest: SHA-256 of the teacher's file of weights; empty without a teacher.
     """
 
     folder: Path

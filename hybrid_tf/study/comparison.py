@@ -35,10 +35,10 @@ class Entry:
     """What is compared: settings under a name, trained once for each seed.
 
     Attributes:
-        name: for tables and, without signs, for run folders.
-        config: the settings; their seed and teacher are not used.
-        seeds: how many runs there are, with the seeds 0, 1, ...
-        teacher: name of the entry whose first run this one imitates.
+        name: name in tables and, without signs, of run folders.
+        config: settings of the runs; their seed and teacher are not used.
+        seeds: number of runs, which have the seeds 0, 1, ...
+        teacher: name of the entry whose first run these runs imitate.
     """
 
     name: str
@@ -65,21 +65,21 @@ class Row:
     """What one entry gave.
 
     Attributes:
-        name: of the entry.
-        plan: its text.
-        run: the folder of the first run, from which the file is.
-        accuracies: top-1 of the Keras model on all test images, 0 to 1, of each run.
-        held_out: the same on the training images that were held out; empty where none were.
-        file_accuracy: top-1 of the `.tflite` on the first test images.
-        agreement: share of those images to which both give the same class.
-        compared: their number.
-        weight_bytes: memory of the weights.
-        compression: of the weights, against the full-precision twin.
-        file_bytes: size of the `.tflite`.
-        twin_bytes: size of the `.tflite` of the same network in full precision.
+        name: name of the entry.
+        plan: text of the plan.
+        run: path of the first run's folder, from which the file is.
+        accuracies: top-1 accuracy of each run's Keras model on all test images, 0 to 1.
+        held_out: top-1 accuracy of each run on the held-out training images, 0 to 1; empty where none were held out.
+        file_accuracy: top-1 accuracy of the `.tflite` on the first test images, 0 to 1.
+        agreement: fraction of the first test images to which the `.tflite` and Keras give the same class.
+        compared: number of test images that the `.tflite` and Keras were compared on.
+        weight_bytes: memory of the weights, in bytes.
+        compression: memory of the full-precision twin's weights over that of this network's.
+        file_bytes: size of the `.tflite`, in bytes.
+        twin_bytes: size of the `.tflite` of the full-precision twin, in bytes.
         file_ratio: `twin_bytes` over `file_bytes`.
-        energy: modelled, of one image, in pJ.
-        binary_macs, float_macs: multiply-accumulates of one image.
+        energy: modelled energy of one image, in pJ.
+        binary_macs, float_macs: numbers of binary and float32 multiply-accumulates of one image.
     """
 
     name: str
@@ -116,11 +116,11 @@ def compare(
     """Trains, converts and verifies every entry; writes `compare.json` and `compare.png`.
 
     Args:
-        entries: a teacher comes before those who imitate it.
-        folder: where the runs go, one folder each.
-        resume: continue what is unfinished in `folder`, and keep what is finished.
-        finished: train nothing, and leave out what is not finished.
-        samples: test images to verify each file on.
+        entries: entries to compare; a teacher comes before those who imitate it.
+        folder: folder that the runs go to, one folder each.
+        resume: whether to continue what is unfinished in `folder`, and keep what is finished.
+        finished: whether to train nothing, and leave out what is not finished.
+        samples: number of test images to verify each file on.
 
     Returns:
         A row for each entry, in the order given.
@@ -196,7 +196,7 @@ def _twin_file_bytes(run: Run) -> int:
 
 
 def rows_table(rows: Sequence[Row], title: str) -> Table:
-    """Returns the rows as a table: accuracies, share of images with the same class, file sizes in bytes."""
+    """Returns the rows as a table: accuracies, fraction of images with the same class, file sizes in bytes."""
     title = f"{title}; .tflite compared on {rows[0].compared:,} test images"
     columns = ["", "Keras", ".tflite", "same class", "weights", "compression", "file", "full precision", "ratio"]
     cells = [

@@ -37,9 +37,9 @@ class Series(NamedTuple):
     """What is drawn in one colour.
 
     Attributes:
-        label: for the legend.
-        x: positions.
-        y: values, as many.
+        label: label in the legend.
+        x: positions on the x axis.
+        y: values at these positions.
     """
 
     label: str
@@ -51,9 +51,9 @@ def scatter(points: Sequence[Series], x_label: str, y_label: str, front: Sequenc
     """Returns a figure of single points over a logarithmic x axis.
 
     Args:
-        points: each with one position.
-        x_label: with its unit.
-        y_label: with its unit.
+        points: series with one position each.
+        x_label: label of the x axis, with the unit.
+        y_label: label of the y axis, with the unit.
         front: numbers of the points that a line joins, as `pareto_front` gives them.
     """
     with mpl.rc_context(_STYLE):

@@ -31,13 +31,14 @@ def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | Non
     measured on what was stored.
 
     Args:
-        run: a finished run.
-        name: of the trained network.
-        int8_run: int8-aware fine-tuning of `run`, whose int8 file is taken; without, what was stored is calibrated.
-        into: where the folder goes; `None` is where those that are shipped are.
+        run: path of a finished run.
+        name: name of the trained network.
+        int8_run: path of an int8-aware fine-tuning of `run`, whose int8 file is taken; without, what was stored is
+            calibrated.
+        into: folder that the network's folder goes to; `None` for that of the shipped networks.
 
     Returns:
-        The folder.
+        The path of the network's folder.
 
     Raises:
         HybridTFError: for a run that is not finished or a smoke run, or an `int8_run` that is no such fine-tuning.

@@ -31,12 +31,12 @@ class RunCost:
     """A finished run with its cost, as the page shows it.
 
     Attributes:
-        name: the plan's text, `, int8` behind it for the run's int8 file.
-        report: of the run.
-        history: of its epochs.
-        cost: of its network.
-        file_bytes: size of its `.tflite`; `None` when it is not converted.
-        accuracy: top-1 on the test images; `None` for an int8 file, whose accuracy the run does not know.
+        name: text of the plan, `, int8` behind it for the run's int8 file.
+        report: report of the run.
+        history: history row of each epoch of the run.
+        cost: cost of the run's network.
+        file_bytes: size of the run's `.tflite` in bytes; `None` when it is not converted.
+        accuracy: top-1 accuracy on the test images, 0 to 1; `None` for an int8 file, where the run does not know it.
     """
 
     name: str
@@ -97,8 +97,8 @@ def run_costs(folders: Sequence[Path], profile: EnergyProfile) -> list[RunCost]:
     """Returns finished runs with their costs, the one of its int8 file behind each that has one.
 
     Args:
-        folders: run folders.
-        profile: constants of the energy model.
+        folders: paths of the run folders.
+        profile: energy profile with the constants of the model.
 
     Raises:
         HybridTFError: when a run cannot be read or is not finished.
@@ -117,9 +117,9 @@ def write_report(runs: Sequence[RunCost], path: Path, profile: EnergyProfile) ->
     """Writes the page about `runs` to `path`; it needs no network and no other file.
 
     Args:
-        runs: as `run_costs` gives them.
-        path: of the HTML file.
-        profile: constants of the energy model that `runs` were costed with.
+        runs: runs with their costs, as `run_costs` gives them.
+        path: path of the HTML file.
+        profile: energy profile that `runs` were costed with.
 
     Raises:
         HybridTFError: when the file cannot be written.

@@ -20,8 +20,8 @@ def bounded_variables(most_bytes: int, path: Path) -> Iterator[None]:
     """Within it, the variables that are made take at most so many bytes, but for a megabyte, or a HybridTFError.
 
     Args:
-        most_bytes: in all.
-        path: of the file that declares them.
+        most_bytes: bytes that all variables may take together.
+        path: path of the file that declares the variables.
     """
     left = most_bytes + _SLACK
 
@@ -43,8 +43,8 @@ def check_h5(file: h5py.File, most_bytes: int) -> None:
     """Checks that reading a file of weights takes no more memory than it should, and reads no other file.
 
     Args:
-        file: opened for reading.
-        most_bytes: that its arrays may take, but for a megabyte.
+        file: HDF5 file, opened for reading.
+        most_bytes: bytes that the arrays of the file may take, but for a megabyte.
 
     Raises:
         ValueError: saying what is wrong.

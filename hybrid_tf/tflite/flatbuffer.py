@@ -19,7 +19,7 @@ from hybrid_tf.tflite.names import CUSTOM, builtin_op_name
 
 _T = TypeVar("_T")
 _IDENTIFIER = b"TFL3"
-_MOST_READ = 4  # times the bytes of the file
+_MOST_READ = 4  # most bytes to read, over those of the file
 # enum TensorType, in order from 0.
 _TENSOR_TYPES = """
     FLOAT32 FLOAT16 INT32 UINT8 INT64 STRING BOOL INT16 COMPLEX64 INT8 FLOAT64 COMPLEX128 UINT64 RESOURCE VARIANT UINT32
@@ -36,13 +36,13 @@ class Tensor:
     """One tensor of a file.
 
     Attributes:
-        name: as the converter chose it; LCE's converter cuts names off at 50 characters.
-        shape: batch first.
-        type: as the schema spells it, e.g. `FLOAT32`.
-        buffer: number of its buffer.
-        scales, zero_points: real value = scale * (stored value - zero point); one pair, or one for each slice along
-            `axis`; empty where the tensor is not quantized.
-        axis: of the scales, when there are several.
+        name: name that the converter chose; LCE's converter cuts names off at 50 characters.
+        shape: sizes of the axes, batch first.
+        type: element type as the schema spells it, e.g. `FLOAT32`.
+        buffer: number of the tensor's buffer.
+        scales, zero_points: numbers of the quantization, real value = scale * (stored value - zero point): one pair, or
+            one for each slice along `axis`; empty where the tensor is not quantized.
+        axis: axis of the scales, when there are several.
     """
 
     name: str
@@ -59,10 +59,10 @@ class Operator:
     """One operator of a file.
 
     Attributes:
-        name: of the schema, or its own when it is custom.
-        is_custom: whether it is none of TensorFlow Lite's.
+        name: name in the schema, or that of a custom operator.
+        is_custom: whether the operator is none of TensorFlow Lite's.
         inputs, outputs: tensor numbers; -1 stands for an input that is absent.
-        custom_options: a FlexBuffer, see `options`.
+        custom_options: options of a custom operator as a FlexBuffer, see `options`.
     """
 
     name: str
@@ -85,11 +85,11 @@ class TFLiteFile:
     """What a file holds: one subgraph of it, with the buffers and the metadata that all subgraphs share.
 
     Attributes:
-        tensors: of the network.
-        operators: in the order in which they run; a custom operator goes by its own name, e.g. `LceBconv2d`.
-        inputs, outputs: tensor numbers.
-        buffers: the bytes of every buffer; empty for tensors computed at run time.
-        metadata: name to content.
+        tensors: tensors of the subgraph.
+        operators: operators in the order in which they run; a custom one goes by its own name, e.g. `LceBconv2d`.
+        inputs, outputs: tensor numbers of the subgraph's inputs and outputs.
+        buffers: content of every buffer; empty for tensors computed at run time.
+        metadata: content of each metadata entry, by name.
         metadata_buffers: numbers of the buffers that hold metadata.
     """
 
@@ -132,8 +132,8 @@ def parse_tflite(content: bytes, name: str | Path) -> TFLiteFile:
     """Returns what a TensorFlow Lite file with one subgraph holds.
 
     Args:
-        content: the whole file.
-        name: what to call it in an error.
+        content: content of the whole file.
+        name: name of the file, for an error.
 
     Raises:
         HybridTFError: when it is no TensorFlow Lite file, is cut off or damaged, or holds more than one subgraph.
@@ -148,8 +148,8 @@ def parse_subgraphs(content: bytes, name: str | Path) -> tuple[TFLiteFile, ...]:
     """Returns every subgraph of a TensorFlow Lite file, the one that runs first in front.
 
     Args:
-        content: the whole file.
-        name: what to call it in an error.
+        content: content of the whole file.
+        name: name of the file, for an error.
 
     Raises:
         HybridTFError: when it is no TensorFlow Lite file, or is cut off or damaged.

@@ -115,7 +115,7 @@ def _listed(function: Callable[..., Any]) -> Callable[..., list[tf.Tensor]]:
 
 
 def _renormalised(images: tf.Tensor, own: Run, teacher: Run) -> tf.Tensor:
-    """Returns images as the teacher saw them: it may have been trained on another share of the images."""
+    """Returns images as the teacher saw them: it may have been trained on another part of the images."""
     if own.normalisation == teacher.normalisation:
         return images
     pixels = images * own.normalisation.std + own.normalisation.mean

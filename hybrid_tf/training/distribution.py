@@ -16,7 +16,7 @@ from hybrid_tf.data import Shard
 from hybrid_tf.errors import HybridTFError, unknown
 
 STRATEGIES = ("mirrored", "multi-worker")
-LOST = (  # what the others get when a worker is
+LOST = (  # errors that the other workers get when one is lost
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
@@ -30,9 +30,9 @@ class Workers:
     """Who trains together; one processor unless said otherwise.
 
     Attributes:
-        strategy: TensorFlow's.
-        index: number of this process among them; 0 is the chief, who alone writes the run folder.
-        count: of processes.
+        strategy: the TensorFlow distribution strategy.
+        index: number of this process among the workers; 0 is the chief, who alone writes the run folder.
+        count: number of processes.
     """
 
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
@@ -51,16 +51,16 @@ class Workers:
 
     @property
     def shard(self) -> Shard:
-        """The part of every batch that this process trains on."""
+        """The shard of every batch that this process trains on."""
         return Shard(self.index, self.count)
 
     def distributed(self, make: Callable[[], tf.data.Dataset], batch_size: int | None = None) -> tf.data.Dataset:
         """Returns the data set that `make` returns, for `model.fit` under the strategy.
 
         Args:
-            make: returns this process's data set.
-            batch_size: images of a whole step, which are divided among the replicas; without it every replica gets
-                whole batches.
+            make: function that returns this process's data set.
+            batch_size: number of images of a whole step, which are divided among the replicas; without it every replica
+                gets whole batches.
         """
         if self.replicas == 1:
             return make()
@@ -101,7 +101,7 @@ def workers_of(name: str | None) -> Workers:
     """Returns the workers of a strategy, of which this process is one; to be called before TensorFlow is used.
 
     Args:
-        name: one of STRATEGIES; None for a single processor.
+        name: name of the strategy, one of STRATEGIES; None for a single processor.
 
     Raises:
         HybridTFError: when there is no such strategy, or `TF_CONFIG` does not say who the workers are.

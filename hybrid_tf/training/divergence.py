@@ -31,10 +31,10 @@ def first_not_finite(model: tf.keras.Model, loss: tf.keras.losses.Loss, images: 
     """Returns which part of a training step of `model` is the first that is not finite; changes its statistics.
 
     Args:
-        model: images [N, H, W, C] to logits [N, classes].
-        loss: of labels and logits.
-        images: of the step.
-        labels: [N, classes].
+        model: Keras model from images [N, H, W, C] to logits [N, classes].
+        loss: loss of labels and logits.
+        images: images of the step [N, H, W, C].
+        labels: one-hot labels of the step [N, classes].
     """
     layers = model.layers
     with tf.GradientTape() as tape:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 # The converters are imported where they are needed: training depends on them for int8-aware runs alone.
 
-# What a fine-tuning has that the run it starts from need not have; settings that are given win.
+# Settings that a fine-tuning does not take over from the run it starts from, unless they are given.
 _SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0, "mixed_precision": False}
-_SLOWER = 20  # times as low a learning rate as that of the run
+_SLOWER = 20  # what the learning rate of the run is divided by
 
 
 def fine_tuning_config(settings: dict[str, Any]) -> Config:
@@ -100,7 +100,7 @@ def stored_ranges(run: Run, except_layers: tuple[str, ...] = ()) -> "Int8 | None
     """Returns the ranges that an int8-aware run was trained with; `None` for another run, or one that has none yet.
 
     Args:
-        run: the run.
+        run: run whose ranges are read.
         except_layers: names of layers that stay float32 in the file; their ranges are left out.
 
     Raises:

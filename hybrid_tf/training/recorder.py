@@ -34,10 +34,10 @@ class Recorder(tf.keras.callbacks.Callback):
 
     Attributes:
         folder: the run folder.
-        output: where to write: the run folder, unless it is another worker's.
-        rows: of the finished epochs.
-        steps: of the epoch under way that are done.
-        interrupted: returns whether to stop, with a checkpoint, after the step or the validation under way.
+        output: folder to write to: the run folder for the chief, another one for the other workers.
+        rows: history row of each finished epoch.
+        steps: number of finished steps of the epoch under way.
+        interrupted: function that returns whether to stop, with a checkpoint, after the present step or validation.
     """
 
     def __init__(self, folder: Path, output: Path, first_counted: int = 0) -> None:

@@ -38,11 +38,11 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, strategy:
     """Trains a network and leaves a run folder behind.
 
     Args:
-        config: the settings.
-        folder: where the run folder goes.
-        resume: continue the run in `folder` from its last checkpoint; start it when there is none. The finished history
-            has the numbers of an unbroken run.
-        strategy: one of `hybrid_tf.training.distribution.STRATEGIES`, to train on several processors.
+        config: settings of the run.
+        folder: path of the run folder.
+        resume: whether to continue the run in `folder` from its last checkpoint, or start it when there is none. The
+            finished history has the numbers of an unbroken run.
+        strategy: name of the strategy for several processors, one of `hybrid_tf.training.distribution.STRATEGIES`.
 
     Returns:
         The finished run. A worker that is not the chief returns when the training is done; the chief's report, in the
@@ -166,12 +166,12 @@ class Session:
     """A training under way, from its start or from its last checkpoint to its end.
 
     Attributes:
-        run: what is trained, and its folder.
-        dataset: what it is trained on.
-        teacher: the run that is imitated, if any.
-        workers: who trains together.
-        recorder: of the epochs.
-        position: where the last checkpoint is.
+        run: run that is trained, with its folder.
+        dataset: data set that the run is trained on.
+        teacher: finished run that is imitated, if any.
+        workers: processes that train together.
+        recorder: recorder of the epochs.
+        position: position of the last checkpoint.
     """
 
     run: Run
@@ -199,9 +199,9 @@ class Session:
         """Writes what the best weights give on the test images, which ends the run.
 
         Args:
-            model: the run's network, with any weights.
-            summary: of it.
-            seconds: how long was trained.
+            model: Keras model of the run's network, with any weights.
+            summary: summary of the run's network.
+            seconds: duration of the training in seconds.
         """
         run, config = self.run, self.run.config
         plot_curves(run.folder, self.recorder.rows)

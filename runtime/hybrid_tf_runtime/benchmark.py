@@ -28,17 +28,17 @@ def benchmark(
     """Measures how long a network takes for one sample, after a warm-up, on random inputs.
 
     Args:
-        file: the .tflite file.
-        threads: that work on one sample.
-        runs: how often it is measured.
-        kernels: as in `load_delegate`.
-        fusion: as in `load_delegate`.
+        file: path of the .tflite file.
+        threads: number of threads that work on one sample.
+        runs: number of measured runs.
+        kernels: name of the kernels, see `load_delegate`.
+        fusion: whether to fuse operators, see `load_delegate`.
         per_op: whether to measure each step too, in as many runs of their own.
 
     Returns:
-        Times in milliseconds, sizes in bytes. `peak_memory` is of this process; `network_memory` is by how much it grew
-        since before the file was read. The `steps` hold the mean time of each, the last one what is outside of the
-        delegate.
+        The measurements by name, times in milliseconds and sizes in bytes. `peak_memory` is that of this process,
+        `network_memory` the part of it above what was in use before the file was read. `steps` holds the mean time of
+        each step, of which the last one is what is outside of the delegate.
 
     Raises:
         HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.

@@ -20,10 +20,10 @@ def classify(file: str | Path, images: Sequence[str | Path], top: int = 1, threa
     """Classifies image files with a converted network; class names and normalisation come from its file.
 
     Args:
-        file: the .tflite file.
-        images: of any size; see `load_image`.
-        top: how many classes to return for each image.
-        threads: that may work on one image.
+        file: path of the .tflite file.
+        images: paths of image files, of any size; see `load_image`.
+        top: number of classes to return for each image.
+        threads: number of threads that may work on one image.
 
     Returns:
         For each image its path and the `top` most probable classes with their probabilities.

@@ -7,7 +7,7 @@ from typing import Any
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
 from hybrid_tf_runtime.model_file import Model, load_model
 
-_NAME = "hybrid_tf"  # of the entry in the file's list of metadata; its content is a JSON object
+_NAME = "hybrid_tf"  # name of the entry in the file's list of metadata; its content is a JSON object
 
 SAYS_NOTHING = "does not say which classes and normalisation it has: make it with `hybrid-tf convert`"
 
@@ -17,11 +17,11 @@ class Metadata:
     """What a device needs besides the network.
 
     Attributes:
-        class_names: the name of each score, in order; empty when unknown.
-        mean, std: per channel: the network's input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
+        class_names: name of each score, in order; empty when unknown.
+        mean, std: numbers of each channel; the input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
         input_shape: height, width and channels of an image; empty when unknown.
-        network, plan, dataset: as named in hybrid-tf; empty for a model from elsewhere.
-        versions: of hybrid-tf and the packages the file was made with.
+        network, plan, dataset: names of these in hybrid-tf; empty for a model from elsewhere.
+        versions: versions of hybrid-tf and of the packages that the file was made with.
     """
 
     class_names: tuple[str, ...] = ()

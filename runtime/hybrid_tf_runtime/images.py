@@ -21,11 +21,11 @@ def load_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarra
     The size is changed by bilinear interpolation with anti-aliasing; the ratio of the sides is not kept.
 
     Args:
-        path: a file of any format that Pillow reads; of an animation the first image is used.
-        image_shape: height, width and channels (1 or 3).
+        path: path of a file of any format that Pillow reads; of an animation the first image is used.
+        image_shape: height, width and channels (1 or 3) of the result.
 
     Returns:
-        uint8 [H,W,C].
+        The image, uint8 [H,W,C].
 
     Raises:
         HybridTFRuntimeError: when Pillow is absent, or the file is absent, no image, damaged or too large.

@@ -35,14 +35,14 @@ class Interpreter:
 
         Args:
             flatbuffer_model: the content of a .tflite file, or its path.
-            num_threads: that may work on one image.
-            use_reference_bconv: without effect, as the next two: they choose between kernels of Larq Compute Engine,
-                and programs that were written for it can go on passing them.
-            use_indirect_bgemm: see there.
-            use_xnnpack: see there.
-            kernels: as in `load_delegate`.
-            fusion: as in `load_delegate`.
-            profile: as in `load_delegate`.
+            num_threads: number of threads that may work on one image.
+            use_reference_bconv: argument without effect, like `use_indirect_bgemm` and `use_xnnpack`: they choose
+                between kernels of Larq Compute Engine, and programs that were written for it can go on passing them.
+            use_indirect_bgemm: argument without effect, see `use_reference_bconv`.
+            use_xnnpack: argument without effect, see `use_reference_bconv`.
+            kernels: name of the kernels, see `load_delegate`.
+            fusion: whether to fuse operators, see `load_delegate`.
+            profile: whether to time each step, see `load_delegate`.
 
         Raises:
             HybridTFRuntimeError: when the file cannot be read or run, is damaged, or there are no such kernels.
@@ -101,7 +101,7 @@ class Interpreter:
         Args:
             x: the samples [N, ...], in a list of arrays when the network has several inputs; or an iterator over single
                 samples without the axis N, each an array or a list of arrays.
-            verbose: 1 shows a progress bar.
+            verbose: 1 for a progress bar, 0 for none.
 
         Returns:
             The outputs [N, ...], in a list of arrays when the network has several.

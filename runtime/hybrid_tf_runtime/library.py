@@ -35,7 +35,7 @@ def load_delegate(kernels: str | None = None, fusion: bool = True, profile: bool
     Other interpreters load it from `delegate_path()`; there each option is a string: `{"fusion": "0"}`.
 
     Args:
-        kernels: which of `kernels()` to use; `None` means the environment variable HYBRID_TF_KERNELS, or the fastest.
+        kernels: a name from `kernels()`; `None` means the environment variable HYBRID_TF_KERNELS, or the fastest.
         fusion: whether to run full-precision operators around binary ones too, several in one step; for comparison.
         profile: whether to time each step, see `profile`.
 
@@ -75,7 +75,7 @@ def profile(delegate: Any) -> list[dict[str, Any]]:
     """Returns the steps of the network that `delegate` runs, in order.
 
     Args:
-        delegate: from `load_delegate(profile=True)`, of a living interpreter.
+        delegate: delegate from `load_delegate(profile=True)`, of a living interpreter.
 
     Returns:
         For each step its operators (`name`), the tensor it makes (`output`, and its number, `tensor`), its

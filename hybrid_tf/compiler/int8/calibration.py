@@ -28,9 +28,9 @@ def calibrate_int8(
     """Returns how the full-precision sections of `model` are rounded to int8: what `convert` needs in its metadata.
 
     Args:
-        model: with trained weights.
-        images: as for `calibrate`.
-        labels: as for `calibrate`.
+        model: Keras model with trained weights.
+        images: training images, see `calibrate`.
+        labels: class numbers of the images [N], see `calibrate`.
         except_layers: names of layers that stay float32; see `plan_int8`.
 
     Raises:
@@ -49,10 +49,10 @@ def calibrate(
     """Returns the lowest and the highest value at each point of `plan`, with zero between them.
 
     Args:
-        model: with trained weights.
-        plan: see `plan_int8`.
-        images: float32 [N, H, W, C], normalised as the network was trained; training images.
-        labels: class numbers [N], to see that the images are of more than one class.
+        model: Keras model with trained weights.
+        plan: int8 plan of the model, see `plan_int8`.
+        images: float32 training images [N, H, W, C], normalised as the network was trained.
+        labels: class numbers of the images [N], to see that these are of more than one class.
 
     Raises:
         HybridTFError: when the images do not fit the model, or cannot stand for what the network will see: too few, all

@@ -12,8 +12,8 @@ def rounded_image(image: np.ndarray, tensor: Tensor) -> np.ndarray:
     left by the scale and rounds halves away from zero.
 
     Args:
-        image: float32 [height, width, channels], one: vectors do not reach from one image to the next.
-        tensor: the network's input, with one scale and one zero point.
+        image: one float32 image [height, width, channels]: vectors do not reach from one image to the next.
+        tensor: input tensor of the network, with one scale and one zero point.
     """
     scale, values = np.float32(tensor.scales[0]), image.ravel()
     whole = values.size // 8 * 8

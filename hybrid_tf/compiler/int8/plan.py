@@ -34,23 +34,22 @@ class Step:
     """One call of a layer.
 
     Attributes:
-        layer: that is called.
-        name: its name, the same each time the network is built; of a further call or a further layer of that name with
-            `#2`, `#3`, ...
-        op: the TensorFlow operation that makes its output.
-        shape: of its output, for one image.
-        inputs: numbers of the steps that make its inputs; -1 stands for the image.
-        readers: numbers of the steps that read its output; -1 stands for the outputs of the model.
-        fused: whether its output only exists inside an operator, which its one reader is part of, too.
-        rounded: whether its output is rounded.
-        before_activation: whether the layer has an activation of its own that is an operator of its own, so that what
-            goes into that is rounded, too.
-        same_scale: the steps whose outputs' scale is that of its output, too.
-        range: lowest and highest value of its output, where the operator decides it.
-        takes: of a batch norm, the step whose kernel it becomes part of.
-        is_taken: whether a batch norm takes its kernel.
-        behind_binary: whether it is a binary convolution, or what LCE fuses into one.
-        is_float: whether it stays float32.
+        layer: layer that is called.
+        name: name of the layer, the same each time the network is built; with `#2`, `#3`, ... for a further call or a
+            further layer of that name.
+        op: type of the TensorFlow operation that makes the output.
+        shape: shape of the output for one image, batch (1) first.
+        inputs: numbers of the steps that make the inputs; -1 stands for the image.
+        readers: numbers of the steps that read the output; -1 stands for the outputs of the model.
+        fused: whether the output only exists inside an operator, which its one reader is part of, too.
+        rounded: whether the output is rounded.
+        before_activation: whether the layer's own activation is a separate operator, so that its input is rounded, too.
+        same_scale: numbers of the steps whose outputs have the same scale as this output; -1 stands for the image.
+        range: lowest and highest value of the output where the operator decides them, else None.
+        takes: number of the step whose kernel a batch norm becomes part of; None for other steps.
+        is_taken: whether a batch norm becomes part of the step's kernel.
+        behind_binary: whether the step is a binary convolution, or what LCE fuses into one.
+        is_float: whether the step stays float32.
     """
 
     layer: tf.keras.layers.Layer
@@ -84,7 +83,7 @@ class Int8Plan:
         traced: the model without rounding, whose trace showed the steps.
         steps: the calls of layers, in order, without those that only change a shape.
         except_layers: names of the layers that stay float32.
-        numbers: of the steps by layer (its `id`) and call, both counted from 0; views are absent.
+        numbers: number of the step of each call, by the layer's `id` and the call's number from 0; views are absent.
     """
 
     traced: TracedModel
@@ -116,7 +115,7 @@ def plan_int8(model: tf.keras.Model, except_layers: Iterable[str] = ()) -> Int8P
     """Returns what becomes int8 in `model`.
 
     Args:
-        model: from images [N, H, W, C] to scores [N, classes].
+        model: Keras model from images [N, H, W, C] to scores [N, classes].
         except_layers: names of layers that stay float32; binary ones then write float32. A full-precision operator that
             reads the output of one computes in float32, too.
 

@@ -18,8 +18,8 @@ from hybrid_tf.models.layers import Shift
 Rounding = Callable[[str, tf.Tensor], tf.Tensor]
 
 LEVELS, KERNEL_LEVELS = 255, 127
-# Of the largest kernel channel: the least range of any. A channel of almost nothing would have a scale so small that
-# its bias, an int32 in units of it, overflows.
+# Least range of a kernel's channel, as a fraction of that of the largest channel. A channel of almost nothing would
+# have a scale so small that its bias, an int32 in units of it, overflows.
 _LEAST_CHANNEL = 1 / 1024
 
 
@@ -30,9 +30,9 @@ def int8_calls(model: tf.keras.Model, plan: Int8Plan, rounding: Rounding, *, tra
     It acts when the model is traced; see `calls_through`.
 
     Args:
-        model: that the plan is of.
-        plan: see `plan_int8`.
-        rounding: what happens to values at the points of the plan.
+        model: Keras model that the plan is of.
+        plan: int8 plan of the model, see `plan_int8`.
+        rounding: function from a point of the plan and the values there to the values to go on with.
         trained: whether gradients reach the weights; if not, rounded kernels are constants of the graph.
     """
     run = _Run(plan, rounding, trained)
@@ -70,9 +70,9 @@ def quantized(values: tf.Tensor, scale: float, zero_point: float, *, average: bo
     """Returns the int8 numbers, -128 to 127, that `values` are rounded to, as float32.
 
     Args:
-        values: real numbers.
-        scale: of the int8 tensor.
-        zero_point: of the int8 tensor.
+        values: real numbers to round.
+        scale: scale of the int8 tensor.
+        zero_point: zero point of the int8 tensor.
         average: whether the values are means of int8 numbers: TensorFlow Lite rounds halves of these away from the
             number 0 (reference_integer_ops::AveragePool), which need not stand for the value 0; others upwards.
     """

@@ -26,7 +26,7 @@ def chain_findings(layer: tf.keras.layers.Layer, conv: tf.Operation) -> list[Fin
 
     Args:
         layer: a QuantConv2D without faults.
-        conv: its convolution in the traced graph.
+        conv: convolution of the layer in the traced graph.
     """
     return _Chain(layer, conv).findings()
 

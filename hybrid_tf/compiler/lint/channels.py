@@ -15,9 +15,9 @@ def channel_findings(layer: str, kernel: tuple[int, int, int, int], positions: i
     network would be cheaper. One that is less than half full can be dropped or filled at little change.
 
     Args:
-        layer: its name.
-        kernel: height, width, input channels of a group, output channels.
-        positions: pixels of the output.
+        layer: name of the layer.
+        kernel: height, width, input channels of a group and output channels of the kernel.
+        positions: number of pixels of the output.
     """
     height, width, channels, filters = kernel
     found = []

@@ -18,8 +18,8 @@ from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import Operator, TFLiteFile, parse_subgraphs, read_bytes
 
 _SIGNS = (names.BINARY_DEQUANTIZE, *names.SIGNS)
-_SAME = 0  # of LceBconv2d's option `padding`
-# As LCE's IsBinaryFilter has it; fewer weights than this in a channel may be alike by chance.
+_SAME = 0  # value of LceBconv2d's option `padding`
+# The tolerance of LCE's IsBinaryFilter; fewer weights than this in a channel may be alike by chance.
 _SCALE_TOLERANCE = 0.005
 _FEWEST_WEIGHTS = 4
 

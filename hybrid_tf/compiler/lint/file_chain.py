@@ -48,10 +48,10 @@ def chain_findings(reader: FileReader, conv: Operator, name: str, padded: bool) 
     """Returns the operators behind a binary convolution that another order or padding would have saved.
 
     Args:
-        reader: of the file.
+        reader: reader of the file.
         conv: the binary convolution.
-        name: its layer's.
-        padded: whether it pads with zeros.
+        name: name of the convolution's layer.
+        padded: whether the convolution pads with zeros.
     """
     found: list[tuple[str, int, str]] = []  # rule, operators, what
     pooled = False

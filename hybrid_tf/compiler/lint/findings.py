@@ -17,13 +17,13 @@ class Finding:
     """A rule that a layer breaks.
 
     Attributes:
-        rule: one of `RULES`.
-        layer: the layer's name; of a file, what the converter made of it.
+        rule: name of the rule, one of `RULES`.
+        layer: name of the layer; in a file, what the converter made of it.
         severity: `error` when a conversion is refused or would be wrong, `cost` when the file is right but does more
             than it has to.
         message: what is wrong, to be read behind the layer's name.
         fix: what to do about it.
-        cost: plain numbers, of one image, against the same layer without the fault; what does not apply is left out.
+        cost: plain numbers for one image, against the same layer without the fault; what does not apply is left out.
             `bytes` more in the file; `activation_bytes` more for the layer's output; `macs` that are float32 but could
             be binary, that are spent on padding, or whose result is known; `ops` that would be fused or not be there.
     """

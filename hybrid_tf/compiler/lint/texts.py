@@ -1,7 +1,7 @@
 """The messages about an operator left behind a binary convolution, seen in a model or in a file."""
 
 _STAY = "so the ReLU and what follows stay float32 operators"
-# Rule to what is wrong and the fix.
+# For each rule: what is wrong, and the fix.
 TEXTS = {
     "relu-behind-batch-norm": (
         "has a ReLU behind its batch norm, where it stays a float32 operator",
