@@ -16,7 +16,7 @@ from hybrid_tf.config import Config
 from hybrid_tf.data import Shard, load_dataset, train_batches
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.history import read_history
-from hybrid_tf.training.distribution import Workers, _place, workers
+from hybrid_tf.training.distribution import Workers, _place, workers_of
 from hybrid_tf.training.session import train
 from tests.support.killable import CONTEXT, start
 
@@ -115,7 +115,7 @@ def _train_mirrored(folder):
     tf.keras.backend.set_floatx("float64")
     config = Config(**SETTINGS | {"network": "vgg11", "head": "compact", "width": 0.125, "epochs": 1})
     training.train(config, folder / "alone")
-    training.workers = lambda _: Workers(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    training.workers_of = lambda _: Workers(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
     training.train(config, folder / "mirrored", strategy="mirrored")
 
 
@@ -158,7 +158,7 @@ def test_the_place_among_workers():
 
 def test_wrong_strategies_are_refused(tmp_path, hybrid_tf):
     with pytest.raises(HybridTFError, match="unknown strategy 'mirored': did you mean 'mirrored'"):
-        workers("mirored")
+        workers_of("mirored")
     code, _, errors = hybrid_tf("train", "--strategy", "multi-worker")
     assert (code, errors) == (1, "error: --strategy multi-worker needs --out, a folder that all workers share\n")
     assert Workers().replicas == 1

@@ -8,13 +8,13 @@ from hybrid_tf.analysis.energy_profiles import PROFILES
 from hybrid_tf.analysis.network_cost import network_costs
 from hybrid_tf.compiler import Metadata, calibrate_int8, convert
 from hybrid_tf.graphs.file_graph import file_graph
-from hybrid_tf.graphs.graph import VIEWS
 from hybrid_tf.graphs.int8_graph import int8_graph
 from hybrid_tf.graphs.keras_graph import keras_graph
 from hybrid_tf.graphs.memory import peak_memory, weight_bits
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from hybrid_tf.tflite.names import VIEWS
 from tests.support.small_networks import randomise
 
 
