@@ -59,13 +59,13 @@ def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[s
     from hybrid_tf.analysis.network_cost import INT8, network_costs
     from hybrid_tf.deploy import file_size
     from hybrid_tf.graphs.memory import size
-    from hybrid_tf.models.registry import build_model
+    from hybrid_tf.models.spec import NetworkSpec
 
     profiles = [energy_profile(profile) for profile in PROFILES]
-    options = {"input_shape": shape, "classes": classes}
-    file_bytes = {plan: file_size(build_model(name, plan, **options)) for plan in plans}
-    file_bytes |= {plan + INT8: file_size(build_model(name, plan, **options), int8=True) for plan in plans}
-    found = network_costs(name, plans, profiles, file_bytes=file_bytes, int8=True, **options)
+    spec = NetworkSpec(name, input_shape=shape, classes=classes)
+    file_bytes = {plan: file_size(spec.with_plan(plan).build()) for plan in plans}
+    file_bytes |= {plan + INT8: file_size(spec.with_plan(plan).build(), int8=True) for plan in plans}
+    found = network_costs(spec, plans, profiles, file_bytes=file_bytes, int8=True)
     costs, int8_costs = found[::2], found[1::2]
     memory = [
         [

@@ -65,9 +65,9 @@ def test_the_commands_know_it(run):
         "bytes": 4 * (9 * 3 * 32 + 32 * 10) + 9 * 32 * 32 // 8,
         "full_precision_twin": 9 * 3 * 32 + 32 * 10 + 9 * 32 * 32,
     }
-    report = json.loads(run("hybrid_tf", "train", "--network", "toynet", "--smoke", "--out", "run", "--json"))
-    assert report["network"] == "toynet"
-    assert report["epochs"] == 2
+    result = json.loads(run("hybrid_tf", "train", "--network", "toynet", "--smoke", "--out", "run", "--json"))
+    assert result["network"] == "toynet"
+    assert result["epochs"] == 2
     converted = json.loads(run("hybrid_tf", "convert", "run", "--json"))
     assert converted["conversion"]["binary_layers"] == 1
     assert converted["verification"]["passed"]

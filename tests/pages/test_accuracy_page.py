@@ -87,14 +87,14 @@ def test_without_runs_and_records_the_error_says_what_to_do(tmp_path, repository
 
 def test_a_record_has_what_the_run_gave(repository, first):
     record = json.loads(record_of(repository).read_text())
-    report = json.loads((repository / RUN / "report.json").read_text())
+    stored = json.loads((repository / RUN / "report.json").read_text())
     row = record["row"]
-    assert (row["accuracies"], row["held_out"]) == ([report["test_accuracy"]], [report["validation_accuracy"]])
-    assert (record["seed"], record["epochs"], record["best_epoch"]) == (0, 2, report["best_epoch"])
+    assert (row["accuracies"], row["held_out"]) == ([stored["test_accuracy"]], [stored["validation_accuracy"]])
+    assert (record["seed"], record["epochs"], record["best_epoch"]) == (0, 2, stored["best_epoch"])
     assert record["command"] == "hybrid-tf train --network resnet20 --width 0.125 --smoke"
     assert row["file_bytes"] == (repository / RUN / "model.tflite").stat().st_size
     assert row["run"] == str(RUN)
-    assert f"| resnet20 residual | {100 * report['test_accuracy']:.2f} % | - |" in first
+    assert f"| resnet20 residual | {100 * stored['test_accuracy']:.2f} % | - |" in first
     assert "## What each method is worth" not in first
 
 

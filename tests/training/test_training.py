@@ -43,10 +43,10 @@ def test_a_run_folder_is_complete(unbroken):
         "checkpoints",
         "tensorboard",
     }
-    report = read_json(unbroken / "report.json")
-    assert report["test_images"] == 360
-    assert report["test_accuracy"] > 0.5  # four epochs of a narrow network; chance is 0.1
-    assert report["weights"]["binary"] == 576_000
+    stored = read_json(unbroken / "report.json")
+    assert stored["test_images"] == 360
+    assert stored["test_accuracy"] > 0.5  # four epochs of a narrow network; chance is 0.1
+    assert stored["weights"]["binary"] == 576_000
     assert "stage3_conv2" in (unbroken / "summary.txt").read_text()
     assert list((unbroken / "tensorboard" / "train").glob("events*"))
 
