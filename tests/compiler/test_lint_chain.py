@@ -81,6 +81,7 @@ def check_against_file(model, found, path):
     return file, left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("conv", "chain", "rule"), CHAINS)
 def test_each_fault_is_found_and_is_in_the_file(conv, chain, rule, tmp_path):
     model = model_of(conv, chain)
