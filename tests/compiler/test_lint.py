@@ -14,8 +14,7 @@ from flatbuffers import flexbuffers
 from hybrid_tf.compiler import RULES, Interpreter, convert, lint_file, lint_model, verify
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.registry import build_model
-from tests.compiler.test_conversion_rules import MISCOMPILED, STAYS_FLOAT
-from tests.compiler.test_lint_chain import FAULTS
+from tests.support.faulty_networks import CHAINS, MISCOMPILED, STAYS_FLOAT
 from tests.support.small_networks import (
     BINARY,
     PADDED,
@@ -207,7 +206,7 @@ def test_channels(channels, filters, expected, tmp_path):
 def test_every_rule_has_a_fault_here_or_in_the_tests_of_chains():
     tested = {*RULE_OF.values(), "interface", "plain-sign", "explicit-padding", "relu-dropped", "zero-padding-kernel"}
     tested |= {"input-channels", "output-channels", "channels-first"}
-    assert tested | {rule for _, _, rule in FAULTS} == set(RULES)
+    assert tested | {rule for _, _, rule in CHAINS} == set(RULES)
     assert all(rule.severity in ("error", "cost") and rule.description and rule.source for rule in RULES.values())
 
 

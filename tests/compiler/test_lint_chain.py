@@ -5,6 +5,7 @@ import tensorflow as tf
 from larq.layers import QuantConv2D
 
 from hybrid_tf.compiler import lint_model
+from tests.support.faulty_networks import CHAINS
 from tests.support.small_networks import BINARY, PADDED, layers, network
 from tests.support.unchecked import converted, names
 
@@ -28,33 +29,6 @@ STEPS = {
     "pad": layers.ZeroPadding2D,
     "flat": lambda: layers.Reshape((1, 1, -1)),
 }
-# Convolution, what follows it, and the rule it breaks.
-FAULTS = [
-    ("one", "bn relu sign", "relu-behind-batch-norm"),
-    ("one", "bn relu float", "relu-behind-batch-norm"),
-    ("one", "bn clip sign", "relu-behind-batch-norm"),
-    ("valid", "bn relu max sign", "relu-behind-batch-norm"),
-    ("bias", "relu bn sign", "relu-with-bias"),
-    ("bias", "relu bn float", "relu-with-bias"),
-    ("bias", "relu6 float", "relu-with-bias"),
-    ("zero", "relu bn sign", "relu-with-zero-padding"),
-    ("zero", "relu max bn sign", "relu-with-zero-padding"),
-    ("scaled", "relu bn sign", "relu-with-scaled-weights"),
-    ("scaled", "relu bn max float", "relu-with-scaled-weights"),
-    ("one", "prelu bn sign", "float-activation"),
-    ("one", "bn prelu sign", "float-activation"),
-    ("one", "bn leaky float", "float-activation"),
-    ("one", "max bn sign", "pool-before-batch-norm"),
-    ("one", "relu max bn sign", "pool-before-batch-norm"),
-    ("one", "max relu bn float", "pool-before-batch-norm"),
-    ("valid", "avg bn float", "pool-before-batch-norm"),
-    ("zero", "bn sign", "zero-padding"),
-    ("zero", "bn max sign", "zero-padding"),
-    ("zero", "bn float", "zero-padding"),
-    ("one", "bn pad sign", "bits-not-passed"),
-    ("one", "bn flat sign", "bits-not-passed"),
-    ("one", "bn relu sign", "relu-before-sign"),
-]
 CLEAN = [
     ("one", "bn sign"),
     ("one", "bn max sign"),
@@ -107,7 +81,8 @@ def check_against_file(model, found, path):
     return file, left
 
 
-@pytest.mark.parametrize(("conv", "chain", "rule"), FAULTS)
+@pytest.mark.slow
+@pytest.mark.parametrize(("conv", "chain", "rule"), CHAINS)
 def test_each_fault_is_found_and_is_in_the_file(conv, chain, rule, tmp_path):
     model = model_of(conv, chain)
     found = lint_model(model)

@@ -41,6 +41,7 @@ def run(tmp_path_factory):
     leave_out = shutil.ignore_patterns("__pycache__", "*.h5", "*.tflite", "sources")
     shutil.copytree(REPOSITORY / "hybrid_tf", folder / "hybrid_tf", ignore=leave_out)
     (folder / "hybrid_tf" / "models" / "families" / "toy.py").write_text(FAMILY)
+    shutil.copytree(REPOSITORY / "tests", folder / "tests", ignore=leave_out)
     path = os.pathsep.join(map(str, (folder, REPOSITORY, REPOSITORY / "runtime")))
 
     def run(*arguments):
@@ -53,6 +54,7 @@ def run(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_the_commands_know_it(run):
     (row,) = [row for row in json.loads(run("hybrid_tf", "models", "--json")) if row["name"] == "toynet"]
     assert row == {"name": "toynet", "stages": ["1"], "heads": ["pooled"], "input_size": 32}
@@ -72,6 +74,7 @@ def test_the_commands_know_it(run):
     assert json.loads(run("hybrid_tf", "lint", "run", "--json")) == []
 
 
+@pytest.mark.slow
 def test_the_tests_know_it(run):
-    found = run("pytest", "--collect-only", "-p", "no:cacheprovider", REPOSITORY / "tests" / "models")
-    assert "lint_has_nothing_to_say[residual-toynet]" in found
+    found = run("pytest", "--collect-only", "-p", "no:cacheprovider", "tests/models")
+    assert "lint_has_nothing_to_say[toynet residual]" in found

@@ -95,11 +95,10 @@ def test_residual_puts_a_shortcut_around_every_binary_convolution():
     assert sum(layer.__class__.__name__ == "Add" for layer in build_model("resnet20", "xnor").layers) == 9
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(("plan", "shape"), [*((plan, (45, 61, 4)) for plan in PLANS), ("residual", (28, 28, 1))])
 @pytest.mark.parametrize(
     ("name", "head"), [("resnet20", None), ("resnet18", None), ("vgg11", "paper"), ("vgg11", "compact")]
 )
-@pytest.mark.parametrize("shape", [(28, 28, 1), (45, 61, 4)])
 def test_input_sizes_and_channels(plan, name, head, shape):
     model = build_model(name, plan, width=0.125, input_shape=shape, classes=3, head=head)
     assert model(np.zeros((2, *shape), np.float32)).shape == (2, 3)

@@ -52,16 +52,16 @@ def test_a_smoke_run(name, recipe_here, tmp_path):
 
 
 @pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "ablation.py", "demo.py"])
-def test_help_shows_the_command(name, tmp_path):
-    text = _recipe(name, "--help", folder=tmp_path).stdout
+def test_help_shows_the_command(name, recipe_here, tmp_path):
+    text = (_recipe if name == TRAINING[0] else recipe_here)(name, "--help", folder=tmp_path).stdout
     assert ("make demo" if name == "demo.py" else f"python recipes/{name}") in text
     assert "Error" not in text
 
 
-def test_the_papers_setting_needs_its_data_set(tmp_path):
-    done = _recipe("vgg19_hybrid.py", "--paper", "--epochs", "0", folder=tmp_path)
+def test_the_papers_setting_needs_its_data_set(recipe_here, tmp_path):
+    done = recipe_here("vgg19_hybrid.py", "--paper", "--epochs", "0", folder=tmp_path)
     assert done.stderr == "error: --epochs 0 is out of range; see --help\n"
-    help_text = " ".join(_recipe("vgg19_hybrid.py", "--help", folder=tmp_path).stdout.split())
+    help_text = " ".join(recipe_here("vgg19_hybrid.py", "--help", folder=tmp_path).stdout.split())
     assert "--dataset cifar100 --epochs 200" in help_text
 
 
@@ -95,9 +95,9 @@ def test_plans_are_compared(recipe_here, tmp_path):
 
 
 def test_a_study_lists_its_entries_and_needs_their_teacher(recipe_here, tmp_path):
-    unknown = _recipe("fashion_mnist.py", "resnet20 residul", folder=tmp_path)
+    unknown = recipe_here("fashion_mnist.py", "resnet20 residul", folder=tmp_path)
     assert "did you mean 'resnet20 residual'?" in unknown.stderr
-    names = json.loads(_recipe("fashion_mnist.py", "--list", "--json", folder=tmp_path).stdout)
+    names = json.loads(recipe_here("fashion_mnist.py", "--list", "--json", folder=tmp_path).stdout)
     assert len(set(names)) == len(names) > 5
     alone = recipe_here("fashion_mnist.py", "vgg11 residual taught", "--smoke", folder=tmp_path)
     assert "runs/fashion_mnist/vgg11-full_precision-0 is not a run folder" in alone.stderr
