@@ -1,7 +1,7 @@
 """A folder for TensorFlow Lite Micro: model, kernels, op resolver, arena size, and a program for one image.
 
-  python converters/to_micro.py runs/demo -o network
-  python converters/to_micro.py runs/demo/model.tflite -o network --image digit.png
+  python converters/to_micro.py runs/micro -o network
+  python converters/to_micro.py runs/micro/model.tflite -o network --image digit.png
 
 A run is converted to int8 first, as by `python converters/to_int8.py RUN`, and a file is taken as it is. It needs a C++
 compiler, to measure the arena; docs/deploy-microcontroller.md says how it goes on from there.

@@ -38,7 +38,7 @@ def converter():
 def test_help_shows_the_command(name, converter):
     code, text = converter(name, "--help")
     assert code == 0
-    assert f"\n    python converters/{name}.py runs/demo" in text
+    assert f"\n    python converters/{name}.py runs/" in text
 
 
 def test_to_tflite(run, converter):
