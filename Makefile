@@ -1,5 +1,6 @@
-# make demo and make test set everything up by themselves; both can be repeated.
-PYTHON ?= python3
+# `make` lists what there is. make demo and make test set everything up by themselves; both can be repeated.
+# PYTHON=... names the Python of the environment; without, .make/environment.sh finds one that suits, or fetches it.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -14,14 +15,19 @@ RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_
 DEAR := slow or emulated or compiled or network or browser
 C_SOURCES = $(shell git ls-files '*.cc' '*.h' '*.c')
 
-.PHONY: setup system demo check test sweep wheels fuzz fuzz-files lint clean
+.PHONY: help setup system demo check test sweep wheels fuzz fuzz-files lint clean
+.DEFAULT_GOAL := help
 
-setup: $(VENV)/installed $(VENV)/runtime-installed
+# A target with a text behind `##` is listed.
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "PYTHON=... chooses the Python; without, one of 3.10 to 3.12 is found or fetched. See CONTRIBUTING.md."
+
+setup: $(VENV)/installed $(VENV)/runtime-installed ## makes .venv; demo and test do so themselves
 
 $(VENV)/installed: requirements.txt requirements-dev.txt setup.py hybrid_tf/version.py
-	$(PYTHON) -c 'import sys; sys.exit("hybrid-tf needs Python 3.10 to 3.12: make PYTHON=python3.11 $(MAKECMDGOALS)" if not (3, 10) <= sys.version_info < (3, 13) else 0)'
+	@PYTHON="$(PYTHON)" sh .make/environment.sh $(VENV)
 	@echo "installing into $(VENV): one to three minutes"
-	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25'  # older ones search for an hour on Python 3.10
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	touch $@
@@ -33,7 +39,7 @@ $(VENV)/runtime-installed: $(VENV)/installed runtime/setup.py $(RUNTIME_SOURCES)
 	touch $@
 
 # As root on Debian this installs what is missing; elsewhere it says which tests will be skipped and how to enable them.
-system:
+system: ## the Debian packages that some tests need: as root installs them, else says which are missing
 	@missing=""; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
@@ -41,45 +47,45 @@ system:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
 	else echo "tests that need$$missing are skipped; to enable them: sudo apt-get install$$missing"; fi
 
-demo: setup
+demo: setup ## a hybrid VGG-19, trained on digits, as a verified .tflite: a few minutes
 	$(BIN)/python recipes/demo.py
 
 # Before every commit: what a mistake shows in within three minutes on two cores.
-check: lint
+check: lint ## before every commit: linters, types, and the tests that take no seconds; three minutes
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not ($(DEAR))"
 
-test: setup system
+test: setup system ## all tests, a part of each sweep
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # All cases of the sweeps that make test tries a part of: every network under every plan, 3,300 configurations of
 # operators, all kills. Half an hour on two cores.
-sweep: setup system
+sweep: setup system ## all cases of the sweeps: half an hour
 	HYBRID_TF_SWEEP=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m sweep
 
 # dist/hybrid_tf_runtime-*.whl for x86-64 and aarch64 Linux, old ones too.
-wheels: setup
+wheels: setup ## wheels of the runtime for x86-64 and 64-bit ARM, in dist/
 	$(BIN)/python runtime/wheels.py dist
 
 # Some twenty minutes: 20,000 damaged models through the Python interpreter, with the library as it is installed and with
 # one that has AddressSanitizer and UndefinedBehaviorSanitizer; then libFuzzer's programs, five minutes each. What
 # crashes or hangs, if anything, is kept in build/fuzz/failed. make test runs a small part of it.
-fuzz: setup system
+fuzz: setup system ## damaged models through the runtime, with sanitizers and libFuzzer: some twenty minutes
 	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
 	$(BIN)/python -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
 	$(BIN)/python -m tests.support.sanitized_build memory -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
 	$(BIN)/python -m tests.support.fuzzers build/fuzz/seeds build/fuzz
 
 # 50,000 damaged files through inspect, lint and verify; those that crash them or hang are kept in build/fuzz/failed.
-fuzz-files: setup
+fuzz-files: setup ## 50,000 damaged files through inspect, lint and verify
 	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
 	$(BIN)/python -m tests.support.fuzz_files build/fuzz/seeds --keep build/fuzz/failed
 
-lint: setup
+lint: setup ## ruff: mistakes, and what is not written as this project writes it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-clean:
-	rm -rf $(VENV) build dist *.egg-info runtime/build runtime/*.egg-info runtime/hybrid_tf_runtime/*.so
+clean: ## removes .venv and everything that was built
+	rm -rf $(VENV) .uv build dist *.egg-info runtime/build runtime/*.egg-info runtime/hybrid_tf_runtime/*.so

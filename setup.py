@@ -39,6 +39,7 @@ setup(
     extras_require={"micro": ["tflite-micro==0.dev20261023182759"]},
     packages=find_packages(include=["hybrid_tf", "hybrid_tf.*"]),
     package_data={
+        "hybrid_tf": ["py.typed"],
         "hybrid_tf.micro": ["templates/*", *(f"sources/{kernel}" for kernel in KERNELS)],
         "hybrid_tf.pretrained": ["*/*"],
         "hybrid_tf.study": ["report.html"],
