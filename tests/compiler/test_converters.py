@@ -58,6 +58,7 @@ def test_to_int8(run, converter):
     assert (run / "model.int8.tflite").stat().st_size == found["conversion"]["bytes"]
 
 
+@pytest.mark.compiled
 def test_to_micro(run, converter, tmp_path):
     code, text = converter("to_micro", run, "-o", tmp_path / "network", "--json")
     found = json.loads(text)
