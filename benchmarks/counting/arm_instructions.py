@@ -1,4 +1,4 @@
-"""Counts the instructions that 64-bit ARM executes, in emulation: they repeat exactly, and need no Raspberry Pi.
+"""The instructions that 64-bit ARM executes, counted in emulation: they repeat exactly, and need no Raspberry Pi.
 
 python -m benchmarks.counting.arm_instructions [--network] [--json FILE]
 python -m benchmarks.counting.arm_instructions --update-docs
@@ -6,8 +6,8 @@ python -m benchmarks.counting.arm_instructions --update-docs
 The first counts those of the kernels, over the binary convolutions of VGG-19 on 32x32 images (half a minute, the first
 time two more). --network also counts those of the whole network, step by step: made with random weights, run by
 hybrid-tf-runtime's aarch64 wheel in emulated Python, next to its full-precision twins in LiteRT with XNNPACK (three
-minutes more). --update-docs writes all of it to docs/performance-arm.md. Instructions are not time: how many run in a
-cycle differs.
+minutes more). --update-docs writes all of it to the tables of docs/performance-arm.md. Instructions are not time: how
+many run in a cycle differs.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.arm_page import layer_table, network_table, step_table, write_page
+from benchmarks.pages.arm_page import check_page, layer_table, network_table, step_table, write_page
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
@@ -74,10 +74,14 @@ def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", action="store_true", help="count a whole network too")
-    parser.add_argument("--update-docs", action="store_true", help="write docs/performance-arm.md; implies --network")
+    parser.add_argument(
+        "--update-docs", action="store_true", help="write docs/performance-arm.md's tables; implies --network"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all counts go too")
     options = parser.parse_args()
     try:
+        if options.update_docs:
+            check_page()
         with tempfile.TemporaryDirectory() as folder:
             counts = _layers(Path(folder))
             tables = [layer_table(counts)]
@@ -88,7 +92,7 @@ def main() -> None:
         if options.json:
             write_json(options.json, counts)
         if options.update_docs:
-            write_page(tables)
+            write_page(counts)
     except (EmulationError, HybridTFError) as error:
         sys.exit(f"error: {error}")
 

@@ -1,9 +1,9 @@
-"""Counts the instructions that Cortex-M processors execute for binary convolutions, in emulation: they repeat exactly.
+"""The instructions of binary convolutions on Cortex-M processors, counted in emulation: they repeat exactly.
 
 python -m benchmarks.counting.micro_instructions [--update-docs] [--json FILE]
 
-Instructions are not time: how many run in a cycle differs, and QEMU does not say. --update-docs writes
-docs/micro-instructions.md.
+Instructions are not time: how many run in a cycle differs, and QEMU does not say. --update-docs writes the
+tables of docs/micro-instructions.md.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages.generated import check_blocks, write_blocks
 from benchmarks.pages.markdown_tables import markdown_table
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.system.files import write_json, write_text
+from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
 from runtime.emulation import cortex_m
 from runtime.emulation.errors import EmulationError
@@ -26,19 +27,7 @@ PAGE = HERE.parents[1] / "docs" / "micro-instructions.md"
 
 OUTPUTS = ("packed", "int8", "float32")  # in the order of micro_kernels.cc
 _SOURCES = ("bconv2d", "bconv2d_common", "window_axis")
-_INTRODUCTION = """# Instructions of binary convolutions on Cortex-M
-
-Made by `python -m benchmarks.counting.micro_instructions --update-docs`: instructions for one binary
-multiply-accumulate, counted in QEMU; everything that the operator does for an output is in it. Compiled by
-arm-none-eabi-gcc with -O2. Instructions are not time: the emulator knows nothing of cycles.
-
-- *portable*: C++ for any processor. No Cortex-M counts bits in an instruction, so words are added up bit by bit first.
-- *dsp*: with the one instruction of Armv7E-M that pays, which adds up four bytes.
-- *helium*: with the vectors of Armv8.1-M, four output channels at once.
-
-A word holds 32 channels, so layers of 16 channels use half of each.
-"""
-
+_COMMAND = "python -m benchmarks.counting.micro_instructions --update-docs"
 
 LAYERS = (
     Layer(14, 16, 16, 3),
@@ -53,18 +42,19 @@ LAYERS = (
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update-docs", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--update-docs", action="store_true", help=f"write the tables of {PAGE.name}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all counts go too")
     options = parser.parse_args()
     try:
+        if options.update_docs:
+            check_blocks(PAGE, _COMMAND, OUTPUTS)
         counts = measure()
         for output in OUTPUTS:
             show(False, None, table(f"{output} output: instructions for a MAC", *_rows(counts, output)))
         if options.json:
             write_json(options.json, {"layers": [asdict(layer) | {"macs": layer.macs} for layer in LAYERS], **counts})
         if options.update_docs:
-            sections = [f"## {output} output\n\n{markdown_table(*_rows(counts, output))}" for output in OUTPUTS]
-            write_text(PAGE, "\n".join([_INTRODUCTION, *sections]))
+            write_blocks(PAGE, _COMMAND, {output: markdown_table(*_rows(counts, output)) for output in OUTPUTS})
     except (EmulationError, HybridTFError) as error:
         sys.exit(f"error: {error}")
 

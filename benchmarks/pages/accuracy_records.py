@@ -1,4 +1,4 @@
-"""What is kept of finished runs in docs/accuracy/STUDY/RUN.json, so that a page needs no run folders.
+"""The records of finished runs, docs/accuracy/STUDY/RUN.json, so that a page needs no run folders.
 
 Runs take hours, on several machines, and their folders are not committed: a record has what the page shows of one run.
 """

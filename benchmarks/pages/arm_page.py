@@ -1,33 +1,14 @@
-"""The instructions that 64-bit ARM executes as tables, and docs/performance-arm.md, which has them all."""
+"""The instructions that 64-bit ARM executes as tables, for the terminal and for docs/performance-arm.md."""
 
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.markdown_tables import Table, markdown
-from hybrid_tf.system.files import write_text
+from benchmarks.pages.generated import check_blocks, write_blocks
+from benchmarks.pages.markdown_tables import Table, markdown_table
 
 _PAGE = Path(__file__).parents[2] / "docs" / "performance-arm.md"
-_INTRODUCTION = """# How many instructions hybrid networks take on 64-bit ARM
-
-Made by `python -m benchmarks.counting.arm_instructions --update-docs`: VGG-19 for 32x32 images and 100 classes, random
-weights, one image, one thread, in QEMU, which counts what an emulated Cortex-A72 (Raspberry Pi 4) and Cortex-A76
-(Raspberry Pi 5) execute. Instructions are not time: a processor runs several in a cycle, and waits for memory. Nothing
-here was measured on a Pi.
-
-- *million MACs*: products, those of the padding included; *inside*: those whose input lies inside the image.
-- *a MAC*: instructions for each product, those of the padding included. The runtime does not compute most of these: it
-  knows what they add. So on small maps fewer instructions are left than the products alone would take.
-- *hybrid*: the network under the plan `residual`, in hybrid-tf-runtime's aarch64 wheel.
-- *int8*, *float32*: the same network in full precision, in LiteRT with XNNPACK; int8 throughout, the image and the
-  scores too.
-- *of hybrid*: divided by the instructions of the hybrid network.
-- *steps*: the hybrid network as hybrid-tf-runtime runs it. What the interpreter does around them is missing.
-
-The kernels count the bits that differ in two words of 128 bits with four instructions (XOR, BSL, CNT and an addition:
-`runtime/src/neon_bconv_impl.h` says how), 0.0156 for a product. The rest is loading, loops, and what becomes of the
-sums. A full-precision product takes a quarter of an instruction (FMLA).
-
-"""
+_COMMAND = "python -m benchmarks.counting.arm_instructions --update-docs"
+_BLOCKS = ("convolutions", "network", "steps")
 
 
 def layer_table(counts: dict[str, Any]) -> Table:
@@ -79,9 +60,17 @@ def step_table(network: dict[str, Any]) -> Table:
     return Table("Steps of one inference", ["step", "makes", "million MACs", *columns], rows)
 
 
-def write_page(tables: list[Table]) -> None:
-    """Writes the page."""
-    write_text(_PAGE, (_INTRODUCTION + "".join(map(markdown, tables))).rstrip() + "\n")
+def check_page() -> None:
+    """Checks that the page has the blocks of `write_page`. Raises HybridTFError when it has not."""
+    check_blocks(_PAGE, _COMMAND, _BLOCKS)
+
+
+def write_page(counts: dict[str, Any]) -> None:
+    """Writes the blocks of the page."""
+    network = counts["network"]
+    tables = layer_table(counts), network_table(network), step_table(network)
+    texts = [markdown_table(table.columns, table.rows) for table in tables]
+    write_blocks(_PAGE, _COMMAND, dict(zip(_BLOCKS, texts, strict=True)))
 
 
 def _layer(tensor: str) -> str:

@@ -1,4 +1,4 @@
-"""Makes docs/results.md: what ResNet-20, ResNet-18 and VGG-19 cost under every plan.
+"""The tables of docs/results.md: what ResNet-20, ResNet-18 and VGG-19 cost under every plan.
 
 python -m benchmarks.pages.results
 """
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmarks.pages.generated import check_blocks, write_blocks
 from benchmarks.pages.markdown_tables import markdown_table
 from hybrid_tf.cli.options import QuietCommand, run_command
 
@@ -21,40 +22,23 @@ NETWORKS = (  # name, input, classes, the stages that hold most weights
     ("vgg19", (32, 32, 3), 100, "4,5,head"),
 )
 PROFILES = ("horowitz-45nm", "horowitz-45nm-dram")
-INTRODUCTION = """# What hybrid networks cost
-
-Made by `python -m benchmarks.pages.results`; `hybrid-tf energy NETWORK` gives the same for other networks, sizes and
-plans.
-
-- *weights*: memory of the kernels, 1 bit for a binary weight and 32 for any other, as arXiv 1902.00460 counts it.
-- *larq*: as `larq.models.summary` counts, with biases and the two numbers a channel that batch norm is folded into. (It
-  also counts a `QuantDense` as 1 bit a weight, which LCE stores in 32; these networks have none.)
-- *file*: the `.tflite`. Each *compression* is against the same network in full precision.
-- *peak activations*: the most memory that the tensors between operators take at once, bit-packed where they are. Full-
-  precision shortcuts and the first layers keep much of it: a hybrid saves flash and traffic more than RAM.
-- *energy*: of one image, a model and not a measurement; efficiency is against full precision. The constants and their
-  sources are in `hybrid_tf/analysis/energy_profiles.py`.
-- *int8*: the third table of a network is of `hybrid-tf convert --int8`, which makes int8 of what is not binary
-  ([int8](int8.md)); compression and efficiency are against full precision in float32. Small files hardly shrink,
-  because the scales of all int8 tensors are in them, too.
-"""
+COMMAND = "python -m benchmarks.pages.results"
 
 
 @click.command(cls=QuietCommand, help=__doc__)
 def results() -> None:
-    """Writes the page."""
-    from hybrid_tf.system.files import write_text
-
-    parts = [INTRODUCTION]
+    """Writes the tables of each network."""
+    check_blocks(PAGE, COMMAND, [name for name, *_ in NETWORKS])
+    blocks = {}
     for name, shape, classes, stages in NETWORKS:
         plans = ["full_precision", "xnor", "residual", f"sections={stages}", f"residual+sections={stages}"]
         click.echo(f"{name}: {', '.join(plans)}", err=True)
-        parts.append(_section(name, shape, classes, plans))
-    write_text(PAGE, "\n".join(parts))
+        blocks[name] = _tables(name, shape, classes, plans)
+    write_blocks(PAGE, COMMAND, blocks)
     click.echo(f"wrote {PAGE}")
 
 
-def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[str]) -> str:
+def _tables(name: str, shape: tuple[int, int, int], classes: int, plans: list[str]) -> str:
     from hybrid_tf.analysis.energy_profiles import energy_profile
     from hybrid_tf.analysis.network_cost import INT8, network_costs
     from hybrid_tf.deploy import file_size
@@ -98,7 +82,6 @@ def _section(name: str, shape: tuple[int, int, int], classes: int, plans: list[s
     columns = [text for profile in PROFILES for text in (f"energy, {profile}", "efficiency")]
     return "\n".join(
         [
-            f"## {name}, {'x'.join(map(str, shape))}, {classes} classes\n",
             markdown_table(
                 ["plan", "weights", "compression", "larq", "compression", "file", "compression", "peak activations"],
                 memory,

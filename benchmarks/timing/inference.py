@@ -16,7 +16,7 @@ from benchmarks.timing.engine_process import EngineProcess
 from benchmarks.timing.engines import Engine, engines
 from benchmarks.timing.machine import machine
 from benchmarks.timing.measurement import Measurement, measure
-from benchmarks.timing.performance_page import write_page
+from benchmarks.timing.performance_page import check_page, write_page
 from benchmarks.timing.result_tables import NOISY, goal_table, latency_table, warnings
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import write_json
@@ -43,7 +43,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", default=20, help="how often each engine has its turn (20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where everything that was measured goes too")
     parser.add_argument("--smoke", action="store_true", help="one small network, two rounds: whether it all works")
-    parser.add_argument("--update-docs", action="store_true", help="write docs/performance.md and its figure")
+    parser.add_argument(
+        "--update-docs", action="store_true", help="write the tables of docs/performance.md and its figure"
+    )
     options = parser.parse_args()
     if min(options.rounds, *options.threads) < 1:
         parser.error("--threads and --rounds are whole numbers from 1")
@@ -56,6 +58,8 @@ def _options() -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> None:
     chosen = [networks.SMALL] if options.smoke else [networks.find_network(name) for name in options.networks]
     rounds = 2 if options.smoke else options.rounds
+    if options.update_docs:
+        check_page(options.networks)
     about = machine()
     results = []
     with _started(engines(kernels(), "amx_int8" in about["features"])) as processes:

@@ -26,6 +26,12 @@ def machine() -> dict[str, Any]:
     }
 
 
+def machine_lines(about: dict[str, Any], rounds: int) -> str:
+    """Returns what `machine` gives, and how many rounds there were, as a Markdown list."""
+    texts = {name: ", ".join(text) if isinstance(text, list) else text for name, text in about.items()}
+    return "".join(f"- {name}: {text}\n" for name, text in (texts | {"rounds": rounds}).items())
+
+
 class Clock:
     """Counts, between its making and `others`, the processor time that other processes took."""
 

@@ -1,4 +1,4 @@
-"""Measures how long a training step takes under the plans, and whether the input pipeline keeps up.
+"""The time of a training step under the plans, and of the input pipeline, which is to keep up.
 
 python -m benchmarks.timing.training_steps [--networks resnet20 vgg19] [--rounds 10] [--json FILE] [--update-docs]
 """
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pages.generated import check_blocks, write_blocks
 from benchmarks.pages.markdown_tables import markdown_table
-from benchmarks.timing.machine import Clock, machine
+from benchmarks.timing.machine import Clock, machine, machine_lines
 
 from hybrid_tf.config import Config  # isort: skip  chooses legacy Keras, so before anything that uses Keras
 import tensorflow as tf
@@ -22,64 +23,43 @@ from hybrid_tf.data import load_dataset, train_batches
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.runs.evaluation import one_hot
-from hybrid_tf.system.files import write_json, write_text
+from hybrid_tf.system.files import write_json
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tables import show, table
 from hybrid_tf.training.mixed_precision import layers_in_mixed_precision
 from hybrid_tf.training.optimizers import compile_model
 
-PLANS = ("full_precision", "xnor", "residual")
-GOAL = 1.25  # times the step of full precision
+NETWORKS = ["resnet20", "vgg19"]
+PLANS = ["full_precision", "xnor", "residual"]
+BATCH_SIZE = 128
 NOISY = 0.1  # processors busy with something else
 _PAGE = Path(__file__).parents[2] / "docs" / "training-speed.md"
 _SIZE, _CHANNELS, _CLASSES = 28, 1, 10  # Fashion-MNIST's and the enlarged digits'
 _STEPS = 3  # in a turn
-_INTRODUCTION = f"""# How long a training step takes
-
-Made by `python -m benchmarks.timing.training_steps --update-docs`: milliseconds for a batch of
-{_SIZE}x{_SIZE}x{_CHANNELS} images in float32, the median of the rounds. The rows of a network are measured in
-turns of a few steps, so that whatever else happens on the machine hits all alike.
-
-- *step*: forward, backward and the optimiser (adam), as `hybrid-tf train` runs them. The goal is at most {GOAL} times
-  the step of full precision.
-- *forward*: in training mode; *with gradients*: forward and backward. What binary sections take beyond full precision
-  is quantizing inputs and kernels, at the same float32 convolutions; a binary network is fast on the device only.
-- *mixed*: the step with `--mixed-precision`, bfloat16 for activations and kernels.
-- *input*: what the input pipeline takes for a batch when nothing else runs: shuffled, with the standard augmentation,
-  normalised. It runs beside the step, so that it costs nothing as long as it is shorter.
-
-What a profile of the steps showed, and what became of it:
-
-- VGG-19 residual took 2470 ms, 1.77 times the step of full precision. Half of it was one layer: the binary dense layer
-  of 4096x4096, which LCE wants as a convolution of one pixel, took 1240 ms as one and takes 170 ms as the matrix
-  product that it is. Training now computes the product (`QuantConv2D`); what is converted is the convolution.
-- ResNet-20 residual spent 27 ms in the gradient of sign, most of it in a selection between two tensors; it now
-  multiplies with the mask, 18 ms (`SteSign`). Beyond full precision there were that, sign itself (7 ms), padding with
-  +1 and its gradient (14 ms), and convolutions on padded inputs (10 to 20 ms), which are slower.
-- Nothing is padded in training any more: the sum of each filter takes the place of the ones (`QuantConv2D`). On a
-  processor with AVX2, a step of ResNet-20 residual went from 1.33 to 1.15 times the processor time of full precision.
-- In VGG-19, 75 ms go into clipping 39 million latent weights to [-1, 1], and three passes over them into their signs.
-- TensorFlow turns oneDNN on by itself only where the processor has AVX-512. On one with AVX2, a step of ResNet-20 took
-  453 ms (residual: 511); with oneDNN, which hybrid-tf turns on (`TF_ENABLE_ONEDNN_OPTS`), 259 ms (369).
-
-"""
+_MACHINE = "machine"  # the block that says where it was measured
+_COMMAND = "python -m benchmarks.timing.training_steps --update-docs"
 
 
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--networks", nargs="+", metavar="NAME", default=["resnet20", "vgg19"])
-    parser.add_argument("--plans", nargs="+", metavar="PLAN", default=list(PLANS))
-    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--networks", nargs="+", metavar="NAME", default=NETWORKS)
+    parser.add_argument("--plans", nargs="+", metavar="PLAN", default=PLANS)
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=10, help="how often each row has its turn (10)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where everything that was measured goes too")
     parser.add_argument(
-        "--update-docs", action="store_true", help="write docs/training-speed.md; refuses on a busy machine"
+        "--update-docs",
+        action="store_true",
+        help="write the tables of docs/training-speed.md; refuses on a busy machine",
     )
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds is a whole number from 1")
+    settings = options.networks, options.plans, options.batch_size, options.width
+    if options.update_docs and settings != (NETWORKS, PLANS, BATCH_SIZE, 1):
+        parser.error("--update-docs is for what is measured without --networks, --plans, --batch-size and --width")
     try:
         with silenced():  # TensorFlow's start-up messages
             tf.config.list_physical_devices()
@@ -89,6 +69,8 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.update_docs:
+        check_blocks(_PAGE, _COMMAND, [_MACHINE, *options.networks])
     found = []
     for name in options.networks:
         print(f"{name}: {len(options.plans)} plans, {options.rounds} rounds", file=sys.stderr, flush=True)
@@ -203,12 +185,11 @@ def _table(found: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
 
 
 def _write_page(about: dict[str, Any], rounds: int, found: list[dict[str, Any]]) -> None:
-    lines = [f"- {name}: {', '.join(text) if isinstance(text, list) else text}" for name, text in about.items()]
-    parts = [_INTRODUCTION, "\n".join([*lines, f"- rounds: {rounds}"]), "\n"]
+    blocks = {_MACHINE: machine_lines(about, rounds)}
     for one in found:
-        title, columns, rows = _table(one)
-        parts.append(f"\n## {title}\n\n{markdown_table(columns, rows)}")
-    write_text(_PAGE, "".join(parts))
+        _, columns, rows = _table(one)
+        blocks[one["network"]] = markdown_table(columns, rows)
+    write_blocks(_PAGE, _COMMAND, blocks)
 
 
 if __name__ == "__main__":

@@ -26,3 +26,9 @@ def test_a_small_measurement(tmp_path):
     assert found["input"] > 0
     assert "residual" in done.stdout and "with gradients" in done.stdout
     assert ("warning: other programs kept" in done.stdout) == (found["busy_elsewhere"] > 0.1)
+
+
+def test_no_page_is_written_of_a_part():
+    done = subprocess.run([*COMMAND, "--update-docs"], capture_output=True, text=True, timeout=600, cwd=ROOT)
+    assert done.returncode == 2
+    assert "--update-docs is for what is measured without --networks" in done.stderr

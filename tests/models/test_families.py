@@ -1,10 +1,11 @@
-"""A network family is one file with one table row: the program and its tests find it without another edit."""
+"""A network family is one file with one table row: the program, its tests and its docs find it without another edit."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,24 +35,32 @@ NETWORKS = [Network("toynet", _build, lambda head: {"stage1_conv1": "1"}, ("pool
 '''
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Runs a module in a copy of the package that has the family."""
-    folder = tmp_path_factory.mktemp("with_toy")
+def copy_package(folder):
+    """Makes a copy of the package that has the family; returns the folder of the families."""
     leave_out = shutil.ignore_patterns("__pycache__", "*.h5", "*.tflite", "sources")
     shutil.copytree(REPOSITORY / "hybrid_tf", folder / "hybrid_tf", ignore=leave_out)
-    (folder / "hybrid_tf" / "models" / "families" / "toy.py").write_text(FAMILY)
-    shutil.copytree(REPOSITORY / "tests", folder / "tests", ignore=leave_out)
+    families = folder / "hybrid_tf" / "models" / "families"
+    (families / "toy.py").write_text(FAMILY)
+    return families
+
+
+def run_in(folder, *arguments):
+    """Runs a module with the package in `folder`."""
+    command = [sys.executable, "-m", *map(str, arguments)]
     path = os.pathsep.join(map(str, (folder, REPOSITORY, REPOSITORY / "runtime")))
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
-    def run(*arguments):
-        command = [sys.executable, "-m", *map(str, arguments)]
-        environment = os.environ | {"PYTHONPATH": path}
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    return run
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Runs a module in a copy of the package that has the family, and of the tests."""
+    folder = tmp_path_factory.mktemp("with_toy")
+    copy_package(folder)
+    shutil.copytree(REPOSITORY / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    return partial(run_in, folder)
 
 
 @pytest.mark.slow
@@ -78,3 +87,20 @@ def test_the_commands_know_it(run):
 def test_the_tests_know_it(run):
     found = run("pytest", "--collect-only", "-p", "no:cacheprovider", "tests/models")
     assert "lint_has_nothing_to_say[toynet residual]" in found
+
+
+@pytest.mark.slow
+def test_the_docs_know_it(tmp_path):
+    """The page of networks has the rows of the families there are, in the copy the toy one alone."""
+    families = copy_package(tmp_path)
+    for name in ("resnet.py", "vgg.py"):
+        (families / name).unlink()
+    shutil.copytree(REPOSITORY / "benchmarks" / "pages", tmp_path / "benchmarks" / "pages")
+    shutil.copy(REPOSITORY / "benchmarks" / "__init__.py", tmp_path / "benchmarks")
+    page = tmp_path / "docs" / "networks.md"
+    page.parent.mkdir()
+    shutil.copy(REPOSITORY / "docs" / "networks.md", page)
+    run_in(tmp_path, "benchmarks.pages.networks")
+    (row,) = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    weights = 9 * 3 * 32 + 32 * 10 + 9 * 32 * 32
+    assert row.startswith(f"| `toynet` | `1` | `pooled` | 32x32 | {weights:,} | ")

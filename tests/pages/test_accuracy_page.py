@@ -35,7 +35,9 @@ def repository(tmp_path_factory):
     """A repository with small recipes, of which no run is finished."""
     folder = tmp_path_factory.mktemp("repository")
     shutil.copytree(ROOT / "benchmarks", folder / "benchmarks")
-    (folder / "recipes").mkdir()
+    for name in ("docs", "recipes"):
+        (folder / name).mkdir()
+    shutil.copy(ROOT / "docs" / "accuracy.md", folder / "docs")
     for study, entries in {"fashion_mnist": NETWORKS, "ablation": METHODS}.items():
         (folder / "recipes" / f"{study}.py").write_text(RECIPE + entries)
     return folder
@@ -62,8 +64,10 @@ def record_of(repository):
 
 @pytest.fixture
 def clone(repository, first, tmp_path):
-    """A clone of the repository: what is committed, without run folders."""
-    return Path(shutil.copytree(repository, tmp_path / "clone", ignore=shutil.ignore_patterns("runs", "accuracy.md")))
+    """A clone of the repository: what is committed, without run folders, and a page with other numbers."""
+    folder = Path(shutil.copytree(repository, tmp_path / "clone", ignore=shutil.ignore_patterns("runs")))
+    shutil.copy(ROOT / "docs" / "accuracy.md", folder / "docs")
+    return folder
 
 
 def add_record(clone, study, run, name, accuracy, held_out=0.5, **settings):
@@ -95,7 +99,7 @@ def test_a_record_has_what_the_run_gave(repository, first):
     assert row["file_bytes"] == (repository / RUN / "model.tflite").stat().st_size
     assert row["run"] == str(RUN)
     assert f"| resnet20 residual | {100 * stored['test_accuracy']:.2f} % | - |" in first
-    assert "## What each method is worth" not in first
+    assert first.partition("## What each method is worth")[2].count("- no run is finished\n") == 1
 
 
 def test_only_a_run_with_another_report_is_converted_again(repository, first, tmp_path):
