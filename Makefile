@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake \
   qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
 
-RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
+RUNTIME_SOURCES := $(shell find runtime/src -type f) runtime/compile_library.py runtime/exports.txt
 
 .PHONY: setup system demo test wheels fuzz fuzz-files lint clean
 

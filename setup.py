@@ -22,8 +22,8 @@ def version() -> str:
 KERNELS = [
     *("micro/*.cc", "micro/*.h", "micro/helium/*.cc", "micro/host/*.cc", "micro/host/*.h"),
     "micro/host/tensorflow/lite/**/*.h",
-    *(f"src/{name}.cc" for name in ("bits", "flexbuffer", "window_axis")),
-    *(f"src/{name}.h" for name in ("bits", "flexbuffer", "kernels", "packing", "pixels_impl", "window_axis")),
+    *(f"src/common/{name}.{kind}" for name in ("flexbuffer", "window_axis") for kind in ("cc", "h")),
+    *(f"src/kernels/{name}" for name in ("bits.cc", "bits.h", "kernels.h", "packing.h", "pixels.h")),
 ]
 
 setup(

@@ -177,7 +177,7 @@ _plugin = functools.cache(build_plugin)
 
 def _compile_program(folder: Path) -> Path:
     program = folder / "arm_kernels"
-    sources = [*SOURCES.glob("kernels_*.cc"), SOURCES / "dispatch.cc", SOURCES / "packing.cc", HERE / "arm_kernels.cc"]
+    sources = [*SOURCES.glob("kernels/**/*.cc"), HERE / "arm_kernels.cc"]
     run([*COMPILER, *COMPILE_FLAGS, "-I", SOURCES, *sources, "-o", program])
     return program
 

@@ -25,7 +25,7 @@ measured on a Pi.
 - *steps*: the hybrid network as hybrid-tf-runtime runs it. What the interpreter does around them is missing.
 
 The kernels count the bits that differ in two words of 128 bits with four instructions (XOR, BSL, CNT and an addition:
-`runtime/src/neon_bconv_impl.h` says how), 0.0156 for a product. The rest is loading, loops, and what becomes of the
+`runtime/src/kernels/arm/bconv.h` says how), 0.0156 for a product. The rest is loading, loops, and what becomes of the
 sums. A full-precision product takes a quarter of an instruction (FMLA).
 
 """

@@ -15,8 +15,8 @@
 
 #include <time.h>
 
-#include "kernels.h"
-#include "packing.h"
+#include "kernels/kernels.h"
+#include "kernels/packing.h"
 
 using namespace hybrid_tf;
 

@@ -4,7 +4,7 @@ python benchmarks/kernels.py [--rounds N] [--kernels NAME] [--json FILE]
 
 Next to each speed stands its share of a ceiling measured in the same run: for binary products, exclusive or, population
 count and addition on data in the first cache, and nothing else; for float products, multiply-add on registers. Kernels
-can be faster than the first ceiling, as they need not count every word (runtime/src/parity_bconv_impl.h).
+can be faster than the first ceiling, as they need not count every word (runtime/src/kernels/parity_bconv.h).
 """
 
 import argparse
@@ -132,7 +132,7 @@ def _tables(ceilings: dict[str, dict[str, float]], speeds: list[Speed]) -> Itera
 
 
 def _compile(folder: Path) -> Path:
-    sources = [*RUNTIME.glob("src/kernels_*.cc"), *(RUNTIME / "src" / f"{name}.cc" for name in ("dispatch", "packing"))]
+    sources = [*RUNTIME.glob("src/kernels/**/*.cc")]
     sources += [HERE / name for name in PROGRAM]
     special = X86_64_FLAGS if platform.machine() == "x86_64" else {}
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <cstring>
 
-#include "flexbuffer.h"
+#include "common/flexbuffer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Of exactly this size, so that a byte read beside it is noticed.

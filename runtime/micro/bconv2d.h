@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "window_axis.h"
+#include "common/window_axis.h"
 
 namespace hybrid_tf {
 namespace micro {

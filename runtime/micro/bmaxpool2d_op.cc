@@ -1,5 +1,5 @@
 // LceBMaxPool2d as an operator of TFLM.
-#include "bits.h"
+#include "kernels/bits.h"
 #include "lce_ops.h"
 #include "op_reader.h"
 

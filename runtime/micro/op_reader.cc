@@ -1,6 +1,6 @@
 #include "op_reader.h"
 
-#include "flexbuffer.h"
+#include "common/flexbuffer.h"
 
 namespace tflite {
 namespace micro {

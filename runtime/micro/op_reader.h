@@ -4,7 +4,7 @@
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
 #include "tensorflow/lite/micro/micro_context.h"
 #include "tensorflow/lite/micro/micro_log.h"
-#include "window_axis.h"
+#include "common/window_axis.h"
 
 namespace tflite {
 namespace micro {

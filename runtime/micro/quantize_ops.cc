@@ -1,5 +1,5 @@
 // LceQuantize and LceDequantize as operators of TFLM.
-#include "bits.h"
+#include "kernels/bits.h"
 #include "lce_ops.h"
 #include "op_reader.h"
 

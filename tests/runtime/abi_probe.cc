@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "../../runtime/src/tflite_abi.h"
+#include "graph/tflite_abi.h"
 
 namespace {
 

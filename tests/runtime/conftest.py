@@ -32,7 +32,8 @@ def wheels():
     sys.path.insert(0, str(RUNTIME))
     from wheels import MACHINES, make_wheel
 
-    files = [*RUNTIME.glob("src/*"), *RUNTIME.glob("hybrid_tf_runtime/*.py"), *filter(Path.is_file, RUNTIME.iterdir())]
+    found = (path for kind in ("*", "src/**/*", "hybrid_tf_runtime/*.py") for path in RUNTIME.glob(kind))
+    files = filter(Path.is_file, found)
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
     folder = RUNTIME.parent / "build" / "wheels" / digest
     with waited_for(folder / "lock"):  # tests run in several processes

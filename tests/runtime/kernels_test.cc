@@ -3,9 +3,9 @@
 //   g++ -std=c++17 -O2 -ffp-contract=off -I runtime/src tests/runtime/kernels_test.cc OBJECTS -o kernels_test
 //   ./kernels_test [CASES [SEED [KERNELS]]]
 //
-// OBJECTS are the runtime's kernels_*.cc, dispatch.cc, packing.cc and bits.cc, compiled with their own flags (see
-// runtime/CMakeLists.txt). -ffp-contract=off: the expected numbers round products and sums apart. The first case that
-// differs is printed, with the seed that repeats it alone, and the exit status is 1.
+// OBJECTS are the runtime's src/kernels/**/*.cc, compiled with their own flags (see runtime/CMakeLists.txt).
+// -ffp-contract=off: the expected numbers round products and sums apart. The first case that differs is printed, with
+// the seed that repeats it alone, and the exit status is 1.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,9 +13,9 @@
 #include <limits>
 #include <vector>
 
-#include "bits.h"
-#include "kernels.h"
-#include "packing.h"
+#include "kernels/bits.h"
+#include "kernels/kernels.h"
+#include "kernels/packing.h"
 
 using namespace hybrid_tf;
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 sys.path.insert(0, str(RUNTIME))
-from compile_library import COMPILE_FLAGS, X86_64_FLAGS  # noqa: E402
+from compile_library import COMPILE_FLAGS, SOURCES, X86_64_FLAGS, object_name  # noqa: E402
 
 FLAGS = [flag for flag in COMPILE_FLAGS if flag != "-O3"] + ["-O1", "-g1", "-Werror", "-fno-sanitize-recover=all"]
 SECONDS = 600  # that a compilation, or a run in the tests, may take on a busy machine
@@ -37,13 +37,13 @@ def compile_objects(folder, compiler, sanitizers, plain=()):
     special = X86_64_FLAGS if platform.machine() == "x86_64" else {}
 
     def compile_one(source):
-        output = folder / f"{source.stem}.o"
+        output = folder / object_name(source)
         checked = [] if source.name in plain else [f"-fsanitize={sanitizers}"]
         run([compiler, *FLAGS, *checked, *special.get(source.name, []), "-c", source, "-o", output])
         return output
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(compile_one, sorted((RUNTIME / "src").glob("*.cc"))))
+        return list(pool.map(compile_one, sorted(SOURCES.rglob("*.cc"))))
 
 
 class SanitizedPackage:

@@ -12,7 +12,7 @@ from int8_reference import Quantization
 from lce_reference import SAME, VALID
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "runtime"))
-from compile_library import find_compiler
+from compile_library import SOURCES, find_compiler
 
 PROBE = Path(__file__).with_name("abi_probe.cc")
 RELU, RELU6 = 1, 3
@@ -33,7 +33,8 @@ def tensorflow():
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory):
     library = tmp_path_factory.mktemp("probe") / "libprobe.so"
-    subprocess.run([*find_compiler(), "-std=c++17", "-shared", "-fPIC", PROBE, "-o", library], check=True)
+    flags = ["-std=c++17", "-shared", "-fPIC", "-I", SOURCES]
+    subprocess.run([*find_compiler(), *flags, PROBE, "-o", library], check=True)
     return library
 
 

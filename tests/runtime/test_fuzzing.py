@@ -29,7 +29,7 @@ def programs(tmp_path_factory):
         pytest.skip(fuzzers.ENABLE)
     folder = tmp_path_factory.mktemp("fuzzers")
     # test_sanitizers.py looks into these kernels, and they take longest to compile.
-    fuzzers.build_fuzzers(folder, ("kernels_avx512.cc", "kernels_avx512vpopcnt.cc"))
+    fuzzers.build_fuzzers(folder, ("avx512.cc", "avx512vpopcnt.cc"))
     return folder
 
 

@@ -32,11 +32,11 @@ pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kernels")
-    names = ["kernels_portable", "kernels_neon", "kernels_neondot", "dispatch", "packing", "bits"]
+    names = ["portable", "arm/neon", "arm/neondot", "dispatch", "packing", "bits"]
     for name in names:
-        source, output = SOURCES / f"{name}.cc", folder / f"{name}.o"
-        subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-c", source, "-o", output], check=True)
-    return [folder / f"{name}.o" for name in names]
+        source, output = SOURCES / "kernels" / f"{name}.cc", folder / f"{Path(name).name}.o"
+        subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-I", SOURCES, "-c", source, "-o", output], check=True)
+    return [folder / f"{Path(name).name}.o" for name in names]
 
 
 @pytest.mark.parametrize("source", ["kernels_test.cc", "arm/long_windows_test.cc"])
