@@ -22,8 +22,8 @@ def version() -> str:
 KERNELS = [
     *("micro/*.cc", "micro/*.h", "micro/helium/*.cc", "micro/host/*.cc", "micro/host/*.h"),
     "micro/host/tensorflow/lite/**/*.h",
-    *(f"src/common/{name}.{kind}" for name in ("flexbuffer", "window_axis") for kind in ("cc", "h")),
-    *(f"src/kernels/{name}" for name in ("bits.cc", "bits.h", "kernels.h", "packing.h", "pixels.h")),
+    *("src/common/ceil_div.h", "src/common/flexbuffer.*", "src/common/window_axis.*"),
+    *("src/kernels/bits.*", "src/kernels/kernels.h", "src/kernels/pixels.h"),
 ]
 
 setup(

@@ -14,6 +14,7 @@ ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "runti
 HOST = ROOT / "micro" / "host"
 # Of the runtime's own core.
 _SHARED = (
+    "common/ceil_div.h",
     "common/flexbuffer.cc",
     "common/flexbuffer.h",
     "common/window_axis.cc",
@@ -21,7 +22,6 @@ _SHARED = (
     "kernels/bits.cc",
     "kernels/bits.h",
     "kernels/kernels.h",
-    "kernels/packing.h",
     "kernels/pixels.h",
 )
 _ROOM = re.compile(r'^#include "(?:common|kernels)/', re.MULTILINE)

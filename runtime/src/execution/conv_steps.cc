@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "execution/fixed_point.h"
-#include "kernels/packing.h"
 #include "execution/steps.h"
 
 namespace hybrid_tf {

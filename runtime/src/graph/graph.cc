@@ -1,7 +1,7 @@
 #include "graph/graph.h"
 
+#include "common/ceil_div.h"
 #include "graph/operators.h"
-#include "kernels/packing.h"
 
 namespace hybrid_tf {
 namespace {

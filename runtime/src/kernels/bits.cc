@@ -1,6 +1,6 @@
 #include "kernels/bits.h"
 
-#include "kernels/packing.h"
+#include "common/ceil_div.h"
 #include "kernels/pixels.h"
 
 namespace hybrid_tf {

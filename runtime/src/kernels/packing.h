@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "common/ceil_div.h"
+
 namespace hybrid_tf {
 
 // Filters [groups * group_channels][taps][words] (as in an LCE file: OHWI with taps = kernel height * width, and for
@@ -22,7 +24,5 @@ void pack_channels(const float* values, int32_t groups, int32_t group_channels, 
                    float* packed);
 void pack_channels(const int32_t* values, int32_t groups, int32_t group_channels, int32_t block, int32_t unused,
                    int32_t* packed);
-
-inline int32_t ceil_div(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
 }  // namespace hybrid_tf

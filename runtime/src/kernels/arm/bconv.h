@@ -17,6 +17,7 @@
 // 4 * count(~(w | w')) - 128 + 2 * count(w ^ w'), of which the first term is kept for each tap.
 #pragma once
 
+#include "common/ceil_div.h"
 #include "kernels/arm/finish.h"
 #include "kernels/arm/pixels.h"
 #include "kernels/arm/sums.h"

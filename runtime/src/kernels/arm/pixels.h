@@ -3,7 +3,6 @@
 #pragma once
 
 #include "kernels/arm/neon.h"
-#include "kernels/packing.h"
 
 namespace hybrid_tf {
 namespace {
