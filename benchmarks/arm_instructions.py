@@ -33,7 +33,9 @@ from hybrid_tf.tables import show, table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-SOURCES = ROOT / "runtime" / "src"
+sys.path.insert(0, str(ROOT / "runtime"))
+from compile_library import SOURCES, kernel_sources  # noqa: E402
+
 EMULATION = ROOT / "tests" / "runtime" / "arm" / "setup.py"
 WHEELS = "import sys, wheels; from pathlib import Path; print(wheels.make_wheel('aarch64', Path(sys.argv[1])))"
 COMPILER = [sys.executable, "-m", "ziglang", "c++", "-target", "aarch64-linux-gnu.2.17"]  # as the wheels have it
@@ -177,7 +179,7 @@ _plugin = functools.cache(build_plugin)
 
 def _compile_program(folder: Path) -> Path:
     program = folder / "arm_kernels"
-    sources = [*SOURCES.glob("kernels/**/*.cc"), HERE / "arm_kernels.cc"]
+    sources = [*kernel_sources("aarch64"), HERE / "arm_kernels.cc"]
     run([*COMPILER, *COMPILE_FLAGS, "-I", SOURCES, *sources, "-o", program])
     return program
 

@@ -25,7 +25,7 @@ from hybrid_tf.tables import show, table
 HERE = Path(__file__).parent
 RUNTIME = HERE.parent / "runtime"
 sys.path.insert(0, str(RUNTIME))
-from compile_library import COMPILE_FLAGS, X86_64_FLAGS, find_compiler  # noqa: E402
+from compile_library import COMPILE_FLAGS, X86_64_FLAGS, find_compiler, kernel_sources  # noqa: E402
 
 PROGRAM = ("kernels.cc", "ceilings.cc")
 CEILINGS = {"binary": "popcount", "float": "fma"}  # kind of convolution: what it is compared with
@@ -132,13 +132,12 @@ def _tables(ceilings: dict[str, dict[str, float]], speeds: list[Speed]) -> Itera
 
 
 def _compile(folder: Path) -> Path:
-    sources = [*RUNTIME.glob("src/kernels/**/*.cc")]
-    sources += [HERE / name for name in PROGRAM]
+    sources = [*kernel_sources(platform.machine()), *(HERE / name for name in PROGRAM)]
     special = X86_64_FLAGS if platform.machine() == "x86_64" else {}
 
     def compile_one(source: Path) -> str:
         output = str(folder / f"{source.parent.name}-{source.stem}.o")
-        flags = [*COMPILE_FLAGS, *special.get(source.name, []), "-I", str(RUNTIME / "src")]
+        flags = [*COMPILE_FLAGS, *special.get(source.name, [])]
         _run([*find_compiler(), *flags, "-c", str(source), "-o", output])
         return output
 

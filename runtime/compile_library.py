@@ -32,6 +32,7 @@ X86_64_FLAGS = {
     "avx512.cc": AVX512,
     "avx512vpopcnt.cc": [*AVX512, "-mavx512vpopcntdq", "-mavx512vnni"],
 }
+_INSTRUCTION_SETS = {"x86_64": "x86", "aarch64": "arm"}  # machine: its folder in src/kernels
 # A device may have an older C++ library than this machine, or none: ours is inside. -s strips.
 STATIC = ["-static-libstdc++", "-static-libgcc"]
 
@@ -67,8 +68,15 @@ def compile_library(library: Path) -> None:
             _run(link)  # some systems have no static C++ library; theirs is not older than itself
 
 
+def kernel_sources(machine: str) -> list[Path]:
+    """Returns the sources of the kernels on a machine, such as x86_64. They need no other sources."""
+    kernels = SOURCES / "kernels"
+    folders = (kernels, kernels / _INSTRUCTION_SETS.get(machine, ""))
+    return sorted({path for folder in folders for path in folder.glob("*.cc")})
+
+
 def object_name(source: Path) -> str:
-    """Returns a name for what a source becomes: folders of src/ have files of the same name."""
+    """Returns a name for the object file of a source; folders of src/ have files of the same name."""
     return "-".join(source.relative_to(SOURCES).with_suffix(".o").parts)
 
 

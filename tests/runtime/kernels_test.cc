@@ -3,7 +3,7 @@
 //   g++ -std=c++17 -O2 -ffp-contract=off -I runtime/src tests/runtime/kernels_test.cc OBJECTS -o kernels_test
 //   ./kernels_test [CASES [SEED [KERNELS]]]
 //
-// OBJECTS are the runtime's src/kernels/**/*.cc, compiled with their own flags (see runtime/CMakeLists.txt).
+// OBJECTS are those of kernel_sources() in runtime/compile_library.py, compiled with their own flags (see there).
 // -ffp-contract=off: the expected numbers round products and sums apart. The first case that differs is printed, with
 // the seed that repeats it alone, and the exit status is 1.
 #include <cmath>

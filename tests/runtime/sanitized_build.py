@@ -16,7 +16,7 @@ from pathlib import Path
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
 sys.path.insert(0, str(RUNTIME))
-from compile_library import COMPILE_FLAGS, SOURCES, X86_64_FLAGS, object_name  # noqa: E402
+from compile_library import COMPILE_FLAGS, SOURCES, X86_64_FLAGS, kernel_sources, object_name  # noqa: E402
 
 FLAGS = [flag for flag in COMPILE_FLAGS if flag != "-O3"] + ["-O1", "-g1", "-Werror", "-fno-sanitize-recover=all"]
 SECONDS = 600  # that a compilation, or a run in the tests, may take on a busy machine
@@ -51,12 +51,14 @@ class SanitizedPackage:
 
     Attributes:
         objects: what the library is made of.
+        kernels: those of them that are kernels.
     """
 
     def __init__(self, folder, kind):
         self.folder = folder
         self.sanitizers, runtime_library = SANITIZERS[kind]
         self.objects = compile_objects(folder / "objects", "g++", self.sanitizers)
+        self.kernels = [folder / "objects" / object_name(source) for source in kernel_sources(platform.machine())]
         # First of all libraries: the sanitizer's, and the C++ library that it looks into.
         self._preload = f"{_library(runtime_library)} {_library('libstdc++.so')}"
         package = shutil.copytree(RUNTIME / "hybrid_tf_runtime", folder / "hybrid_tf_runtime")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sweep_files
-from sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, run
+from sanitized_build import FLAGS, SECONDS, SanitizedPackage, run
 
 HERE = Path(__file__).parent
 MODELS = 2000
@@ -90,10 +90,9 @@ def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):
 
 
 def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
-    objects = [path for path in memory_checked.objects if path.name.startswith("kernels-")]
     program = tmp_path / "kernels_test"
     checked = f"-fsanitize={memory_checked.sanitizers}"
-    run(["g++", *FLAGS, checked, "-I", RUNTIME / "src", HERE / "kernels_test.cc", *objects, "-o", program])
+    run(["g++", *FLAGS, checked, HERE / "kernels_test.cc", *memory_checked.kernels, "-o", program])
     run([program, "30"])
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-SOURCES = ROOT / "runtime" / "src"
+sys.path.insert(0, str(ROOT / "runtime"))
+from compile_library import SOURCES, kernel_sources, object_name  # noqa: E402
+
 FLAGS = [
     "-std=c++17",
     "-O2",
@@ -32,11 +34,10 @@ pytestmark = pytest.mark.skipif(bool(arm.missing()), reason=arm.missing())
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kernels")
-    names = ["portable", "arm/neon", "arm/neondot", "dispatch", "packing", "bits"]
-    for name in names:
-        source, output = SOURCES / "kernels" / f"{name}.cc", folder / f"{Path(name).name}.o"
+    outputs = {source: folder / object_name(source) for source in kernel_sources("aarch64")}
+    for source, output in outputs.items():
         subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-I", SOURCES, "-c", source, "-o", output], check=True)
-    return [folder / f"{Path(name).name}.o" for name in names]
+    return list(outputs.values())
 
 
 @pytest.mark.parametrize("source", ["kernels_test.cc", "arm/long_windows_test.cc"])
