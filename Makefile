@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake \
   qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
 
+CXX_FILES := $(foreach folder,runtime tests benchmarks,'$(folder)/*.cc' '$(folder)/*.h' '$(folder)/*.c')
 RUNTIME_SOURCES := $(shell find runtime/src -type f) runtime/compile_library.py runtime/exports.txt
 
 .PHONY: setup system demo test wheels fuzz fuzz-files lint clean
@@ -64,6 +65,7 @@ fuzz-files: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files $(CXX_FILES) | xargs -r $(BIN)/clang-format --dry-run --Werror
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info runtime/build runtime/*.egg-info runtime/hybrid_tf_runtime/*.so

@@ -1,8 +1,8 @@
 // Fuzzes the reader of custom options: any bytes may stand in a file.
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
 #include <cstring>
+#include <memory>
 
 #include "common/flexbuffer.h"
 

@@ -1,5 +1,5 @@
-// A TensorFlow Lite delegate that takes nothing: it writes down, as JSON, what an interpreter shows it through the structs
-// of tflite_abi.h. Option: file=PATH.
+// A TensorFlow Lite delegate that takes nothing: it writes down, as JSON, what an interpreter shows it through the
+// structs of tflite_abi.h. Option: file=PATH.
 #include <cstdio>
 #include <cstring>
 #include <string>

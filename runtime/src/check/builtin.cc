@@ -60,8 +60,8 @@ bool check_weights(const OperatorCheck& c, int rank, int axis) {
     return c.message->fail("lacks constant weights of the map's type");
   }
   const FileType bias_type = floats ? FileType::kFloat32 : FileType::kInt32;
-  if (bias != nullptr && (bias->data == nullptr || bias->type != bias_type ||
-                          bias->shape.elements() != filter->shape.dims[axis])) {
+  if (bias != nullptr &&
+      (bias->data == nullptr || bias->type != bias_type || bias->shape.elements() != filter->shape.dims[axis])) {
     return c.message->fail("has a bias that does not fit");
   }
   if (floats) return true;

@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "check/operators.h"
 #include "check/model_file.h"
+#include "check/operators.h"
 
 namespace hybrid_tf {
 namespace {

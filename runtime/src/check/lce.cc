@@ -1,7 +1,7 @@
 // Operators of LCE's. The delegate checks their options and constants when it reads them; here it is their shapes, on
 // which the interpreter's own operators after them rely.
-#include "common/flexbuffer.h"
 #include "check/operator_check.h"
+#include "common/flexbuffer.h"
 
 namespace hybrid_tf {
 namespace {

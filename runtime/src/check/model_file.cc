@@ -8,10 +8,10 @@ namespace hybrid_tf {
 namespace {
 
 constexpr int64_t kMaxBytes = int64_t{1} << 30;  // of one tensor, and four times as much of all that are computed
-constexpr size_t kMaxCount = 100000;  // of tensors, of operators
-constexpr size_t kMaxOperands = 256;  // of one operator
+constexpr size_t kMaxCount = 100000;             // of tensors, of operators
+constexpr size_t kMaxOperands = 256;             // of one operator
 constexpr size_t kMaxSignatures = 16;
-constexpr size_t kMaxName = 4096;     // bytes
+constexpr size_t kMaxName = 4096;  // bytes
 constexpr int32_t kCustom = 32;
 constexpr const char* kDamaged = "the file is damaged: copy it again";
 

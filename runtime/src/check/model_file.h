@@ -28,20 +28,20 @@ struct FileTensor {
   const char* name;
   FileType type;
   FileShape shape;
-  const uint8_t* data;   // null: computed at run time
-  FlatVector scales;     // float32, one or one for each slice along `scale_axis`; empty where not quantised
+  const uint8_t* data;     // null: computed at run time
+  FlatVector scales;       // float32, one or one for each slice along `scale_axis`; empty where not quantised
   FlatVector zero_points;  // int64, as many
   int32_t scale_axis;
-  bool available;        // constant, an input of the graph, or made by an operator that was read
+  bool available;  // constant, an input of the graph, or made by an operator that was read
 
   float scale() const { return scales.at<float>(0); }
 };
 
 struct FileOperator {
-  int32_t code;             // `enum BuiltinOperator` of the schema
-  const char* custom_name;  // of a custom operator
+  int32_t code;                          // `enum BuiltinOperator` of the schema
+  const char* custom_name;               // of a custom operator
   std::vector<int32_t> inputs, outputs;  // tensors; -1 for an input that is absent
-  int options_type;         // `union BuiltinOptions` of the schema
+  int options_type;                      // `union BuiltinOptions` of the schema
   FlatTable options;
   FlatVector custom_options;
 };

@@ -52,8 +52,7 @@ bool read_integer(const Buffer& buffer, size_t position, size_t width, uint8_t t
       if (!buffer.read_unsigned(position, width, &bits)) return false;
       break;
     case kIndirectInt:
-      return buffer.follow(position, width, &position) &&
-             buffer.read_signed(position, size_t{1} << (type & 3), value);
+      return buffer.follow(position, width, &position) && buffer.read_signed(position, size_t{1} << (type & 3), value);
     case kIndirectUint:
       if (!buffer.follow(position, width, &position) ||
           !buffer.read_unsigned(position, size_t{1} << (type & 3), &bits)) {

@@ -26,8 +26,14 @@ struct OwnedWindow {
     }
     length = merge(op.horizontal.size, length);
     if (input.element_size > 1) length = merge(static_cast<int32_t>(offsets.size()), length);
-    window = {output.height, output.width, input.batch_stride(), op.vertical.stride * row,
-              op.horizontal.stride * pixel, static_cast<int32_t>(offsets.size()), length, offsets.data()};
+    window = {output.height,
+              output.width,
+              input.batch_stride(),
+              op.vertical.stride * row,
+              op.horizontal.stride * pixel,
+              static_cast<int32_t>(offsets.size()),
+              length,
+              offsets.data()};
   }
 
  private:
@@ -72,8 +78,8 @@ Image output_image(const StepPlan& plan, const Layout& layout) {
   return layout.values[plan.output >= 0 ? plan.output : plan.signs].image;
 }
 
-// The input of a full-precision convolution; a dense layer reads rows of as many values as its weights have, however its
-// input is shaped.
+// The input of a full-precision convolution; a dense layer reads rows of as many values as its weights have, however
+// its input is shaped.
 Value input_value(const StepPlan& plan, const Layout& layout) {
   Value input = layout.values[plan.input];
   if (plan.op->kind == OperatorKind::kDense) {

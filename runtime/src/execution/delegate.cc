@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "graph/claims.h"
-#include "execution/partition.h"
 #include "common/version.h"
+#include "execution/partition.h"
+#include "graph/claims.h"
 
 #define HYBRID_TF_EXPORT extern "C" __attribute__((visibility("default")))
 

@@ -14,8 +14,8 @@ FixedPoint make_fixed_point(double real);
 int32_t multiply_up(int32_t value, const FixedPoint& by);
 int32_t multiply_away(int32_t value, const FixedPoint& by);
 
-// The kernels' near_limit: a result that is wrong by at most `error` is rounded rightly when the square of what is rounded
-// off is at most this; -1 where it never is.
+// The kernels' near_limit: a result that is wrong by at most `error` is rounded rightly when the square of what is
+// rounded off is at most this; -1 where it never is.
 float near_limit(double error);
 
 // The range of an int8 map after an operator's activation.

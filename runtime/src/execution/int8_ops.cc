@@ -40,9 +40,8 @@ void int8_to_floats(const Int8Conversion& conversion, const int8_t* from, float*
 void rescale_int8(const Int8Rescale& rescale, const int8_t* from, int8_t* to, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     const int32_t value = from[i] - rescale.in_zero_point;
-    const int32_t scaled =
-        (i < rescale.up ? multiply_up(value, rescale.scale) : multiply_away(value, rescale.scale)) +
-        rescale.out_zero_point;
+    const int32_t scaled = (i < rescale.up ? multiply_up(value, rescale.scale) : multiply_away(value, rescale.scale)) +
+                           rescale.out_zero_point;
     to[i] = static_cast<int8_t>(std::max(rescale.range.min, std::min(rescale.range.max, scaled)));
   }
 }

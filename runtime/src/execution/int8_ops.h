@@ -1,5 +1,5 @@
-// What happens to int8 maps at the ends of a network, and seldom within: the same code for every instruction set. Ranges are of
-// values of dense maps, or of output pixels.
+// What happens to int8 maps at the ends of a network, and seldom within: the same code for every instruction set.
+// Ranges are of values of dense maps, or of output pixels.
 #pragma once
 
 #include "execution/fixed_point.h"

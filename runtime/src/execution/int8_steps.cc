@@ -34,8 +34,7 @@ void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t
     const int32_t slope = slopes[c] - op.channel_zero_point;
     for (int i = 0; i < 256; ++i) {
       const int32_t value = table[i] - in.zero_point;
-      const int64_t scaled =
-          value >= 0 ? multiply_away(value, scale) : multiply_away(value * slope, negative_scale);
+      const int64_t scaled = value >= 0 ? multiply_away(value, scale) : multiply_away(value * slope, negative_scale);
       table[i] = static_cast<int8_t>(std::max<int64_t>(-128, std::min<int64_t>(127, scaled + out.zero_point)));
     }
   }
@@ -237,9 +236,10 @@ class Int8MeanStep : public Int8Step {
   Int8Mean mean_;
 };
 
-// How near the sum is. In steps of the result, the fixed-point numbers are wrong by less than 2 / 2^20 of the common scale
-// for the operands, 1 / 2^30 of their products, and 2^-shift for the sum; every rounding of float32 by 2^-24 of a number
-// below `size`, in two numbers and three operations with each operand. What lies so near to a half is computed exactly.
+// How near the sum is. In steps of the result, the fixed-point numbers are wrong by less than 2 / 2^20 of the common
+// scale for the operands, 1 / 2^30 of their products, and 2^-shift for the sum; every rounding of float32 by 2^-24 of a
+// number below `size`, in two numbers and three operations with each operand. What lies so near to a half is computed
+// exactly.
 void make_near(const Tensor& own, const Tensor& residual, const Tensor& result, Int8Epilogue* epilogue) {
   const double scale = double{own.scale} / result.scale, residual_scale = double{residual.scale} / result.scale;
   const double offset = result.zero_point - own.zero_point * scale - residual.zero_point * residual_scale;

@@ -3,18 +3,18 @@
 
 #include <vector>
 
+#include "execution/memory.h"
 #include "graph/fusion.h"
 #include "graph/graph.h"
 #include "kernels/kernels.h"
-#include "execution/memory.h"
 
 namespace hybrid_tf {
 
 // A map in memory, channels last. The first ones are the graph's tensors; copies with a halo follow.
 struct Value {
-  int tensor;      // of the graph: what it holds
-  bool external;   // lies in the interpreter's memory, without a halo
-  Image image;     // of bits: `channels` counts words
+  int tensor;     // of the graph: what it holds
+  bool external;  // lies in the interpreter's memory, without a halo
+  Image image;    // of bits: `channels` counts words
   int element_size;
   Halo halo = {};
   int halo_byte = 0;  // what it is filled with

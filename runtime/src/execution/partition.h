@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "execution/division.h"
-#include "graph/graph.h"
 #include "execution/layout.h"
 #include "execution/profile.h"
 #include "execution/steps.h"
 #include "execution/thread_pool.h"
 #include "execution/weights.h"
+#include "graph/graph.h"
 
 namespace hybrid_tf {
 
@@ -44,13 +44,13 @@ class Partition {
   Message message_;
   bool read_ = false, prepared_ = false;
   Graph graph_;
-  std::vector<StepPlan> plan_;     // of the graph, whatever its shapes
-  std::vector<Weights> weights_;   // of each operator
+  std::vector<StepPlan> plan_;    // of the graph, whatever its shapes
+  std::vector<Weights> weights_;  // of each operator
   Layout layout_;
   Buffer arena_;
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<Division> divisions_;  // of each step
-  std::vector<void*> data_;  // pixel (0, 0) of each value
+  std::vector<void*> data_;          // pixel (0, 0) of each value
   std::vector<ProfileRow> profile_;
 };
 

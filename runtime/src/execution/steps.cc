@@ -30,8 +30,8 @@ class ElementwiseStep : public MapStep {
   ElementwiseStep(const StepPlan& plan, const Layout& layout, const KernelSet& kernels)
       : MapStep(plan, layout, plan.input), kernel_(kernels.elementwise) {
     const Image& image = value(plan.input).image;
-    op_ = {image.height, image.width, image.channels, nullptr, channel_floats(plan.prelu), channel_floats(plan.shift),
-           {}};
+    op_ = {
+        image.height, image.width, image.channels, nullptr, channel_floats(plan.prelu), channel_floats(plan.shift), {}};
   }
 
   void bind(const std::vector<void*>& data) override {
@@ -243,8 +243,8 @@ Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::ve
   return epilogue;
 }
 
-std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
-                                const Weights& weights, const KernelSet& kernels) {
+std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, const Graph& graph, const Weights& weights,
+                                const KernelSet& kernels) {
   if (!plan.op) return std::make_unique<PadStep>(plan, layout);
   const Tensor& input = graph.tensors[plan.op->input];
   const Tensor& output = graph.tensors[plan.op->output];

@@ -16,7 +16,7 @@ struct Range {
 struct Work {
   int32_t pixels = 1;
   int32_t blocks = 1;
-  int32_t block_unit = 1;       // ranges of blocks start at multiples of this; 0: blocks cannot be divided
+  int32_t block_unit = 1;  // ranges of blocks start at multiples of this; 0: blocks cannot be divided
   int64_t binary_macs = 0, float_macs = 0;
   int64_t input_bytes = 0, weight_bytes = 0, output_bytes = 0;
 };
@@ -34,8 +34,8 @@ class Step {
 
 // Null when there is no memory. `weights` are those of the step's operator; they, the plan and the layout must outlive
 // the step.
-std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
-                                const Weights& weights, const KernelSet& kernels);
+std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, const Graph& graph, const Weights& weights,
+                                const KernelSet& kernels);
 
 // The kinds with weights, in conv_steps.cc.
 std::unique_ptr<Step> make_bconv_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
@@ -57,8 +57,8 @@ inline void* data_of(const std::vector<void*>& data, int value) { return value <
 
 // The epilogue of a step.
 Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data);
-// The same of int8: what does not depend on where maps lie, and that. `own` is what the sum's own operand is: the result
-// of the operator, or one of the two that an addition adds.
+// The same of int8: what does not depend on where maps lie, and that. `own` is what the sum's own operand is: the
+// result of the operator, or one of the two that an addition adds.
 Int8Epilogue make_int8_epilogue(const StepPlan& plan, const Graph& graph, const Tensor& own);
 void bind_int8_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data,
                         Int8Epilogue* epilogue);

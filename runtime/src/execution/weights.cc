@@ -180,8 +180,8 @@ bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operat
                                 op.filter_words);
       }
       if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights, message);
-      return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights,
-                         &weights->thresholds, message);
+      return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights, &weights->thresholds,
+                         message);
     case OperatorKind::kConv:
     case OperatorKind::kDense:
       if (graph.tensors[op.input].type == kTfLiteInt8) {

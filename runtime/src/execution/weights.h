@@ -1,14 +1,14 @@
 // The constants of an operator, packed once for the kernels that read them.
 #pragma once
 
+#include "execution/memory.h"
 #include "graph/graph.h"
 #include "kernels/kernels.h"
-#include "execution/memory.h"
 
 namespace hybrid_tf {
 
 struct Weights {
-  int32_t block = 0;             // output channels in a block
+  int32_t block = 0;           // output channels in a block
   Buffer filter;               // words, floats or int8s
   Buffer multipliers, biases;  // floats; of int8 convolutions, int32: the bits of fixed-point numbers, and biases
   Buffer lefts, rights;        // int32: the shifts of those numbers

@@ -9,7 +9,7 @@
 namespace hybrid_tf {
 namespace {
 
-constexpr int64_t kMaxInt8Pool = 512;  // pixels: see kernels.h
+constexpr int64_t kMaxInt8Pool = 512;      // pixels: see kernels.h
 constexpr int64_t kMaxReshaped = 1 << 28;  // values
 
 double scale(const OperatorReader& r, int tensor) { return r.tensor(tensor).params.scale; }
@@ -181,8 +181,8 @@ bool read_clamp(const OperatorReader& r, TfLiteFusedActivation activation) {
 bool read_pool(const OperatorReader& r) {
   if (!read_maps_and_options(r, 1, 1) || !r.has_rank(r.op->input, 4, "input")) return false;
   const TfLiteTensor &in = r.tensor(r.op->input), &out = r.tensor(r.op->output);
-  if (in.type == kTfLiteInt8 && (std::fabs(in.params.scale - out.params.scale) > 1e-6f ||
-                                 in.params.zero_point != out.params.zero_point)) {
+  if (in.type == kTfLiteInt8 &&
+      (std::fabs(in.params.scale - out.params.scale) > 1e-6f || in.params.zero_point != out.params.zero_point)) {
     return r.message->fail("its output has another scale or zero point than its input");
   }
   const auto& options = *static_cast<const TfLitePoolParams*>(r.node.builtin_data);

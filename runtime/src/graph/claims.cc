@@ -11,8 +11,8 @@ struct Candidate {
   int tensors[3];  // that it reads or makes and that change with each run; -1 where fewer
 };
 
-// Full-precision operators join when they share a tensor with one that is claimed or has joined. Each tensor is looked at
-// once: a file may have a hundred thousand operators.
+// Full-precision operators join when they share a tensor with one that is claimed or has joined. Each tensor is looked
+// at once: a file may have a hundred thousand operators.
 void spread(std::vector<Candidate>* candidates, size_t tensor_count) {
   std::vector<std::vector<Candidate*>> users(tensor_count);
   std::vector<Candidate*> joined;

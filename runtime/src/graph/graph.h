@@ -34,7 +34,7 @@ enum class OperatorKind {
 // `residual` and `output`.
 struct Operator {
   OperatorKind kind;
-  const char* name;   // of the kind, as people know it
+  const char* name;  // of the kind, as people know it
   int input = -1;
   int residual = -1;  // the second operand of an addition
   int output = -1;
@@ -50,8 +50,8 @@ struct Operator {
   bool keep_dims = false;       // kMean, kDense: the output keeps the rank of the input
   int32_t stored_channels = 0;  // kDequantize
   Shape new_shape;              // kReshape: one dimension may be -1, for what is left
-  // kPrelu, kShift: a slope or what is added, of the type of the maps, for each of `group_channels`; scale and zero point
-  // are those of int8.
+  // kPrelu, kShift: a slope or what is added, of the type of the maps, for each of `group_channels`; scale and zero
+  // point are those of int8.
   const void* channel_values = nullptr;
   float channel_scale = 0;
   int32_t channel_zero_point = 0;

@@ -39,8 +39,9 @@ bool read_dequantize(const OperatorReader& r) {
 bool read_bconv(const OperatorReader& r) {
   Operator* op = r.op;
   enum { kChannels, kDilationY, kDilationX, kActivation, kPadValues, kPadding, kStrideY, kStrideX, kOptions };
-  const char* const keys[] = {"channels_in", "dilation_height_factor", "dilation_width_factor",
-                              "fused_activation_function", "pad_values", "padding", "stride_height", "stride_width"};
+  const char* const keys[] = {
+      "channels_in", "dilation_height_factor", "dilation_width_factor", "fused_activation_function", "pad_values",
+      "padding",     "stride_height",          "stride_width"};
   int64_t options[kOptions];
   if (!r.arity(5, 5) || !r.variable(op->input, "input", {kTfLiteInt32}) ||
       !r.variable(op->output, "output", {kTfLiteFloat32, kTfLiteInt8, kTfLiteInt32}) || !valid_scale(r) ||
@@ -61,8 +62,7 @@ bool read_bconv(const OperatorReader& r) {
   op->filter_words = r.dim(op->filter, 3);
   const int64_t words = channels_in / 32 + (channels_in % 32 != 0);  // channels_in may be any number
   if (channels_in < 1 || channels_in > kMaxDepth || words % op->filter_words) {
-    return r.message->fail("a filter of %d words does not fit %lld channels", op->filter_words,
-                           (long long)channels_in);
+    return r.message->fail("a filter of %d words does not fit %lld channels", op->filter_words, (long long)channels_in);
   }
   op->groups = static_cast<int32_t>(words / op->filter_words);
   op->filter_channels = static_cast<int32_t>(channels_in / op->groups);

@@ -144,8 +144,8 @@ struct TfLiteContext {
   void (*ReportError)(TfLiteContext*, const char* format, ...);
   TfLiteStatus (*AddTensors)(TfLiteContext*, int count, int* first);
   TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext*, int node_index, TfLiteNode**, TfLiteRegistration**);
-  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext*, TfLiteRegistration,
-                                                        const TfLiteIntArray* nodes, TfLiteDelegate*);
+  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext*, TfLiteRegistration, const TfLiteIntArray* nodes,
+                                                        TfLiteDelegate*);
   int recommended_num_threads;
 };
 

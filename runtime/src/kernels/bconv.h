@@ -65,8 +65,8 @@ inline void count_window(const Window& window, const uint32_t* const* inputs, co
 
 // What a block of output channels is: its numbers are the same for every pixel.
 struct BconvBlock {
-  int32_t first, channels;       // channels of the output
-  ptrdiff_t packed;              // index of its first lane in multipliers, biases, thresholds and corrections
+  int32_t first, channels;  // channels of the output
+  ptrdiff_t packed;         // index of its first lane in multipliers, biases, thresholds and corrections
   const uint32_t* input;
   const uint32_t* weights;
 };
@@ -158,8 +158,13 @@ struct Int8BconvValues {
 template <class V>
 __attribute__((noinline)) void finish_bconv(const Bconv& conv, const BconvBlock& block, int32_t pixel, int32_t pixels,
                                             int32_t vectors, const typename V::Int* counts) {
-  const Tile tile{pixel, pixels, block.first, block.channels, conv.groups * conv.group_channels,
-                  conv.window.out_height, conv.window.out_width};
+  const Tile tile{pixel,
+                  pixels,
+                  block.first,
+                  block.channels,
+                  conv.groups * conv.group_channels,
+                  conv.window.out_height,
+                  conv.window.out_width};
   if (conv.output == BconvOutput::kBits) {
     return finish_bits<V>(conv, tile, conv.thresholds + block.packed, vectors, counts);
   }

@@ -37,8 +37,7 @@ void unpack(const uint32_t* words, int32_t channels, T plus, T minus, T* values,
 
 void pack_float(const float* values, int32_t channels, int32_t out_height, int32_t out_width,
                 const Map<uint32_t>& signs, int32_t pixel_begin, int32_t pixel_end) {
-  pack(values, channels, out_height, out_width, signs, pixel_begin, pixel_end,
-       [](float value) { return value < 0; });
+  pack(values, channels, out_height, out_width, signs, pixel_begin, pixel_end, [](float value) { return value < 0; });
 }
 
 void pack_int8(const int8_t* values, int32_t channels, int32_t zero_point, int32_t out_height, int32_t out_width,
@@ -53,8 +52,8 @@ void pack_bool(const uint8_t* values, int32_t channels, int32_t out_height, int3
        [](uint8_t value) { return value == 0; });
 }
 
-void unpack_float(const uint32_t* words, int32_t channels, float plus, float minus, float* values,
-                  int32_t pixel_begin, int32_t pixel_end) {
+void unpack_float(const uint32_t* words, int32_t channels, float plus, float minus, float* values, int32_t pixel_begin,
+                  int32_t pixel_end) {
   unpack(words, channels, plus, minus, values, pixel_begin, pixel_end);
 }
 

@@ -20,10 +20,10 @@ bool cpu_is_any() { return true; }
 namespace {
 
 // Bits of the registers that CPUID leaves, and of XCR0: which registers the operating system saves.
-constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27;                                          // leaf 1, ecx
-constexpr uint32_t kAvx2 = 1u << 5;                                                               // leaf 7, ebx
+constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27;                         // leaf 1, ecx
+constexpr uint32_t kAvx2 = 1u << 5;                                              // leaf 7, ebx
 constexpr uint32_t kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL    leaf 7, ebx
-constexpr uint32_t kVnniVpopcntdq = (1u << 11) | (1u << 14);                                      // leaf 7, ecx
+constexpr uint32_t kVnniVpopcntdq = (1u << 11) | (1u << 14);                     // leaf 7, ecx
 constexpr uint64_t kYmmSaved = 0x06, kZmmSaved = 0xe6;
 
 struct Cpu {

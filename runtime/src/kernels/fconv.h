@@ -26,8 +26,13 @@ struct FconvValues {
 template <class V>
 __attribute__((noinline)) void finish_fconv(const Fconv& conv, int32_t first, int32_t pixel, int32_t pixels,
                                             int32_t vectors, const typename V::Float* sums) {
-  const Tile tile{pixel, pixels, first, smaller(V::kFconvBlock, conv.channels - first), conv.channels,
-                  conv.window.out_height, conv.window.out_width};
+  const Tile tile{pixel,
+                  pixels,
+                  first,
+                  smaller(V::kFconvBlock, conv.channels - first),
+                  conv.channels,
+                  conv.window.out_height,
+                  conv.window.out_width};
   const FconvValues<V> values{{conv.activation_min, conv.activation_max}, vectors, sums, nullptr};
   finish_tile<V, V::kFconvBlock / V::kLanes>(conv.epilogue, tile, values);
 }

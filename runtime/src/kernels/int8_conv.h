@@ -61,8 +61,13 @@ struct Int8ConvValues {
 template <class V>
 __attribute__((noinline)) void finish_int8_conv(const Int8Conv& conv, int32_t first, int32_t pixel, int32_t pixels,
                                                 int32_t vectors, const typename V::Int* sums) {
-  const Tile tile{pixel, pixels, first, smaller(V::kInt8Block, conv.channels - first), conv.channels,
-                  conv.window.out_height, conv.window.out_width};
+  const Tile tile{pixel,
+                  pixels,
+                  first,
+                  smaller(V::kInt8Block, conv.channels - first),
+                  conv.channels,
+                  conv.window.out_height,
+                  conv.window.out_width};
   finish_int8_tile<V, V::kInt8Block / V::kLanes>(conv.epilogue, tile, Int8ConvValues<V>(conv, first, vectors, sums));
 }
 

@@ -14,8 +14,8 @@
 namespace hybrid_tf {
 namespace {
 
-// Whole numbers between `least` and `most`: those nearest to `near` where the squares of what is rounded off are at most
-// `limit`, else exact(), which makes them another way.
+// Whole numbers between `least` and `most`: those nearest to `near` where the squares of what is rounded off are at
+// most `limit`, else exact(), which makes them another way.
 template <class V, class Exact>
 inline typename V::Int nearest_or(typename V::Float near, typename V::Float least, typename V::Float most,
                                   typename V::Float limit, const Exact& exact) {
@@ -172,8 +172,7 @@ void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pi
       uint32_t bits = 0;
       for (int32_t c = first; c < end; c += V::kLanes) {
         const int32_t n = smaller(end - c, V::kLanes);
-        const typename V::Int value =
-            op.table ? look_up<V>(op, input + at + c, c, n) : V::load_int8(input + at + c, n);
+        const typename V::Int value = op.table ? look_up<V>(op, input + at + c, c, n) : V::load_int8(input + at + c, n);
         bits |= finish(value, at + c, n) << (c - first);
       }
       if (words) words[first / 32] = bits;

@@ -10,9 +10,9 @@
 
 namespace hybrid_tf {
 
-// A map in memory: pixel (b, y, x) starts at data + b * batch_stride + y * row_stride + x * pixel_stride (elements of T).
-// `data` is pixel (0, 0) of image 0; a map that a convolution reads has a halo of zeros around each image, wide enough
-// for the convolution's padding, so that kernels never test for borders.
+// A map in memory: pixel (b, y, x) starts at data + b * batch_stride + y * row_stride + x * pixel_stride (elements of
+// T). `data` is pixel (0, 0) of image 0; a map that a convolution reads has a halo of zeros around each image, wide
+// enough for the convolution's padding, so that kernels never test for borders.
 template <typename T>
 struct Map {
   T* data;
@@ -57,8 +57,8 @@ struct FixedPoint {
 // The sum is ((value - zero_point) * scale + (residual - residual_zero_point) * residual_scale) * sum_scale +
 // sum_zero_point, clamped. A product with a fixed-point number is rounded twice: after the multiplication halves up,
 // after the shift to the right halves away from zero.
-// Nearly always it is value * near_scale + residual * near_residual_scale + near_offset, clamped and rounded, which takes a
-// third of the time: where the square of what is rounded off is at most `near_limit`.
+// Nearly always it is value * near_scale + residual * near_residual_scale + near_offset, clamped and rounded, which
+// takes a third of the time: where the square of what is rounded off is at most `near_limit`.
 struct Int8Epilogue {
   const int8_t* residual;
   int32_t zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max;
@@ -75,10 +75,10 @@ enum class BconvOutput { kFloat, kInt8, kBits };
 // Channel c of the output belongs to group c / group_channels; a group is `group_blocks` blocks of the packed weights.
 struct Bconv {
   Window window;
-  const uint32_t* input;      // group g reads input + g * group_words
+  const uint32_t* input;  // group g reads input + g * group_words
   int32_t groups, group_words, group_channels, group_blocks;
-  const uint32_t* weights;    // [groups][group_blocks][weight_rows()][block], as prepare_weights() leaves them
-  int32_t depth;              // number of binary products of one output, without padding bits
+  const uint32_t* weights;  // [groups][group_blocks][weight_rows()][block], as prepare_weights() leaves them
+  int32_t depth;            // number of binary products of one output, without padding bits
   // The filter, and which of its taps lie inside the image for every y and x of the output; null: not known. The others
   // read the halo. Kernels need not compute what zeros add.
   int32_t tap_rows, tap_columns;
@@ -98,7 +98,7 @@ struct Bconv {
   const uint16_t* row_class;
   const uint16_t* column_class;
   int32_t column_classes;
-  Epilogue epilogue;          // kFloat; for kBits only `signs`
+  Epilogue epilogue;  // kFloat; for kBits only `signs`
   Int8Epilogue int8_epilogue;
 };
 
@@ -108,24 +108,24 @@ struct Fconv {
   Window window;
   const float* input;
   int32_t channels, blocks;
-  const float* weights;  // [blocks][segments * segment_length][block]
-  const float* biases;   // [blocks * block]
+  const float* weights;                  // [blocks][segments * segment_length][block]
+  const float* biases;                   // [blocks * block]
   float activation_min, activation_max;  // clamp before the epilogue's residual
   Epilogue epilogue;
 };
 
-// Convolution of int8, one group. acc = bias + sum over the window of (input + Int8Kernels::input_offset) * weight; then
-// acc * scale of its channel + zero_point, clamped to [min, max]; then `epilogue`. The product is rounded as those of the
-// epilogue, but after the shift halves up; and nearly always it is acc * near_scale + zero_point. The halo of the input
-// has its zero point.
+// Convolution of int8, one group. acc = bias + sum over the window of (input + Int8Kernels::input_offset) * weight;
+// then acc * scale of its channel + zero_point, clamped to [min, max]; then `epilogue`. The product is rounded as those
+// of the epilogue, but after the shift halves up; and nearly always it is acc * near_scale + zero_point. The halo of
+// the input has its zero point.
 struct Int8Conv {
   Window window;
   const int8_t* input;
   int32_t channels, blocks;
-  const int8_t* weights;       // [blocks][segments][ceil(segment_length / 4)][block][4], 0 after the end of a segment
-  const int32_t* biases;       // [blocks * block]
+  const int8_t* weights;  // [blocks][segments][ceil(segment_length / 4)][block][4], 0 after the end of a segment
+  const int32_t* biases;  // [blocks * block]
   const int32_t *scale_bits, *scale_lefts, *scale_rights;  // the same, of fixed-point numbers; unused lanes 0
-  const float* near_scales;  // the same
+  const float* near_scales;                                // the same
   float near_limit;
   int32_t zero_point, min, max;
   Int8Epilogue epilogue;
@@ -143,8 +143,9 @@ struct Pool {
   Epilogue epilogue;
 };
 
-// Elementwise: the epilogue of `input`, dense [pixels][channels]. With only `signs` it is LceQuantize; with `residual`, ADD.
-// Negative values are multiplied by the slope of their channel before, then its shift is added; null where there is none.
+// Elementwise: the epilogue of `input`, dense [pixels][channels]. With only `signs` it is LceQuantize; with `residual`,
+// ADD. Negative values are multiplied by the slope of their channel before, then its shift is added; null where there
+// is none.
 struct Elementwise {
   int32_t out_height, out_width, channels;  // for the strides of `signs`
   const float* input;
@@ -152,8 +153,8 @@ struct Elementwise {
   Epilogue epilogue;
 };
 
-// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD. Where there is a table, values are looked up in
-// it before.
+// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD. Where there is a table, values are looked up
+// in it before.
 struct Int8Elementwise {
   int32_t out_height, out_width, channels;
   const int8_t* input;
@@ -183,8 +184,8 @@ struct Int8Kernels {
 struct KernelSet {
   const char* name;
   const char* description;
-  bool (*supported)();          // by this processor
-  int32_t bconv_block;          // output channels in a block; 16, 32 or 64
+  bool (*supported)();  // by this processor
+  int32_t bconv_block;  // output channels in a block; 16, 32 or 64
   int32_t fconv_block;
   void (*bconv)(const Bconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
   void (*fconv)(const Fconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);

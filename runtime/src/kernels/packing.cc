@@ -4,8 +4,8 @@ namespace hybrid_tf {
 namespace {
 
 template <typename T>
-void pack_filters(const T* filters, int32_t groups, int32_t group_channels, int32_t taps, int32_t words,
-                  int32_t block, T* packed) {
+void pack_filters(const T* filters, int32_t groups, int32_t group_channels, int32_t taps, int32_t words, int32_t block,
+                  T* packed) {
   const int64_t depth = static_cast<int64_t>(taps) * words;
   const int32_t group_blocks = ceil_div(group_channels, block);
   for (int32_t group = 0; group < groups; ++group) {

@@ -228,9 +228,8 @@ void parity_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int
 
 template <class V>
 constexpr KernelSet make_parity_kernel_set(const char* name, const char* description, bool (*supported)()) {
-  return {name,      description,       supported, V::kBconvBlock, V::kFconvBlock,     &parity_bconv<V>,
-          &fconv<V>, &pool<V>, &elementwise<V>, make_int8_kernels<V>(), nullptr,
-          &prepare_weights<V>};
+  return {name,      description, supported,       V::kBconvBlock,         V::kFconvBlock, &parity_bconv<V>,
+          &fconv<V>, &pool<V>,    &elementwise<V>, make_int8_kernels<V>(), nullptr,        &prepare_weights<V>};
 }
 
 }  // namespace

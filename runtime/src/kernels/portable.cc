@@ -110,14 +110,11 @@ struct Portable {
  private:
   static Int mask(Int n) { return ~shift_left(set_int(-1), n); }
   static Int below(Int a, Int n) { return a & mask(n); }  // what a shift drops
-  static uint32_t bits(Int mask) {
-    return (mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8);
-  }
+  static uint32_t bits(Int mask) { return (mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8); }
 };
 
 }  // namespace
 
-extern const KernelSet kPortableKernels =
-    make_kernel_set<Portable>("portable", "any processor", &cpu_is_any);
+extern const KernelSet kPortableKernels = make_kernel_set<Portable>("portable", "any processor", &cpu_is_any);
 
 }  // namespace hybrid_tf

@@ -27,7 +27,8 @@ inline void start_pixels(const Fconv& conv, FconvPixels* pixels) {
   }
 }
 
-// Tiles of P pixels from number `i` of `pixels` on. `plain`: whole blocks, no activation. Returns the number after them.
+// Tiles of P pixels from number `i` of `pixels` on. `plain`: whole blocks, no activation. Returns the number after
+// them.
 template <class V, int P>
 inline int32_t fconv_tiles(const Fconv& conv, int32_t block, bool plain, const FconvPixels& pixels, int32_t i) {
   const Window window = conv.window;

@@ -26,6 +26,7 @@ inline void fsum_tile(const Window& window, const float* const* starts, const fl
   float32x4_t(&second)[4] = P > 1 ? sums[P > 1] : unused;
   float32x4_t(&third)[4] = P > 1 ? sums[P > 1 ? 2 : 0] : unused;
   float32x4_t(&fourth)[4] = P > 1 ? sums[P > 1 ? 3 : 0] : unused;
+  // clang-format off
   __asm__(R"(
 .macro htf_step_of_pixel x, lane, s0, s1, s2, s3
   fmla \s0\().4s, v16.4s, \x\().s[\lane]
@@ -138,6 +139,7 @@ inline void fsum_tile(const Window& window, const float* const* starts, const fl
           : [starts] "r"(starts), [end] "r"(end), [length] "r"(window.segment_length), [biases] "r"(biases),
             [pixels] "i"(P)
           : "memory", "cc", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19");
+  // clang-format on
 }
 
 }  // namespace

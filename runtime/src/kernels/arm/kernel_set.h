@@ -10,8 +10,9 @@ namespace {
 
 template <class V>
 constexpr KernelSet make_neon_kernel_set(const char* name, const char* description, bool (*supported)()) {
-  return {name,           description,    supported, V::kBconvBlock,  V::kFconvBlock,      &neon_bconv<V>,
-          &neon_fconv<V>, &neon_pool<V>, &elementwise<V>, make_int8_kernels<V>(), &neon_weight_rows, &neon_prepare_weights};
+  return {
+      name,           description,   supported,       V::kBconvBlock,         V::kFconvBlock,    &neon_bconv<V>,
+      &neon_fconv<V>, &neon_pool<V>, &elementwise<V>, make_int8_kernels<V>(), &neon_weight_rows, &neon_prepare_weights};
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 
 #include <arm_neon.h>
 
-#include "kernels/kernel_set.h"
 #include "kernels/arm/int8.h"
+#include "kernels/kernel_set.h"
 
 namespace hybrid_tf {
 namespace {

@@ -1,5 +1,5 @@
-// The windows of the binary convolution for NEON, which kernels/arm/bconv.h explains: the pixels that a call computes at
-// once, by the taps that they have inside the image, and their words in pairs.
+// The windows of the binary convolution for NEON, which kernels/arm/bconv.h explains: the pixels that a call computes
+// at once, by the taps that they have inside the image, and their words in pairs.
 #pragma once
 
 #include "kernels/arm/neon.h"
@@ -104,9 +104,9 @@ struct NeonPixels {
   int32_t class_count;
   NeonClass classes[kMostClasses];
   int32_t numbers[kPixelsAtOnce];
-  int32_t starts[kPixelsAtOnce];       // what a pixel adds to all its sums
-  uint32_t* signs[kPixelsAtOnce];      // the words of each pixel, if any are written
-  uint32_t words[kLongestWindow];      // in pairs
+  int32_t starts[kPixelsAtOnce];   // what a pixel adds to all its sums
+  uint32_t* signs[kPixelsAtOnce];  // the words of each pixel, if any are written
+  uint32_t words[kLongestWindow];  // in pairs
 
   // Takes pixels from `first` on, as many as there is room for. Returns the number after them.
   int32_t fill(const Bconv& conv, const uint32_t* input, int32_t first, int32_t end) {

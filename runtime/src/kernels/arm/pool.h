@@ -1,8 +1,8 @@
 // Pools of 2x2 pixels for NEON, as kernels/float_ops.h computes them: the others are left to it.
 #pragma once
 
-#include "kernels/float_ops.h"
 #include "kernels/arm/finish.h"
+#include "kernels/float_ops.h"
 
 namespace hybrid_tf {
 namespace {
@@ -70,8 +70,7 @@ inline bool is_two_by_two(const Pool& pool) {
   return pool.filter_height == 2 && pool.filter_width == 2 && pool.pad_top == 0 && pool.pad_left == 0 &&
          (pool.out_height - 1) * pool.stride_height + 2 <= pool.in_height &&
          (pool.out_width - 1) * pool.stride_width + 2 <= pool.in_width && pool.channels % kBlock == 0 &&
-         is_unlimited(pool.activation_min, pool.activation_max) &&
-         is_unlimited(pool.epilogue.min, pool.epilogue.max);
+         is_unlimited(pool.activation_min, pool.activation_max) && is_unlimited(pool.epilogue.min, pool.epilogue.max);
 }
 
 template <class V>

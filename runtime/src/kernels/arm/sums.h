@@ -1,5 +1,5 @@
-// The inner loop of the binary convolution for NEON, which kernels/arm/bconv.h explains: in assembly, as compilers do not
-// keep it in the 32 registers.
+// The inner loop of the binary convolution for NEON, which kernels/arm/bconv.h explains: in assembly, as compilers do
+// not keep it in the 32 registers.
 #pragma once
 
 #include <arm_neon.h>
@@ -33,6 +33,7 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
   int32x4_t unused[4];
   int32x4_t(&second)[4] = P > 1 ? sums[P > 1] : unused;
   int32x4_t(&third)[4] = P > 2 ? sums[P > 2 ? 2 : 0] : unused;
+  // clang-format off
   __asm__(R"(
 .if %c[dot]
   .arch armv8.2-a+dotprod
@@ -205,9 +206,11 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
             [s20] "=&w"(third[0]), [s21] "=&w"(third[1]), [s22] "=&w"(third[2]), [s23] "=&w"(third[3]),
             [from0] "+r"(from0), [from1] "+r"(from1), [from2] "+r"(from2), [runs] "+r"(runs),
             [row] "=&r"(row), [count] "=&r"(count), [pixel_starts] "+r"(pixel_starts)
-          : [runs_end] "r"(runs_end), [words] "r"(words), [weights] "r"(weights), [starts] "r"(starts), [dot] "i"(kDot), [pixels] "i"(P)
+          : [runs_end] "r"(runs_end), [words] "r"(words), [weights] "r"(weights), [starts] "r"(starts),
+            [dot] "i"(kDot), [pixels] "i"(P)
           : "memory", "cc", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20",
             "v21", "v22", "v23", "v24", "v25", "v31");
+  // clang-format on
 }
 
 }  // namespace

@@ -41,10 +41,9 @@ struct Avx512Vpopcnt : Avx512Vectors {
         "vpopcntd %[b], %[b]\n\t"
         "vpaddd %[b], %[counts], %[counts]"
         : [parity] "+v"(parity), [counts] "+v"(counts), [a] "=&v"(a), [b] "=&v"(b)
-        : [x1] "m"(input[0]), [x2] "m"(input[1]), [x3] "m"(input[2]), [x4] "m"(input[3]),
-          [w1] "v"(load_words(weights)), [w2] "v"(load_words(weights + kBconvBlock)),
-          [w3] "v"(load_words(weights + 2 * kBconvBlock)), [w4] "v"(load_words(weights + 3 * kBconvBlock)),
-          [fall] "i"(kFall));
+        : [x1] "m"(input[0]), [x2] "m"(input[1]), [x3] "m"(input[2]), [x4] "m"(input[3]), [w1] "v"(load_words(weights)),
+          [w2] "v"(load_words(weights + kBconvBlock)), [w3] "v"(load_words(weights + 2 * kBconvBlock)),
+          [w4] "v"(load_words(weights + 3 * kBconvBlock)), [fall] "i"(kFall));
   }
 
   // The products are of unsigned inputs.
