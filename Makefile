@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake \
   qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
 
-RUNTIME_SOURCES := $(wildcard runtime/src/*.cc runtime/src/*.h) runtime/compile_library.py runtime/exports.txt
+CXX_FILES := $(foreach folder,runtime tests benchmarks,'$(folder)/*.cc' '$(folder)/*.h' '$(folder)/*.c')
+RUNTIME_SOURCES := $(shell find runtime/src -type f) runtime/compile_library.py runtime/exports.txt
 
 # Tests that train or convert for seconds, or need an emulator, a compiler, a registry of packages or a browser.
 DEAR := slow or emulated or compiled or network or browser
@@ -86,6 +87,7 @@ fuzz-files: setup ## 50,000 damaged files through inspect, lint and verify
 lint: setup ## ruff: mistakes, and what is not written as this project writes it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files $(CXX_FILES) | xargs -r $(BIN)/clang-format --dry-run --Werror
 
 clean: ## removes .venv and everything that was built
 	rm -rf $(VENV) .uv build dist *.egg-info runtime/build runtime/*.egg-info runtime/hybrid_tf_runtime/*.so

@@ -22,8 +22,8 @@ def version() -> str:
 KERNELS = [
     *("micro/*.cc", "micro/*.h", "micro/helium/*.cc", "micro/host/*.cc", "micro/host/*.h"),
     "micro/host/tensorflow/lite/**/*.h",
-    *(f"src/{name}.cc" for name in ("bits", "flexbuffer", "window_axis")),
-    *(f"src/{name}.h" for name in ("bits", "flexbuffer", "kernels", "packing", "pixels_impl", "window_axis")),
+    *("src/common/ceil_div.h", "src/common/flexbuffer.*", "src/common/window_axis.*"),
+    *("src/kernels/bits.*", "src/kernels/kernels.h", "src/kernels/pixels.h"),
 ]
 
 setup(

@@ -1,4 +1,4 @@
-"""Compiles src/*.cc into one shared library with whatever C++17 compiler there is: $CXX, c++, g++, clang++ or ziglang.
+"""Compiles src/ into one shared library with whatever C++17 compiler there is: $CXX, c++, g++, clang++ or ziglang.
 
 python compile_library.py [LIBRARY.so]
 """
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+SOURCES = HERE / "src"
 LIBRARY = HERE / "hybrid_tf_runtime" / "libhybrid_tf_runtime.so"
 
 # Products and sums stay apart (-ffp-contract=off): results must not depend on the compiler.
@@ -22,21 +23,23 @@ COMPILE_FLAGS = """
     -std=c++17 -O3 -ffp-contract=off -fPIC -fvisibility=hidden -fvisibility-inlines-hidden -fno-exceptions -fno-rtti
     -pthread -Wall -Wextra
 """.split()  # noqa: SIM905
+COMPILE_FLAGS += ["-I", str(SOURCES)]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"]
 # Only these files may use more than the architecture's base; the processor is asked before they run. Those for ARM need
 # no flags. The same table stands in CMakeLists.txt.
 X86_64_FLAGS = {
-    "kernels_avx2.cc": ["-mavx2", "-mfma"],
-    "kernels_avx512.cc": AVX512,
-    "kernels_avx512vpopcnt.cc": [*AVX512, "-mavx512vpopcntdq", "-mavx512vnni"],
+    "avx2.cc": ["-mavx2", "-mfma"],
+    "avx512.cc": AVX512,
+    "avx512vpopcnt.cc": [*AVX512, "-mavx512vpopcntdq", "-mavx512vnni"],
 }
+_INSTRUCTION_SETS = {"x86_64": "x86", "aarch64": "arm"}  # machine: its folder in src/kernels
 # A device may have an older C++ library than this machine, or none: ours is inside. -s strips.
 STATIC = ["-static-libstdc++", "-static-libgcc"]
 
 
 def version() -> str:
     """Returns the version of the package and the library."""
-    return re.search(r'VERSION "(.+)"', (HERE / "src" / "version.h").read_text())[1]
+    return re.search(r'VERSION "(.+)"', (SOURCES / "common" / "version.h").read_text())[1]
 
 
 def compile_library(library: Path) -> None:
@@ -47,9 +50,9 @@ def compile_library(library: Path) -> None:
     """
     compiler = find_compiler()
     flags_of = X86_64_FLAGS if _is_for_x86_64(compiler) else {}
-    sources = sorted((HERE / "src").glob("*.cc"))
+    sources = sorted(SOURCES.rglob("*.cc"))
     with tempfile.TemporaryDirectory() as folder:
-        objects = [Path(folder) / f"{source.stem}.o" for source in sources]
+        objects = [Path(folder) / object_name(source) for source in sources]
 
         def compile_one(source: Path, output: Path) -> None:
             flags = [*COMPILE_FLAGS, *flags_of.get(source.name, [])]
@@ -63,6 +66,18 @@ def compile_library(library: Path) -> None:
         library.unlink(missing_ok=True)  # never write into a file that a running interpreter has mapped
         if subprocess.run([*link, *STATIC], capture_output=True).returncode:
             _run(link)  # some systems have no static C++ library; theirs is not older than itself
+
+
+def kernel_sources(machine: str) -> list[Path]:
+    """Returns the sources of the kernels on a machine, such as x86_64. They need no other sources."""
+    kernels = SOURCES / "kernels"
+    folders = (kernels, kernels / _INSTRUCTION_SETS.get(machine, ""))
+    return sorted({path for folder in folders for path in folder.glob("*.cc")})
+
+
+def object_name(source: Path) -> str:
+    """Returns a name for the object file of a source; folders of src/ have files of the same name."""
+    return "-".join(source.relative_to(SOURCES).with_suffix(".o").parts)
 
 
 def find_compiler() -> list[str]:

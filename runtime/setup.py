@@ -41,7 +41,7 @@ setup(
     extras_require={"images": ["pillow>=10.1"]},
     packages=["hybrid_tf_runtime"],
     ext_modules=[
-        Extension(f"hybrid_tf_runtime.{LIBRARY.stem}", [str(p.relative_to(HERE)) for p in HERE.glob("src/*.cc")])
+        Extension(f"hybrid_tf_runtime.{LIBRARY.stem}", [str(p.relative_to(HERE)) for p in HERE.glob("src/**/*.cc")])
     ],
     cmdclass={"build_ext": BuildLibrary, "bdist_wheel": Wheel},
     entry_points={

@@ -28,6 +28,7 @@ from benchmarks.pages.arm_page import check_page, layer_table, network_table, st
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
+from runtime.compile_library import SOURCES, kernel_sources
 from runtime.emulation import arm
 from runtime.emulation.errors import EmulationError
 from runtime.emulation.instruction_counts import Layer, build_plugin, read_marks, run
@@ -35,7 +36,6 @@ from runtime.wheels import make_wheel
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SOURCES = ROOT / "runtime" / "src"
 COMPILER = [sys.executable, "-m", "ziglang", "c++", "-target", "aarch64-linux-gnu.2.17"]  # as the wheels have it
 LIBRARIES = Path("/usr/aarch64-linux-gnu")  # of the package g++-aarch64-linux-gnu
 KERNELS = {"cortex-a72": "neon", "cortex-a76": "neondot"}  # processor of a Raspberry Pi 4 and 5: its fastest kernels
@@ -177,7 +177,7 @@ _plugin = functools.cache(build_plugin)
 
 def _compile_program(folder: Path) -> Path:
     program = folder / "arm_kernels"
-    sources = [*SOURCES.glob("kernels_*.cc"), SOURCES / "dispatch.cc", SOURCES / "packing.cc", HERE / "arm_kernels.cc"]
+    sources = [*kernel_sources("aarch64"), HERE / "arm_kernels.cc"]
     run([*COMPILER, *COMPILE_FLAGS, "-I", SOURCES, *sources, "-o", program])
     return program
 

@@ -11,8 +11,8 @@
 
 #include <unistd.h>
 
-#include "kernels.h"
-#include "packing.h"
+#include "kernels/kernels.h"
+#include "kernels/packing.h"
 
 using namespace hybrid_tf;
 

@@ -24,7 +24,10 @@ inline void mark() {
       ".balign 64\n"
       "1: .inst.n 0xbff0\n"
       "b 2f\n"
-      "2:" ::: "memory");
+      "2:"
+      :
+      :
+      : "memory");
 }
 
 uint32_t random_word() {

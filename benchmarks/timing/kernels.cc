@@ -15,8 +15,8 @@
 
 #include <time.h>
 
-#include "kernels.h"
-#include "packing.h"
+#include "kernels/kernels.h"
+#include "kernels/packing.h"
 
 using namespace hybrid_tf;
 
@@ -139,12 +139,16 @@ struct Conv {
 
     const ptrdiff_t row = static_cast<ptrdiff_t>(width()) * depth;
     for (int32_t y = 0; y < layer.kernel; ++y) offsets.push_back((y - pad) * row - pad * depth);
-    const Window window{layer.size, layer.size, row * width(), layer.stride * row, layer.stride * ptrdiff_t{depth},
-                        layer.kernel, layer.kernel * depth, offsets.data()};
+    const Window window{
+        layer.size,   layer.size,           row * width(), layer.stride * row, layer.stride * ptrdiff_t{depth},
+        layer.kernel, layer.kernel * depth, offsets.data()};
     const ptrdiff_t first = pad * row + pad * depth;
     const float infinity = std::numeric_limits<float>::infinity();
     const ptrdiff_t sign_words = ceil_div(layer.outputs, 32);
-    const Epilogue epilogue{maps.floats[input].data, -infinity, infinity, maps.floats[1 - input].data,
+    const Epilogue epilogue{maps.floats[input].data,
+                            -infinity,
+                            infinity,
+                            maps.floats[1 - input].data,
                             {maps.signs.data, pixels() * sign_words, layer.size * sign_words, sign_words}};
     bconv.window = fconv.window = window;
     bconv.epilogue = fconv.epilogue = epilogue;
@@ -173,9 +177,7 @@ struct Conv {
     const int32_t taps = layer.kernel * layer.kernel;
     return static_cast<size_t>(blocks) * block * (layer.binary ? weight_rows(set, taps, depth) : taps * depth);
   }
-  int64_t macs() const {
-    return int64_t{1} * pixels() * layer.kernel * layer.kernel * layer.inputs * layer.outputs;
-  }
+  int64_t macs() const { return int64_t{1} * pixels() * layer.kernel * layer.kernel * layer.inputs * layer.outputs; }
   void run() const {
     if (layer.binary) {
       set.bconv(bconv, 0, pixels(), 0, blocks);
@@ -232,8 +234,8 @@ int main(int argc, char** argv) {
     for (const Layer& layer : kLayers) {
       for (int i = 0; i < layer.times; ++i) convs.push_back(new Conv(set, layer, maps, convs.size() % 2));
       const Conv& conv = *convs.back();
-      timings.push_back({set.name, layer.network, layer.name, layer.binary ? "binary" : "float",
-                         conv.macs() * layer.times, {}});
+      timings.push_back(
+          {set.name, layer.network, layer.name, layer.binary ? "binary" : "float", conv.macs() * layer.times, {}});
     }
     for (int round = 0; round < rounds; ++round) {
       timings[0].rounds.push_back(time_ceiling(popcount_ceiling, set.name, words.data, ceiling_macs));

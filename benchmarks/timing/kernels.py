@@ -4,7 +4,7 @@ python -m benchmarks.timing.kernels [--rounds N] [--kernels NAME] [--json FILE]
 
 Next to each speed stands its share of a ceiling measured in the same run: for binary products, exclusive or, population
 count and addition on data in the first cache, and nothing else; for float products, multiply-add on registers. Kernels
-can be faster than the first ceiling, as they need not count every word (runtime/src/parity_bconv_impl.h).
+can be faster than the first ceiling, as they need not count every word (runtime/src/kernels/parity_bconv.h).
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
-from runtime.compile_library import COMPILE_FLAGS, X86_64_FLAGS, find_compiler
+from runtime.compile_library import COMPILE_FLAGS, X86_64_FLAGS, find_compiler, kernel_sources
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[1] / "runtime"
@@ -131,13 +131,12 @@ def _tables(ceilings: dict[str, dict[str, float]], speeds: list[Speed]) -> Itera
 
 
 def _compile(folder: Path) -> Path:
-    sources = [*RUNTIME.glob("src/kernels_*.cc"), *(RUNTIME / "src" / f"{name}.cc" for name in ("dispatch", "packing"))]
-    sources += [HERE / name for name in PROGRAM]
+    sources = [*kernel_sources(platform.machine()), *(HERE / name for name in PROGRAM)]
     special = X86_64_FLAGS if platform.machine() == "x86_64" else {}
 
     def compile_one(source: Path) -> str:
         output = str(folder / f"{source.parent.name}-{source.stem}.o")
-        flags = [*COMPILE_FLAGS, *special.get(source.name, []), "-I", str(RUNTIME / "src")]
+        flags = [*COMPILE_FLAGS, *special.get(source.name, [])]
         _run([*find_compiler(), *flags, "-c", str(source), "-o", output])
         return output
 

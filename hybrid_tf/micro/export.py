@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hybrid_tf.compiler.int8.image_rounding import rounded_image
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.micro.kernels import build_host_library, helium_files, kernel_files
+from hybrid_tf.micro.kernels import build_host_library, flattened, helium_files, kernel_files
 from hybrid_tf.micro.operators import resolver_calls
 from hybrid_tf.micro.tflm import TFLM, check_wheel
 from hybrid_tf.system.files import atomic_folder
@@ -175,7 +175,7 @@ def _write(folder: Path, **values: Any) -> None:
     kernels = folder / "kernels"
     (kernels / "helium").mkdir(parents=True)
     for source in kernel_files():
-        shutil.copyfile(source, kernels / source.name)
+        (kernels / source.name).write_text(flattened(source), encoding="utf-8")
     for source in helium_files():
         shutil.copyfile(source, kernels / "helium" / source.name)
 

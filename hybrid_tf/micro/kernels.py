@@ -1,6 +1,7 @@
 """The C++ sources of the kernels for TFLM, and a library of them for this computer."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,22 +13,28 @@ ROOT = Path(__file__).parent / "sources"  # in the repository, links to the fold
 HOST = ROOT / "micro" / "host"
 # Of the runtime's own core.
 _SHARED = (
-    "bits.cc",
-    "bits.h",
-    "flexbuffer.cc",
-    "flexbuffer.h",
-    "kernels.h",
-    "packing.h",
-    "pixels_impl.h",
-    "window_axis.cc",
-    "window_axis.h",
+    "common/ceil_div.h",
+    "common/flexbuffer.cc",
+    "common/flexbuffer.h",
+    "common/window_axis.cc",
+    "common/window_axis.h",
+    "kernels/bits.cc",
+    "kernels/bits.h",
+    "kernels/kernels.h",
+    "kernels/pixels.h",
 )
+_ROOM = re.compile(r'^#include "(?:common|kernels)/', re.MULTILINE)
 _FLAGS = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -fno-rtti".split()  # noqa: SIM905
 
 
 def kernel_files() -> list[Path]:
     """Returns the sources and headers of the kernels, which fit into one folder, without those for vectors."""
     return sorted([*(ROOT / "micro").glob("*.cc"), *(ROOT / "micro").glob("*.h"), *(ROOT / "src" / n for n in _SHARED)])
+
+
+def flattened(source: Path) -> str:
+    """Returns the text of a kernel's file as it stands in a folder with all the others."""
+    return _ROOM.sub('#include "', source.read_text(encoding="utf-8"))
 
 
 def helium_files() -> list[Path]:

@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 RUNTIME = HERE.parent
 INCLUDES = [RUNTIME / "micro", RUNTIME / "src", RUNTIME / "micro" / "host"]
 PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm"
-SHARED = [RUNTIME / "src" / f"{name}.cc" for name in ("bits", "flexbuffer", "window_axis")]
+SHARED = [RUNTIME / "src" / f"{name}.cc" for name in ("kernels/bits", "common/flexbuffer", "common/window_axis")]
 FLAGS = ["-mthumb", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror"]
 CXX_FLAGS = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *FLAGS]
 SECONDS = 120

@@ -1,11 +1,11 @@
 // A plugin of QEMU that counts the instructions that an emulated program executes.
 //
-// A program under Linux makes the system call number 32343, which Linux does not have, with a tag. One without Linux, on
-// a Cortex-M, executes the hint number 15 (`.inst.n 0xbff0`), which does nothing; its tags are 0, 1, 2 and so on. The
-// plugin then prints "instructions TAG COUNT" on standard error, the instructions since the last time. When the program
-// reads the clock, which is a system call in this version of QEMU, it prints "clock COUNT", those since the last reading
-// or mark: a runtime that times its steps thus counts them. One thread is counted right; several would write over each
-// other's counts.
+// A program under Linux makes the system call number 32343, which Linux does not have, with a tag. One without Linux,
+// on a Cortex-M, executes the hint number 15 (`.inst.n 0xbff0`), which does nothing; its tags are 0, 1, 2 and so on.
+// The plugin then prints "instructions TAG COUNT" on standard error, the instructions since the last time. When the
+// program reads the clock, which is a system call in this version of QEMU, it prints "clock COUNT", those since the
+// last reading or mark: a runtime that times its steps thus counts them. One thread is counted right; several would
+// write over each other's counts.
 //
 //   gcc -O2 -fPIC -shared count_instructions.c -o count_instructions.so
 //   qemu-aarch64 -plugin count_instructions.so -d plugin PROGRAM

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#include "check_model.h"
+#include "check/check_model.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto copy = std::make_unique<uint8_t[]>(size);

@@ -83,8 +83,9 @@ class GraphMaker {
   GraphMaker(const uint8_t* data, size_t size, hybrid_tf::Host* host) : choices_(data, size), host_(host) {}
 
   void make() {
-    const Map first = {choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8,
-                       {choices_.below(2) + 1, choices_.below(7) + 1, choices_.below(7) + 1, kChannels[choices_.below(8)]}};
+    const Map first = {
+        choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8,
+        {choices_.below(2) + 1, choices_.below(7) + 1, choices_.below(7) + 1, kChannels[choices_.below(8)]}};
     add_map(first);
     for (int nodes = choices_.below(6) + 1; nodes > 0; --nodes) add_operator();
   }
@@ -127,7 +128,9 @@ class GraphMaker {
   }
   void add_node(const char* custom, int builtin, const Bytes& options, std::vector<int> inputs, int output) {
     if (choices_.byte() > 250) inputs.push_back(choices_.mostly(0));
-    if (choices_.byte() > 250 && !inputs.empty()) inputs[choices_.below(static_cast<int>(inputs.size()))] = choices_.mostly(-1);
+    if (choices_.byte() > 250 && !inputs.empty()) {
+      inputs[choices_.below(static_cast<int>(inputs.size()))] = choices_.mostly(-1);
+    }
     if (choices_.byte() > 252) output = choices_.mostly(0);
     host_->add_node(custom, builtin, options, inputs, {output});
   }
@@ -154,14 +157,22 @@ class GraphMaker {
 
   void add_operator() {
     switch (choices_.below(9)) {
-      case 0: return quantize();
-      case 1: return dequantize();
-      case 2: return bmaxpool();
-      case 3: return add();
-      case 4: return pool();
-      case 5: return convolution();
-      case 6: return head();
-      default: return bconv();
+      case 0:
+        return quantize();
+      case 1:
+        return dequantize();
+      case 2:
+        return bmaxpool();
+      case 3:
+        return add();
+      case 4:
+        return pool();
+      case 5:
+        return convolution();
+      case 6:
+        return head();
+      default:
+        return bconv();
     }
   }
 
@@ -187,12 +198,14 @@ class GraphMaker {
     const Filter f = filter();
     const int groups = choices_.byte() < 200 ? 1 : 2, in = from.dims.back();
     const int channels = groups * kChannels[choices_.below(8)];
-    const TfLiteType to = type(choices_.below(3) == 0 ? kTfLiteInt32 : choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8);
+    const TfLiteType to = type(choices_.below(3) == 0 ? kTfLiteInt32
+                               : choices_.below(2)    ? kTfLiteFloat32
+                                                      : kTfLiteInt8);
     const Bytes options =
-        custom({"channels_in", "dilation_height_factor", "dilation_width_factor", "fused_activation_function", "pad_values",
-                "padding", "stride_height", "stride_width"},
-               {in, choices_.below(3) + 1, choices_.below(2) + 1, choices_.below(4), to == kTfLiteInt32 || choices_.below(2),
-                f.padding, f.stride_height, f.stride_width});
+        custom({"channels_in", "dilation_height_factor", "dilation_width_factor", "fused_activation_function",
+                "pad_values", "padding", "stride_height", "stride_width"},
+               {in, choices_.below(3) + 1, choices_.below(2) + 1, choices_.below(4),
+                to == kTfLiteInt32 || choices_.below(2), f.padding, f.stride_height, f.stride_width});
     const int weights = constant(kTfLiteInt32, {channels, f.height, f.width, ((in + 31) / 32 - 1) / groups + 1});
     int affine[2] = {-1, -1}, thresholds = -1;
     if (to == kTfLiteInt32) {
@@ -206,15 +219,18 @@ class GraphMaker {
   void add() {
     const Map a = choose(kTfLiteFloat32), b = choose(kTfLiteFloat32);
     const TfLiteAddParams options = {static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4)))};
-    add_node(nullptr, kTfLiteBuiltinAdd, struct_bytes(options), {a.tensor, b.tensor}, add_map({kTfLiteFloat32, a.dims}));
+    add_node(nullptr, kTfLiteBuiltinAdd, struct_bytes(options), {a.tensor, b.tensor},
+             add_map({kTfLiteFloat32, a.dims}));
   }
   void pool() {
     const Map from = choose(kTfLiteFloat32);
     const Filter f = filter();
-    const TfLitePoolParams options = {
-        static_cast<TfLitePadding>(choices_.mostly(f.padding + 1)), choices_.mostly(f.stride_width),
-        choices_.mostly(f.stride_height), choices_.mostly(f.width), choices_.mostly(f.height),
-        static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4)))};
+    const TfLitePoolParams options = {static_cast<TfLitePadding>(choices_.mostly(f.padding + 1)),
+                                      choices_.mostly(f.stride_width),
+                                      choices_.mostly(f.stride_height),
+                                      choices_.mostly(f.width),
+                                      choices_.mostly(f.height),
+                                      static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4)))};
     add_node(nullptr, choices_.below(2) ? kTfLiteBuiltinMaxPool2d : kTfLiteBuiltinAveragePool2d, struct_bytes(options),
              {from.tensor}, add_map({kTfLiteFloat32, slid(from.dims, f, from.dims.back())}));
   }
@@ -222,10 +238,12 @@ class GraphMaker {
     const Map from = choose(kTfLiteFloat32);
     const Filter f = filter();
     const int channels = kChannels[choices_.below(8)];
-    const TfLiteConvParams options = {
-        static_cast<TfLitePadding>(choices_.mostly(f.padding + 1)), choices_.mostly(f.stride_width),
-        choices_.mostly(f.stride_height), static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4))),
-        choices_.mostly(1), choices_.mostly(1)};
+    const TfLiteConvParams options = {static_cast<TfLitePadding>(choices_.mostly(f.padding + 1)),
+                                      choices_.mostly(f.stride_width),
+                                      choices_.mostly(f.stride_height),
+                                      static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4))),
+                                      choices_.mostly(1),
+                                      choices_.mostly(1)};
     const int weights = constant(kTfLiteFloat32, {channels, f.height, f.width, from.dims.back()});
     add_node(nullptr, kTfLiteBuiltinConv2d, struct_bytes(options),
              {from.tensor, weights, constant(kTfLiteFloat32, {channels})},

@@ -1,10 +1,10 @@
 // Fuzzes the reader of custom options: any bytes may stand in a file.
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
 #include <cstring>
+#include <memory>
 
-#include "flexbuffer.h"
+#include "common/flexbuffer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Of exactly this size, so that a byte read beside it is noticed.

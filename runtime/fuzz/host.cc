@@ -205,7 +205,8 @@ void Host::run(TfLiteDelegate* delegate) {
   succeeded_ = delegate->Prepare(&context_, delegate) == kTfLiteOk && prepare_and_invoke();
   if (!succeeded_ || tensors_[0].dims->size == 0) return;
   // Again with another first dimension of the first tensor, as after resizing an input.
-  TfLiteIntArray* dims = make_array({tensors_[0].dims->data, tensors_[0].dims->data + tensors_[0].dims->size}).release();
+  TfLiteIntArray* dims =
+      make_array({tensors_[0].dims->data, tensors_[0].dims->data + tensors_[0].dims->size}).release();
   dims->data[0] = dims->data[0] % 3 + 1;
   if (resize(&context_, &tensors_[0], dims) == kTfLiteOk) prepare_and_invoke();
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tflite_abi.h"
+#include "graph/tflite_abi.h"
 
 namespace hybrid_tf {
 

@@ -1,4 +1,4 @@
-"""The version of the installed package; its source is src/version.h."""
+"""The version of the installed package; its source is src/common/version.h."""
 
 from importlib.metadata import version
 

@@ -1,11 +1,11 @@
-// The contract of LceBconv2d's parts: bconv2d_common.cc prepares and walks over the output, and `eval_pixel` computes one
-// pixel of it. There are several of that: bconv2d.cc for any processor, helium/bconv2d.cc for Armv8.1-M's vectors. A
-// program has one of them.
+// The contract of LceBconv2d's parts: bconv2d_common.cc prepares and walks over the output, and `eval_pixel` computes
+// one pixel of it. There are several of that: bconv2d.cc for any processor, helium/bconv2d.cc for Armv8.1-M's vectors.
+// A program has one of them.
 #pragma once
 
 #include <cstdint>
 
-#include "window_axis.h"
+#include "common/window_axis.h"
 
 namespace hybrid_tf {
 namespace micro {

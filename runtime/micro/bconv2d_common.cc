@@ -71,8 +71,7 @@ void eval_bconv(const Bconv& conv, const uint32_t* input, uint32_t* window, void
         }
         const int32_t row_words = conv.horizontal.size * conv.group_words;
         const Span part = {rows.begin * row_words + columns.begin * conv.group_words, rows.size(), row_words,
-                           inside > 0 ? columns.size() * conv.group_words : 0,
-                           (conv.taps() - inside) * conv.tap_depth};
+                           inside > 0 ? columns.size() * conv.group_words : 0, (conv.taps() - inside) * conv.tap_depth};
         eval_pixel(conv, window, part, pixel);
       }
     }

@@ -59,9 +59,9 @@ bool read_transform(const LceOpReader& reader, int32_t depth, Bconv* conv) {
 }
 
 bool read_bconv(const LceOpReader& reader, Bconv* conv) {
-  static const char* const kKeys[] = {"channels_in", "dilation_height_factor", "dilation_width_factor",
-                                      "fused_activation_function", "pad_values", "padding", "stride_height",
-                                      "stride_width"};
+  static const char* const kKeys[] = {
+      "channels_in", "dilation_height_factor", "dilation_width_factor", "fused_activation_function", "pad_values",
+      "padding",     "stride_height",          "stride_width"};
   int32_t options[kOptions];
   if (!reader.arity(5) || !reader.options(kKeys, kOptions, options)) return false;
   const LceImage in(reader.input());
@@ -69,10 +69,10 @@ bool read_bconv(const LceOpReader& reader, Bconv* conv) {
   const TfLiteEvalTensor* filter = reader.constant(1, kTfLiteInt32, 4, "filter");
   if (filter == nullptr) return false;
   const int* dims = filter->dims->data;
-  if (!reader.window(dims[1], options[kStrideY], options[kDilationY], options[kPadding], in.height,
-                     &conv->vertical, &conv->rows) ||
-      !reader.window(dims[2], options[kStrideX], options[kDilationX], options[kPadding], in.width,
-                     &conv->horizontal, &conv->columns)) {
+  if (!reader.window(dims[1], options[kStrideY], options[kDilationY], options[kPadding], in.height, &conv->vertical,
+                     &conv->rows) ||
+      !reader.window(dims[2], options[kStrideX], options[kDilationX], options[kPadding], in.width, &conv->horizontal,
+                     &conv->columns)) {
     return false;
   }
   const int32_t channels = options[kChannels];
@@ -128,8 +128,8 @@ TfLiteStatus BconvPrepare(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus BconvEval(TfLiteContext* context, TfLiteNode* node) {
   const BconvData* data = static_cast<const BconvData*>(node->user_data);
   uint32_t* window = static_cast<uint32_t*>(GetMicroContext(context)->GetScratchBuffer(data->window));
-  hybrid_tf::micro::eval_bconv(data->conv, static_cast<const uint32_t*>(GetEvalInput(context, node, 0)->data.data), window,
-             GetEvalOutput(context, node, 0)->data.data);
+  hybrid_tf::micro::eval_bconv(data->conv, static_cast<const uint32_t*>(GetEvalInput(context, node, 0)->data.data),
+                               window, GetEvalOutput(context, node, 0)->data.data);
   return kTfLiteOk;
 }
 

@@ -1,5 +1,5 @@
 // LceBMaxPool2d as an operator of TFLM.
-#include "bits.h"
+#include "kernels/bits.h"
 #include "lce_ops.h"
 #include "op_reader.h"
 
@@ -30,11 +30,20 @@ TfLiteStatus BMaxPoolPrepare(TfLiteContext* context, TfLiteNode* node) {
   hybrid_tf::BmaxPool* pool = reader.allocate<hybrid_tf::BmaxPool>();
   node->user_data = pool;
   if (pool == nullptr) return kTfLiteError;
-  *pool = {{nullptr, ptrdiff_t{in.height} * in.width * in.channels, ptrdiff_t{in.width} * in.channels, in.channels},
-           in.height, in.width, in.channels, out.height, out.width,
-           vertical.size, horizontal.size, vertical.stride, horizontal.stride, rows.pad_before, columns.pad_before,
-           {nullptr, ptrdiff_t{out.height} * out.width * out.channels, ptrdiff_t{out.width} * out.channels,
-            out.channels}};
+  *pool = {
+      {nullptr, ptrdiff_t{in.height} * in.width * in.channels, ptrdiff_t{in.width} * in.channels, in.channels},
+      in.height,
+      in.width,
+      in.channels,
+      out.height,
+      out.width,
+      vertical.size,
+      horizontal.size,
+      vertical.stride,
+      horizontal.stride,
+      rows.pad_before,
+      columns.pad_before,
+      {nullptr, ptrdiff_t{out.height} * out.width * out.channels, ptrdiff_t{out.width} * out.channels, out.channels}};
   return kTfLiteOk;
 }
 

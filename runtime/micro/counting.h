@@ -23,7 +23,8 @@ struct FullAdder {
   Word sum, carry;
 };
 
-// A mask that the compiler keeps in a register, where it can: ARM shifts the other operand in the same instruction then.
+// A mask that the compiler keeps in a register, where it can: ARM shifts the other operand in the same instruction
+// then.
 HYBRID_TF_INLINE uint32_t in_register(uint32_t mask) {
 #if defined(__thumb2__) && !defined(HYBRID_TF_MICRO_VECTORS)
   __asm__("" : "+r"(mask));

@@ -1,6 +1,6 @@
 #include "op_reader.h"
 
-#include "flexbuffer.h"
+#include "common/flexbuffer.h"
 
 namespace tflite {
 namespace micro {
@@ -58,8 +58,8 @@ const TfLiteEvalTensor* LceOpReader::constant(int index, TfLiteType type, int di
 
 bool LceOpReader::quantization(bool of_output, TfLiteQuantizationParams* params) const {
   MicroContext* micro_context = GetMicroContext(context_);
-  TfLiteTensor* tensor = of_output ? micro_context->AllocateTempOutputTensor(node_, 0)
-                                   : micro_context->AllocateTempInputTensor(node_, 0);
+  TfLiteTensor* tensor =
+      of_output ? micro_context->AllocateTempOutputTensor(node_, 0) : micro_context->AllocateTempInputTensor(node_, 0);
   if (tensor == nullptr) return fail("memory: the arena is too small");
   *params = tensor->params;
   micro_context->DeallocateTempTfLiteTensor(tensor);

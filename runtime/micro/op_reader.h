@@ -1,10 +1,10 @@
 // What the operators read of TFLM's nodes when they prepare. A failure is printed, with the operator's name.
 #pragma once
 
+#include "common/window_axis.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
 #include "tensorflow/lite/micro/micro_context.h"
 #include "tensorflow/lite/micro/micro_log.h"
-#include "window_axis.h"
 
 namespace tflite {
 namespace micro {

@@ -1,5 +1,5 @@
 // LceQuantize and LceDequantize as operators of TFLM.
-#include "bits.h"
+#include "kernels/bits.h"
 #include "lce_ops.h"
 #include "op_reader.h"
 
@@ -7,8 +7,8 @@ namespace tflite {
 namespace micro {
 namespace {
 
-// Checks the packed side, which has the words of the other's channels, and the other side, whose scale and zero point it
-// reads where that is int8.
+// Checks the packed side, which has the words of the other's channels, and the other side, whose scale and zero point
+// it reads where that is int8.
 bool read_values(const LceOpReader& reader, bool are_output, TfLiteQuantizationParams* params) {
   if (!reader.arity(1)) return false;
   const TfLiteEvalTensor* values = are_output ? reader.output() : reader.input();

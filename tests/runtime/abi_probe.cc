@@ -1,10 +1,10 @@
-// A TensorFlow Lite delegate that takes nothing: it writes down, as JSON, what an interpreter shows it through the structs
-// of tflite_abi.h. Option: file=PATH.
+// A TensorFlow Lite delegate that takes nothing: it writes down, as JSON, what an interpreter shows it through the
+// structs of tflite_abi.h. Option: file=PATH.
 #include <cstdio>
 #include <cstring>
 #include <string>
 
-#include "../../runtime/src/tflite_abi.h"
+#include "graph/tflite_abi.h"
 
 namespace {
 

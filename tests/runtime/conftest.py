@@ -33,7 +33,8 @@ def wheels():
     """The wheel for each machine, by name, as `make wheels` builds them. Kept until the runtime's files change."""
     from runtime.wheels import MACHINES, make_wheel
 
-    files = [*RUNTIME.glob("src/*"), *RUNTIME.glob("hybrid_tf_runtime/*.py"), *filter(Path.is_file, RUNTIME.iterdir())]
+    found = (path for kind in ("*", "src/**/*", "hybrid_tf_runtime/*.py") for path in RUNTIME.glob(kind))
+    files = filter(Path.is_file, found)
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
     folder = RUNTIME.parent / "build" / "wheels" / digest
     with waited_for(folder / "lock"):  # tests run in several processes

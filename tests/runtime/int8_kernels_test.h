@@ -162,9 +162,23 @@ void test_int8_pool(const KernelSet& set, Random& random) {
   for (int8_t& value : input) value = static_cast<int8_t>(random.in(-range, range - 1));
   TestInt8Epilogue end(random, g.batch, g.out_height, g.out_width, channels);
   Int8Pool pool{};
-  pool.window = {random.once_in(2) ? PoolKind::kAverage : PoolKind::kMax, nullptr, g.batch, g.in_height, g.in_width,
-                 channels, g.out_height, g.out_width, g.kernel_height, g.kernel_width, g.stride_height, g.stride_width,
-                 g.pad_top, g.pad_left, 0, 0, {}};
+  pool.window = {random.once_in(2) ? PoolKind::kAverage : PoolKind::kMax,
+                 nullptr,
+                 g.batch,
+                 g.in_height,
+                 g.in_width,
+                 channels,
+                 g.out_height,
+                 g.out_width,
+                 g.kernel_height,
+                 g.kernel_width,
+                 g.stride_height,
+                 g.stride_width,
+                 g.pad_top,
+                 g.pad_left,
+                 0,
+                 0,
+                 {}};
   pool.input = input.data();
   pool.min = random.in(-128, 0), pool.max = random.in(1, 127);
   pool.epilogue = end.epilogue;

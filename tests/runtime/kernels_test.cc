@@ -3,9 +3,9 @@
 //   g++ -std=c++17 -O2 -ffp-contract=off -I runtime/src tests/runtime/kernels_test.cc OBJECTS -o kernels_test
 //   ./kernels_test [CASES [SEED [KERNELS]]]
 //
-// OBJECTS are the runtime's kernels_*.cc, dispatch.cc, packing.cc and bits.cc, compiled with their own flags (see
-// runtime/CMakeLists.txt). -ffp-contract=off: the expected numbers round products and sums apart. The first case that
-// differs is printed, with the seed that repeats it alone, and the exit status is 1.
+// OBJECTS are those of kernel_sources() in runtime/compile_library.py, compiled with their own flags (see there).
+// -ffp-contract=off: the expected numbers round products and sums apart. The first case that differs is printed, with
+// the seed that repeats it alone, and the exit status is 1.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,9 +13,9 @@
 #include <limits>
 #include <vector>
 
-#include "bits.h"
-#include "kernels.h"
-#include "packing.h"
+#include "kernels/bits.h"
+#include "kernels/kernels.h"
+#include "kernels/packing.h"
 
 using namespace hybrid_tf;
 
@@ -129,16 +129,18 @@ struct HaloMap {
   std::vector<T> data;
 
   HaloMap(int32_t batch, int32_t height, int32_t width, int32_t depth, int32_t halo, T around)
-      : batch(batch), height(height), width(width), depth(depth), halo(halo),
+      : batch(batch),
+        height(height),
+        width(width),
+        depth(depth),
+        halo(halo),
         data(static_cast<size_t>(batch) * (height + 2 * halo) * (width + 2 * halo) * depth, around) {}
   ptrdiff_t row_stride() const { return static_cast<ptrdiff_t>(width + 2 * halo) * depth; }
   ptrdiff_t batch_stride() const { return row_stride() * (height + 2 * halo); }
   T* pixel(int32_t b, int32_t y, int32_t x) {
     return data.data() + b * batch_stride() + (y + halo) * row_stride() + static_cast<ptrdiff_t>(x + halo) * depth;
   }
-  T* pixel(int32_t number) {
-    return pixel(number / (height * width), number / width % height, number % width);
-  }
+  T* pixel(int32_t number) { return pixel(number / (height * width), number / width % height, number % width); }
   template <typename U>
   Map<U> map() {
     return {pixel(0, 0, 0), batch_stride(), row_stride(), depth};
@@ -159,9 +161,14 @@ struct TestWindow {
                           (kx * g.dilation_width - g.pad_left) * static_cast<ptrdiff_t>(input.depth));
       }
     }
-    window = {g.out_height, g.out_width, input.batch_stride(), g.stride_height * input.row_stride(),
-              g.stride_width * static_cast<ptrdiff_t>(input.depth), static_cast<int32_t>(offsets.size()),
-              rows ? tap_length * g.kernel_width : tap_length, offsets.data()};
+    window = {g.out_height,
+              g.out_width,
+              input.batch_stride(),
+              g.stride_height * input.row_stride(),
+              g.stride_width * static_cast<ptrdiff_t>(input.depth),
+              static_cast<int32_t>(offsets.size()),
+              rows ? tap_length * g.kernel_width : tap_length,
+              offsets.data()};
   }
 };
 
@@ -426,9 +433,7 @@ void test_fconv(const KernelSet& set, Random& random) {
 }
 
 // The order in which averages are summed: down the columns, nine at a time, pixels out of bounds as zeros.
-float nine_sum(const float* v) {
-  return ((v[2] + v[3]) + (v[4] + v[5])) + (((v[0] + v[1]) + v[8]) + (v[6] + v[7]));
-}
+float nine_sum(const float* v) { return ((v[2] + v[3]) + (v[4] + v[5])) + (((v[0] + v[1]) + v[8]) + (v[6] + v[7])); }
 
 void test_pool(const KernelSet& set, Random& random) {
   const Geometry g = random.once_in(3) ? Geometry::two_by_two(random) : Geometry(random, false);
@@ -436,9 +441,22 @@ void test_pool(const KernelSet& set, Random& random) {
   const std::vector<float> input = random.reals(static_cast<size_t>(g.batch) * g.in_height * g.in_width * channels);
   TestEpilogue end(random, g.batch, g.out_height, g.out_width, channels);
   const bool clamped = random.once_in(3);
-  const Pool pool{random.once_in(2) ? PoolKind::kAverage : PoolKind::kMax, input.data(), g.batch, g.in_height,
-                  g.in_width, channels, g.out_height, g.out_width, g.kernel_height, g.kernel_width, g.stride_height,
-                  g.stride_width, g.pad_top, g.pad_left, clamped ? 0.0f : -kInfinity, clamped ? 6.0f : kInfinity,
+  const Pool pool{random.once_in(2) ? PoolKind::kAverage : PoolKind::kMax,
+                  input.data(),
+                  g.batch,
+                  g.in_height,
+                  g.in_width,
+                  channels,
+                  g.out_height,
+                  g.out_width,
+                  g.kernel_height,
+                  g.kernel_width,
+                  g.stride_height,
+                  g.stride_width,
+                  g.pad_top,
+                  g.pad_left,
+                  clamped ? 0.0f : -kInfinity,
+                  clamped ? 6.0f : kInfinity,
                   end.epilogue};
   for (int32_t pixel = 0; pixel < g.pixels(); ++pixel) {
     const int32_t b = pixel / (g.out_height * g.out_width), y = pixel / g.out_width % g.out_height;
@@ -553,8 +571,18 @@ void test_bmaxpool(const KernelSet&, Random& random) {
       wanted.pixel(pixel)[w] = all;
     }
   }
-  const BmaxPool pool{input.map<const uint32_t>(), g.in_height, g.in_width, words, g.out_height, g.out_width,
-                      g.kernel_height, g.kernel_width, g.stride_height, g.stride_width, g.pad_top, g.pad_left,
+  const BmaxPool pool{input.map<const uint32_t>(),
+                      g.in_height,
+                      g.in_width,
+                      words,
+                      g.out_height,
+                      g.out_width,
+                      g.kernel_height,
+                      g.kernel_width,
+                      g.stride_height,
+                      g.stride_width,
+                      g.pad_top,
+                      g.pad_left,
                       output.map<uint32_t>()};
   in_parts(random, g.pixels(), [&](int32_t from, int32_t to) { bmaxpool(pool, from, to); });
   expect_same("bmaxpool", wanted.data, output.data);
@@ -565,9 +593,15 @@ struct Test {
   const char* name;
   void (*run)(const KernelSet&, Random&);
 };
-const Test kTests[] = {{"bconv", test_bconv}, {"fconv", test_fconv}, {"pool", test_pool},
-                       {"elementwise", test_elementwise}, {"int8_conv", test_int8_conv},
-                       {"int8_pool", test_int8_pool}, {"int8_elementwise", test_int8_elementwise}, {"bits", test_bits}, {"bmaxpool", test_bmaxpool}};
+const Test kTests[] = {{"bconv", test_bconv},
+                       {"fconv", test_fconv},
+                       {"pool", test_pool},
+                       {"elementwise", test_elementwise},
+                       {"int8_conv", test_int8_conv},
+                       {"int8_pool", test_int8_pool},
+                       {"int8_elementwise", test_int8_elementwise},
+                       {"bits", test_bits},
+                       {"bmaxpool", test_bmaxpool}};
 
 }  // namespace
 

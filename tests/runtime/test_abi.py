@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.compile_library import find_compiler
+from runtime.compile_library import SOURCES, find_compiler
 from tests.support.graph_builder import Graph, build_file
 from tests.support.int8_reference import Quantization
 from tests.support.lce_reference import SAME, VALID
@@ -33,7 +33,8 @@ def tensorflow():
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory):
     library = tmp_path_factory.mktemp("probe") / "libprobe.so"
-    subprocess.run([*find_compiler(), "-std=c++17", "-shared", "-fPIC", PROBE, "-o", library], check=True)
+    flags = ["-std=c++17", "-shared", "-fPIC", "-I", SOURCES]
+    subprocess.run([*find_compiler(), *flags, PROBE, "-o", library], check=True)
     return library
 
 

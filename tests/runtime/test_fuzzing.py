@@ -30,7 +30,7 @@ def programs(tmp_path_factory):
     if not fuzzers.can_fuzz():
         pytest.skip(fuzzers.ENABLE)
     # test_sanitizers.py looks into these kernels, and they take longest to compile.
-    plain = ("kernels_avx512.cc", "kernels_avx512vpopcnt.cc")
+    plain = ("avx512.cc", "avx512vpopcnt.cc")
     return made_once(tmp_path_factory, "fuzzers", lambda folder: fuzzers.build_fuzzers(folder, plain))
 
 

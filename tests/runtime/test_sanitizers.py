@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import check_folder, two_interpreters
 from tests.support.extent import SWEEP_CASES, count
-from tests.support.sanitized_build import FLAGS, RUNTIME, SECONDS, SanitizedPackage, build_package, run
+from tests.support.sanitized_build import FLAGS, SECONDS, SanitizedPackage, build_package, run
 from tests.support.shared import made_once
 
 HERE = Path(__file__).parent
@@ -96,11 +96,9 @@ def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):
 
 
 def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
-    sources = "kernels_", "dispatch", "packing", "bits"
-    objects = [path for path in memory_checked.objects if path.name.startswith(sources)]
     program = tmp_path / "kernels_test"
     checked = f"-fsanitize={memory_checked.sanitizers}"
-    run(["g++", *FLAGS, checked, "-I", RUNTIME / "src", HERE / "kernels_test.cc", *objects, "-o", program])
+    run(["g++", *FLAGS, checked, HERE / "kernels_test.cc", *memory_checked.kernels, "-o", program])
     run([program, str(count(15, 30))])
 
 

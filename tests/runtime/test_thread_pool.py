@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from runtime.compile_library import find_compiler
+from runtime.compile_library import SOURCES, find_compiler
 
 pytestmark = pytest.mark.compiled
 
 HERE = Path(__file__).parent
-POOL = HERE.parents[1] / "runtime/src/thread_pool.cc"
+POOL = SOURCES / "execution" / "thread_pool.cc"
 
 
 def test_thread_pool(tmp_path):
     program = tmp_path / "thread_pool_test"
     sources = [HERE / "thread_pool_test.cc", POOL]
-    flags = ["-std=c++17", "-O1", "-g", "-fsanitize=thread", "-pthread", "-Wall", "-Wextra", "-Werror"]
+    flags = ["-std=c++17", "-O1", "-g", "-fsanitize=thread", "-pthread", "-Wall", "-Wextra", "-Werror", "-I", SOURCES]
     built = subprocess.run([*find_compiler(), *flags, *sources, "-o", program], capture_output=True, text=True)
     if "tsan" in built.stderr and built.returncode:
         pytest.skip("needs: sudo apt-get install g++ (with ThreadSanitizer)")

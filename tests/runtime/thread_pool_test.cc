@@ -1,6 +1,6 @@
 // The thread pool: every part of every task is run once, whoever calls. Built with -fsanitize=thread by
 // test_thread_pool.py; exits with 1 when something is wrong.
-#include "../../runtime/src/thread_pool.h"
+#include "execution/thread_pool.h"
 
 #include <unistd.h>
 

@@ -41,8 +41,7 @@ def build_fuzzers(folder, plain=()):
     objects = compile_objects(folder / "objects", "clang++", f"fuzzer-no-link,{SANITIZERS}", plain)
     for name, others in FUZZERS.items():
         files = [RUNTIME / "fuzz" / source for source in (f"fuzz_{name}.cc", *others)]
-        include = ["-I", RUNTIME / "src"]
-        run(["clang++", *FLAGS, f"-fsanitize=fuzzer,{SANITIZERS}", *include, *files, *objects, "-o", folder / name])
+        run(["clang++", *FLAGS, f"-fsanitize=fuzzer,{SANITIZERS}", *files, *objects, "-o", folder / name])
 
 
 def write_corpora(seeds, folder):

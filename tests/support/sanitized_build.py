@@ -14,7 +14,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from runtime.compile_library import COMPILE_FLAGS, X86_64_FLAGS
+from runtime.compile_library import COMPILE_FLAGS, SOURCES, X86_64_FLAGS, kernel_sources, object_name
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "runtime"
@@ -38,13 +38,13 @@ def compile_objects(folder, compiler, sanitizers, plain=()):
     special = X86_64_FLAGS if platform.machine() == "x86_64" else {}
 
     def compile_one(source):
-        output = folder / f"{source.stem}.o"
+        output = folder / object_name(source)
         checked = [] if source.name in plain else [f"-fsanitize={sanitizers}"]
         run([compiler, *FLAGS, *checked, *special.get(source.name, []), "-c", source, "-o", output])
         return output
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(compile_one, sorted((RUNTIME / "src").glob("*.cc"))))
+        return list(pool.map(compile_one, sorted(SOURCES.rglob("*.cc"))))
 
 
 def build_package(folder, kind):
@@ -63,12 +63,14 @@ class SanitizedPackage:
 
     Attributes:
         objects: what the library is made of.
+        kernels: those of them that are kernels.
     """
 
     def __init__(self, folder, kind):
         self.folder = folder
         self.sanitizers, runtime_library = SANITIZERS[kind]
         self.objects = sorted((folder / "objects").glob("*.o"))
+        self.kernels = [folder / "objects" / object_name(source) for source in kernel_sources(platform.machine())]
         # First of all libraries: the sanitizer's, and the C++ library that it looks into.
         self._preload = f"{_library(runtime_library)} {_library('libstdc++.so')}"
 

@@ -1,5 +1,5 @@
-// What the kernels and exported programs use of TensorFlow Lite Micro (TFLM), declared anew for tests: TFLM itself is not
-// part of this repository. The names, and on x86-64 the layouts, are those of the wheel tflite-micro
+// What the kernels and exported programs use of TensorFlow Lite Micro (TFLM), declared anew for tests: TFLM itself is
+// not part of this repository. The names, and on x86-64 the layouts, are those of the wheel tflite-micro
 // 0.dev20261023182759, whose library the tests load; another version may lay its structs out differently. The headers
 // under tensorflow/ have the paths of TFLM's and include this one. Not for use outside of the tests.
 #pragma once
@@ -147,8 +147,8 @@ class MicroOpResolver {
   virtual ~MicroOpResolver() {}
 };
 
-#define TFLM_TEST_BUILTIN(register_function, parse_function)                            \
-  TFLMRegistration register_function();                                                 \
+#define TFLM_TEST_BUILTIN(register_function, parse_function) \
+  TFLMRegistration register_function();                      \
   TfLiteStatus parse_function(const Operator*, BuiltinDataAllocator*, void** options);
 TFLM_TEST_BUILTIN(Register_ADD, ParseAdd)
 TFLM_TEST_BUILTIN(Register_AVERAGE_POOL_2D, ParsePool)
@@ -198,9 +198,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddFullyConnected() {
     return add(Register_FULLY_CONNECTED(), BuiltinOperator_FULLY_CONNECTED, nullptr, ParseFullyConnected);
   }
-  TfLiteStatus AddMaxPool2D() {
-    return add(Register_MAX_POOL_2D(), BuiltinOperator_MAX_POOL_2D, nullptr, ParsePool);
-  }
+  TfLiteStatus AddMaxPool2D() { return add(Register_MAX_POOL_2D(), BuiltinOperator_MAX_POOL_2D, nullptr, ParsePool); }
   TfLiteStatus AddMean() { return add(Register_MEAN(), BuiltinOperator_MEAN, nullptr, ParseReducer); }
   TfLiteStatus AddQuantize() { return add(Register_QUANTIZE(), BuiltinOperator_QUANTIZE, nullptr, ParseQuantize); }
   TfLiteStatus AddReshape() { return add(Register_RESHAPE(), BuiltinOperator_RESHAPE, nullptr, ParseReshape); }

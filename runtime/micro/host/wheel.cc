@@ -1,6 +1,6 @@
 // Adds LCE's operators to the interpreter of the tflite-micro wheel, which loads this as a shared library and calls
-// `RegisterLceOps`. The wheel has no header, and its `AddCustom` is not exported, so the resolver is written to directly:
-// that holds for the one wheel that tflm.h names.
+// `RegisterLceOps`. The wheel has no header, and its `AddCustom` is not exported, so the resolver is written to
+// directly: that holds for the one wheel that tflm.h names.
 #include "lce_ops.h"
 #include "tflm.h"
 

@@ -8,8 +8,8 @@
 #include <limits>
 #include <vector>
 
-#include "kernels.h"
-#include "packing.h"
+#include "kernels/kernels.h"
+#include "kernels/packing.h"
 
 using namespace hybrid_tf;
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from runtime.compile_library import SOURCES, kernel_sources, object_name
 from runtime.emulation import arm
 from tests.support.extent import count
 from tests.support.shared import made_once
 
 ROOT = Path(__file__).parents[3]
-SOURCES = ROOT / "runtime" / "src"
 FLAGS = [
     "-std=c++17",
     "-O2",
@@ -36,15 +36,16 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
-    names = ["kernels_portable", "kernels_neon", "kernels_neondot", "dispatch", "packing", "bits"]
+    sources = kernel_sources("aarch64")
 
     def compile_all(folder):
-        for name in names:
-            source, output = SOURCES / f"{name}.cc", folder / f"{name}.o"
-            subprocess.run(["aarch64-linux-gnu-g++", *FLAGS, "-c", source, "-o", output], check=True)
+        for source in sources:
+            output = folder / object_name(source)
+            command = ["aarch64-linux-gnu-g++", *FLAGS, "-I", SOURCES, "-c", source, "-o", output]
+            subprocess.run(command, check=True)
 
     folder = made_once(tmp_path_factory, "ARM-kernels", compile_all)
-    return [folder / f"{name}.o" for name in names]
+    return [folder / object_name(source) for source in sources]
 
 
 @pytest.mark.parametrize("source", ["kernels_test.cc", "arm/long_windows_test.cc"])

@@ -128,8 +128,8 @@ TfLiteEvalTensor* GetEvalOutput(const TfLiteContext* context, const TfLiteNode* 
 }
 TFLMRegistration RegisterOp(void* (*init)(TfLiteContext*, const char*, size_t),
                             TfLiteStatus (*prepare)(TfLiteContext*, TfLiteNode*),
-                            TfLiteStatus (*invoke)(TfLiteContext*, TfLiteNode*),
-                            void (*free)(TfLiteContext*, void*), void (*reset)(TfLiteContext*, void*)) {
+                            TfLiteStatus (*invoke)(TfLiteContext*, TfLiteNode*), void (*free)(TfLiteContext*, void*),
+                            void (*reset)(TfLiteContext*, void*)) {
   return {init, free, prepare, invoke, reset, 0, nullptr};
 }
 

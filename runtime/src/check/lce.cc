@@ -1,0 +1,84 @@
+// Operators of LCE's. The delegate checks their options and constants when it reads them; here it is their shapes, on
+// which the interpreter's own operators after them rely.
+#include "check/operator_check.h"
+#include "common/flexbuffer.h"
+
+namespace hybrid_tf {
+namespace {
+
+bool is_value(FileType type) {
+  return type == FileType::kFloat32 || type == FileType::kInt8 || type == FileType::kBool;
+}
+
+FileShape packed(FileShape shape) {
+  shape.dims[shape.rank - 1] = (shape.last() - 1) / 32 + 1;
+  return shape;
+}
+
+template <size_t N>
+bool read_options(const OperatorCheck& c, const char* const (&names)[N], int64_t (&values)[N]) {
+  IntOption options[N];
+  for (size_t i = 0; i < N; ++i) options[i] = {names[i], 0, false};
+  if (!parse_options(c.op.custom_options.data(), c.op.custom_options.size(), options, N)) {
+    return c.message->fail("has damaged options");
+  }
+  for (size_t i = 0; i < N; ++i) {
+    if (!options[i].found) return c.message->fail("lacks option %s", names[i]);
+    values[i] = options[i].value;
+  }
+  return true;
+}
+
+bool check_quantize(const OperatorCheck& c) {
+  const FileTensor& from = *c.input(0);
+  if (!is_value(from.type) || c.output().type != FileType::kInt32 || from.shape.rank == 0) {
+    return c.message->fail("does not turn values into signs");
+  }
+  return c.output_is(packed(from.shape));
+}
+
+bool check_dequantize(const OperatorCheck& c) {
+  const FileTensor &from = *c.input(0), &to = c.output();
+  if (!is_value(to.type) || from.type != FileType::kInt32 || to.shape.rank == 0) {
+    return c.message->fail("does not turn signs into values");
+  }
+  return packed(to.shape) == from.shape || c.message->fail("has '%.60s' of another shape than its signs", to.name);
+}
+
+bool check_bconv(const OperatorCheck& c) {
+  const FileTensor &map = *c.input(0), *filter = c.input(1);
+  const char* const names[5] = {"padding", "stride_height", "stride_width", "dilation_height_factor",
+                                "dilation_width_factor"};
+  int64_t values[5];
+  if (!read_options(c, names, values)) return false;
+  if (map.type != FileType::kInt32 || filter == nullptr || filter->type != FileType::kInt32 ||
+      filter->data == nullptr || filter->shape.rank != 4) {
+    return c.message->fail("lacks signs or constant weights");
+  }
+  const int32_t *dims = filter->shape.dims, channels = dims[0];
+  return check_window(c, map, {values[0], dims[1], dims[2], values[1], values[2], values[3], values[4]},
+                      c.output().type == FileType::kInt32 ? (channels - 1) / 32 + 1 : channels);
+}
+
+bool check_bmaxpool(const OperatorCheck& c) {
+  const FileTensor& map = *c.input(0);
+  const char* const names[5] = {"padding", "filter_height", "filter_width", "stride_height", "stride_width"};
+  int64_t values[5];
+  if (!read_options(c, names, values)) return false;
+  if (map.type != FileType::kInt32 || c.output().type != FileType::kInt32) {
+    return c.message->fail("does not pool signs");
+  }
+  return check_window(c, map, {values[0], values[1], values[2], values[3], values[4], 1, 1}, map.shape.last());
+}
+
+}  // namespace
+
+const OperatorRule kLceRules[] = {
+    {32, "LceQuantize", 0, 1, 1, true, check_quantize},
+    {32, "LceDequantize", 0, 1, 1, true, check_dequantize},
+    {32, "LceBconv2d", 0, 5, 5, true, check_bconv},
+    {32, "LceBMaxPool2d", 0, 1, 1, true, check_bmaxpool},
+    {0, nullptr, 0, 0, 0, false, nullptr},
+};
+
+}  // namespace hybrid_tf

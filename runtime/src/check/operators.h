@@ -1,0 +1,12 @@
+// What the stock interpreter takes on trust about an operator: its options, the types of its tensors, their shapes.
+#pragma once
+
+#include "check/model_file.h"
+
+namespace hybrid_tf {
+
+// Refuses an operator that the interpreter might not survive, and every kind that networks for LCE do not have. The
+// stored shape of its output must be what it computes from those of its inputs.
+bool check_operator(const ModelFile& model, const FileOperator& op, Message* message);
+
+}  // namespace hybrid_tf

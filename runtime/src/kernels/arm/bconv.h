@@ -1,0 +1,208 @@
+// Binary convolution for NEON: counts two words in four instructions, not six.
+//
+// Take two words x, x' of the input, w, w' of the weights, and count(b) = the set bits of b. Then
+//
+//   count(x ^ w) + count(x' ^ w') = 2 * count(z) + count(x ^ x') - count(w ^ w')     with
+//   z = (x' ^ w) ? ~(x ^ x') : (w ^ w')
+//
+// as the 16 cases of four bits show. (It is Winograd's way to halve the products of a sum of products.) The last two
+// terms are known before: one for each pixel, one for each output channel. And z takes an XOR and a BSL.
+//
+// Nothing is inverted either: ~z = (x' ^ w) ? x ^ x' : ~(w ^ w'). So a pair of words is kept as x' and x ^ x', and as w
+// and ~(w ^ w'), and adds to -2 * (the bits that differ), which is what a sum of products needs,
+//
+//   4 * count(~z) - 128 - 2 * count(x ^ x') + 2 * count(w ^ w')
+//
+// Taps outside the image read zeros. They are not computed, where they are whole fours of words: a pair adds
+// 4 * count(~(w | w')) - 128 + 2 * count(w ^ w'), of which the first term is kept for each tap.
+#pragma once
+
+#include "common/ceil_div.h"
+#include "kernels/arm/finish.h"
+#include "kernels/arm/pixels.h"
+#include "kernels/arm/sums.h"
+
+namespace hybrid_tf {
+namespace {
+
+// A block's weights are rows of kBlock numbers: one for each output channel. First what all sums start with; then, if
+// there are such, what each tap outside the image adds; then the words, an even number. Four words lie as
+// [vector][word][lane], the last two as [word][lane].
+inline int32_t head_rows(int32_t taps, int32_t tap_words) { return 1 + (can_skip(taps, tap_words) ? taps : 0); }
+
+int32_t neon_weight_rows(int32_t taps, int32_t tap_words) {
+  const int32_t words = taps * tap_words;
+  return words > kLongestWindow ? words : head_rows(taps, tap_words) + even(words);
+}
+
+// Makes pairs of `words`, which follow `head`, in place.
+inline void prepare_block(int32_t* head, bool skips, int32_t taps, int32_t tap_words, uint32_t* words) {
+  for (int32_t lane = 0; lane < kBlock; ++lane) {
+    head[lane] = 0;
+    for (int32_t tap = 0; tap < taps && skips; ++tap) head[(1 + tap) * kBlock + lane] = 0;
+  }
+  const int32_t count = even(taps * tap_words);
+  for (int32_t w = 0; w < count; w += 4, words += 4 * kBlock) {
+    uint32_t rows[4][kBlock];
+    const int32_t here = smaller(count - w, 4);
+    for (int32_t k = 0; k < here; k += 2) {
+      for (int32_t lane = 0; lane < kBlock; ++lane) {
+        const uint32_t first = words[k * kBlock + lane], second = words[(k + 1) * kBlock + lane];
+        rows[k][lane] = first;
+        rows[k + 1][lane] = ~(first ^ second);
+        head[lane] += 2 * __builtin_popcount(first ^ second) - 128;
+        if (skips) head[(1 + w / tap_words) * kBlock + lane] += 4 * __builtin_popcount(~(first | second));
+      }
+    }
+    for (int32_t k = 0; k < here; ++k) {
+      for (int32_t lane = 0; lane < kBlock; ++lane) {
+        words[here == 4 ? (lane / 4 * 4 + k) * 4 + lane % 4 : k * kBlock + lane] = rows[k][lane];
+      }
+    }
+  }
+}
+
+void neon_prepare_weights(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) {
+  const int32_t words = taps * tap_words, heads = head_rows(taps, tap_words);
+  if (words > kLongestWindow) return;
+  for (int32_t b = blocks - 1; b >= 0; --b) {  // the last one first: there is room behind it
+    const uint32_t* packed = weights + static_cast<ptrdiff_t>(b) * words * kBlock;
+    uint32_t* rows = weights + static_cast<ptrdiff_t>(b) * (heads + even(words)) * kBlock;
+    __builtin_memmove(rows + heads * kBlock, packed, sizeof(uint32_t) * words * kBlock);
+    if (words % 2) __builtin_memset(rows + (heads + words) * kBlock, 0, sizeof(uint32_t) * kBlock);
+    prepare_block(reinterpret_cast<int32_t*>(rows), heads > 1, taps, tap_words, rows + heads * kBlock);
+  }
+}
+
+// What is the same for all pixels of a block.
+template <class V>
+struct NeonBlock {
+  const Bconv& conv;
+  const BconvBlock block;
+  const float* multipliers;
+  const float* biases;
+  const int32_t* thresholds;
+  NeonEnd end;
+  bool whole_floats, whole_bits;
+
+  NeonBlock(const Bconv& conv, const BconvBlock& block, bool plain)
+      : conv(conv),
+        block(block),
+        multipliers(conv.multipliers + block.packed),
+        biases(conv.biases + block.packed),
+        thresholds(conv.thresholds + block.packed),
+        end(conv.epilogue, block.first, conv.groups * conv.group_channels) {
+    const bool whole = plain && block.channels == kBlock && block.first % kBlock == 0;
+    whole_floats = whole && conv.output == BconvOutput::kFloat;
+    whole_bits = whole && conv.output == BconvOutput::kBits;
+  }
+
+  template <int P>
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+    if (whole_floats) {
+      finish_floats(sums, numbers, signs);
+    } else if (whole_bits) {
+      finish_bits(sums, signs);
+    } else {
+      for (int p = 0; p < P; ++p) finish_any(sums[p], numbers[p]);
+    }
+  }
+
+ private:
+  template <int P>
+  void finish_floats(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+    const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
+    float32x4_t values[P][kVectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) {
+        values[p][c] = vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[p][c]), multiplier.val[c]), bias.val[c]);
+      }
+    }
+    end.finish(numbers, values, signs);
+  }
+
+  int32x4_t set_bits(int32x4_t sum) const { return vshrq_n_s32(vsubq_s32(vdupq_n_s32(conv.depth), sum), 1); }
+
+  template <int P>
+  void finish_bits(const int32x4_t (&sums)[P][kVectors], uint32_t* const* signs) const {
+    const int32x4x4_t threshold = vld1q_s32_x4(thresholds);
+    uint32x4_t masks[P][kVectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) masks[p][c] = vcgtq_s32(set_bits(sums[p][c]), threshold.val[c]);
+    }
+    end.finish_signs(masks, signs);
+  }
+
+  void finish_any(const int32x4_t (&sums)[kVectors], int32_t number) const {
+    int32x4_t counts[kVectors];
+    for (int c = 0; c < kVectors; ++c) counts[c] = set_bits(sums[c]);
+    finish_bconv<V>(conv, block, number, 1, ceil_div(block.channels, V::kLanes), counts);
+  }
+};
+
+// Tiles of P pixels from number `i` on of those in `pixels`, up to number `end`. Returns the number after them.
+template <class V, int P>
+inline int32_t neon_tiles(const NeonBlock<V>& block, const NeonPixels& pixels, const NeonClass& shape,
+                          const int32_t* start, const uint32_t* weights, int32_t i, int32_t end) {
+  const uint32_t* inputs = pixels.words + shape.first_word + (i - shape.first) * shape.words;
+  for (; i + P <= end; i += P, inputs += P * shape.words) {
+    int32x4_t sums[P][kVectors];
+    sum_tile<V::kDot>(inputs, shape.words, shape.runs, shape.run_count, weights, start, pixels.starts + i, sums);
+    block.finish(sums, pixels.numbers + i, pixels.signs + i);
+  }
+  return i;
+}
+
+// `rows` are the block's weights, the first `heads` of them numbers.
+template <class V>
+inline void neon_block(const NeonBlock<V>& block, const NeonPixels& pixels, const uint32_t* rows, int32_t heads) {
+  const auto* head = reinterpret_cast<const int32_t*>(rows);
+  const uint32_t* weights = rows + heads * kBlock;
+  for (int32_t c = 0; c < pixels.class_count; ++c) {
+    const NeonClass& shape = pixels.classes[c];
+    int32x4x4_t start = vld1q_s32_x4(head);
+    for (int32_t i = 0; i < shape.outside_count; ++i) {
+      const int32x4x4_t tap = vld1q_s32_x4(head + (1 + shape.outside[i]) * kBlock);
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) start.val[v] = vaddq_s32(start.val[v], tap.val[v]);
+    }
+    int32_t starts[kBlock];
+    vst1q_s32_x4(starts, start);
+    const int32_t end = shape.first + shape.count;
+    int32_t i = neon_tiles<V, 3>(block, pixels, shape, starts, weights, shape.first, end);
+    i = neon_tiles<V, 2>(block, pixels, shape, starts, weights, i, end);
+    neon_tiles<V, 1>(block, pixels, shape, starts, weights, i, end);
+  }
+}
+
+// Pixels outside, as many as there is room for; then blocks, whose weights stay in the first cache; then tiles.
+template <class V>
+void neon_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {
+  if (window_words(conv) > kLongestWindow) return bconv<V>(conv, pixel_begin, pixel_end, block_begin, block_end);
+  const bool plain = !conv.corrections && is_unlimited(conv.activation_min, conv.activation_max) &&
+                     is_unlimited(conv.epilogue.min, conv.epilogue.max);
+  const int32_t taps = conv.tap_rows * conv.tap_columns, tap_words = window_words(conv) / taps;
+  const int32_t heads = head_rows(taps, tap_words);
+  const ptrdiff_t block_weights = static_cast<ptrdiff_t>(neon_weight_rows(taps, tap_words)) * kBlock;
+  NeonPixels pixels;
+  while (block_begin < block_end) {
+    const int32_t group_end = (block_begin / conv.group_blocks + 1) * conv.group_blocks;
+    const int32_t end = smaller(block_end, group_end);
+    const uint32_t* input = bconv_block<V>(conv, block_begin).input;
+    for (int32_t first = pixel_begin; first < pixel_end;) {
+      first = pixels.fill(conv, input, first, pixel_end);
+      for (int32_t b = block_begin; b < end; ++b) {
+        const NeonBlock<V> block(conv, bconv_block<V>(conv, b), plain);
+        neon_block(block, pixels, conv.weights + b * block_weights, heads);
+      }
+    }
+    block_begin = end;
+  }
+}
+
+}  // namespace
+}  // namespace hybrid_tf

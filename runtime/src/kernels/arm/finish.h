@@ -1,0 +1,94 @@
+// The end of the float kernels for NEON: residual, floats and signs of whole blocks of 16 channels.
+#pragma once
+
+#include "kernels/arm/neon.h"
+
+namespace hybrid_tf {
+namespace {
+
+constexpr int32_t kBlock = 16;
+constexpr int32_t kVectors = kBlock / NeonVectors::kLanes;
+
+inline bool is_unlimited(float min, float max) { return min == -__builtin_inff() && max == __builtin_inff(); }
+
+inline uint8x16_t mask_bytes(const uint32x4_t (&masks)[kVectors]) {
+  const uint16x8_t low = vuzp1q_u16(vreinterpretq_u16_u32(masks[0]), vreinterpretq_u16_u32(masks[1]));
+  const uint16x8_t high = vuzp1q_u16(vreinterpretq_u16_u32(masks[2]), vreinterpretq_u16_u32(masks[3]));
+  return vuzp1q_u8(vreinterpretq_u8_u16(low), vreinterpretq_u8_u16(high));
+}
+
+// Where the results of a block go. It copies what it needs: storing floats could change the original, for all that the
+// compiler knows.
+struct NeonEnd {
+  const float* residual;  // these of pixel 0, or null
+  float* floats;
+  ptrdiff_t channels;  // of all blocks
+  bool has_signs, last;
+  ptrdiff_t half;  // of the words of a pixel, as halves
+
+  // `first` is the block's first channel, a multiple of 16.
+  NeonEnd(const Epilogue& epilogue, int32_t first, int32_t channels)
+      : residual(epilogue.residual ? epilogue.residual + first : nullptr),
+        floats(epilogue.floats ? epilogue.floats + first : nullptr),
+        channels(channels),
+        has_signs(epilogue.signs.data),
+        last(first % 32 == 0 && first + kBlock == channels),
+        half(first / kBlock) {}
+
+  // Writes P pixels, whose numbers and words of signs these are.
+  template <int P>
+  void finish(const int32_t* numbers, float32x4_t (&values)[P][kVectors], uint32_t* const* words) const {
+    ptrdiff_t at[P];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) at[p] = numbers[p] * channels;
+    if (residual) {
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const float32x4x4_t other = vld1q_f32_x4(residual + at[p]);
+#pragma GCC unroll 16
+        for (int c = 0; c < kVectors; ++c) values[p][c] = vaddq_f32(values[p][c], other.val[c]);
+      }
+    }
+    if (floats) {
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const float32x4x4_t four = {{values[p][0], values[p][1], values[p][2], values[p][3]}};
+        vst1q_f32_x4(floats + at[p], four);
+      }
+    }
+    if (!has_signs) return;
+    uint32x4_t masks[P][kVectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) masks[p][c] = vcltzq_f32(values[p][c]);
+    }
+    finish_signs(masks, words);
+  }
+
+  // The bits that are set in `masks`.
+  template <int P>
+  void finish_signs(const uint32x4_t (&masks)[P][kVectors], uint32_t* const* words) const {
+    const uint8x16_t bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+#pragma GCC unroll 16
+    for (int p = 0; p < P; p += 2) {
+      const bool two = p + 1 < P;
+      const uint8x16_t bits = vandq_u8(mask_bytes(masks[p]), bit);
+      uint8x16_t sum = vpaddq_u8(bits, two ? vandq_u8(mask_bytes(masks[two ? p + 1 : p]), bit) : bits);
+      sum = vpaddq_u8(sum, sum);
+      const uint16x8_t halves = vreinterpretq_u16_u8(vpaddq_u8(sum, sum));
+      store_half(words[p], vgetq_lane_u16(halves, 0));
+      if (two) store_half(words[p + 1], vgetq_lane_u16(halves, 1));
+    }
+  }
+
+  void store_half(uint32_t* words, uint16_t value) const {
+    char* at = reinterpret_cast<char*>(words) + 2 * half;  // little-endian
+    const uint16_t unused = 0;
+    __builtin_memcpy(at, &value, 2);
+    if (last) __builtin_memcpy(at + 2, &unused, 2);
+  }
+};
+
+}  // namespace
+}  // namespace hybrid_tf

@@ -1,0 +1,184 @@
+// Convolution of int8 for any instruction set: see kernels/int8_epilogue.h for V. For its products, V also has
+//   kInt8Block    output channels in a block, a multiple of kLanes
+//   kInt8Pixels   output pixels that are computed together, with a whole block, in registers
+//   kInputOffset  what is added to every input
+//   Sums          sums of products of kLanes channels: no_sums(), and total_sums(Sums), an Int
+//   Inputs        four inputs, for all lanes: inputs(int32_t four), the first one lowest
+//   Weights       those of four inputs and kLanes channels, [kLanes][4]: load_weights(const int8_t*)
+//   multiply_add(Sums, Inputs, Weights)  exact but for wrapping at 32 bits
+#pragma once
+
+#include "kernels/int8_pool.h"
+
+namespace hybrid_tf {
+namespace {
+
+// The int8 results of a tile, [pixels][vectors], whose first channel is `first`.
+template <class V>
+struct Int8ConvValues {
+  using Int = typename V::Int;
+  using Float = typename V::Float;
+  const Int8Conv& conv;
+  const int32_t* biases;
+  const float* near_scales;
+  Float zero_point, min, max, limit;
+  int32_t first, vectors;
+  const Int* sums;  // of the next pixel
+  const Int* row;   // of this one
+
+  Int8ConvValues(const Int8Conv& conv, int32_t first, int32_t vectors, const Int* sums)
+      : conv(conv),
+        biases(conv.biases + first),
+        near_scales(conv.near_scales + first),
+        zero_point(V::set(static_cast<float>(conv.zero_point))),
+        min(V::set(static_cast<float>(conv.min))),
+        max(V::set(static_cast<float>(conv.max))),
+        limit(V::set(conv.near_limit)),
+        first(first),
+        vectors(vectors),
+        sums(sums),
+        row(nullptr) {}
+
+  void move(const Pixel&) {
+    row = sums;
+    sums += vectors;
+  }
+  Int operator()(int32_t c) const {
+    const Int sum = V::add_int(row[c], V::load_int(biases + c * V::kLanes));
+    const Float near = V::fma(V::to_float(sum), V::load(near_scales + c * V::kLanes), zero_point);
+    return nearest_or<V>(near, min, max, limit, [&] { return exact(sum, first + c * V::kLanes); });
+  }
+  __attribute__((noinline)) Int exact(Int sum, int32_t lane) const {
+    const Int value = V::shift_left(sum, V::load_int(conv.scale_lefts + lane));
+    const Int high = V::multiply_high(value, V::load_int(conv.scale_bits + lane));
+    const Int scaled = V::shift_right_up(high, V::load_int(conv.scale_rights + lane));
+    const Int moved = V::add_int(scaled, V::set_int(conv.zero_point));
+    return V::min_int(V::set_int(conv.max), V::max_int(V::set_int(conv.min), moved));
+  }
+};
+
+// Not inlined, as it is long and serves all sizes of tile.
+template <class V>
+__attribute__((noinline)) void finish_int8_conv(const Int8Conv& conv, int32_t first, int32_t pixel, int32_t pixels,
+                                                int32_t vectors, const typename V::Int* sums) {
+  const Tile tile{pixel,
+                  pixels,
+                  first,
+                  smaller(V::kInt8Block, conv.channels - first),
+                  conv.channels,
+                  conv.window.out_height,
+                  conv.window.out_width};
+  finish_int8_tile<V, V::kInt8Block / V::kLanes>(conv.epilogue, tile, Int8ConvValues<V>(conv, first, vectors, sums));
+}
+
+template <class V, int P, int C>
+inline void int8_multiply_add(typename V::Sums (&sums)[P][C], const int32_t (&inputs)[P], const int8_t* weights) {
+  typename V::Weights columns[C];
+#pragma GCC unroll 16
+  for (int c = 0; c < C; ++c) columns[c] = V::load_weights(weights + c * 4 * V::kLanes);
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+    const typename V::Inputs four = V::inputs(inputs[p]);
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) sums[p][c] = V::multiply_add(sums[p][c], four, columns[c]);
+  }
+}
+
+inline int32_t load_four(const int8_t* from) {
+  int32_t four;
+  __builtin_memcpy(&four, from, 4);
+  return four;
+}
+
+// The last inputs of a run of `length`, one to three, and zeros.
+inline int32_t load_last(const int8_t* from, int32_t rest, int32_t length) {
+  if (length > 4) return static_cast<int32_t>(static_cast<uint32_t>(load_four(from + rest - 4)) >> (32 - 8 * rest));
+  int32_t four = 0;
+  for (int32_t i = 0; i < rest; ++i) four |= static_cast<uint8_t>(from[i]) << (8 * i);
+  return four;
+}
+
+template <class V, int P, int C>
+inline void int8_conv_tile(const Int8Conv& conv, int32_t block, Pixel& pixel) {
+  constexpr int32_t kStep = 4 * V::kInt8Block;
+  const Window& window = conv.window;
+  const int32_t first_pixel = pixel.number;
+  const int8_t* starts[P];
+  for (int p = 0; p < P; ++p, pixel.next()) starts[p] = pixel.of(window, conv.input);
+
+  typename V::Sums sums[P][C];
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) sums[p][c] = V::no_sums();
+  }
+  const int32_t rest = window.segment_length % 4;
+  const ptrdiff_t steps = static_cast<ptrdiff_t>(window.segments) * (window.segment_length / 4 + (rest > 0));
+  const int8_t* weights = conv.weights + block * steps * kStep;
+  for (int32_t s = 0; s < window.segments; ++s) {
+    const int8_t* from[P];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) from[p] = starts[p] + window.segment_offsets[s];
+    int32_t inputs[P];
+    for (int32_t k = window.segment_length / 4; k > 0; --k, weights += kStep) {
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        inputs[p] = load_four(from[p]);
+        from[p] += 4;
+      }
+      int8_multiply_add<V, P, C>(sums, inputs, weights);
+    }
+    if (rest) {
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) inputs[p] = load_last(from[p], rest, window.segment_length);
+      int8_multiply_add<V, P, C>(sums, inputs, weights);
+      weights += kStep;
+    }
+  }
+  typename V::Int totals[P][C];
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) totals[p][c] = V::total_sums(sums[p][c]);
+  }
+  finish_int8_conv<V>(conv, block * V::kInt8Block, first_pixel, P, C, totals[0]);
+}
+
+// The last pixels, fewer than a tile.
+template <class V, int P, int C>
+inline void int8_conv_rest(const Int8Conv& conv, int32_t block, Pixel& pixel, int32_t count) {
+  if constexpr (P > 0) {
+    if (count == P) {
+      int8_conv_tile<V, P, C>(conv, block, pixel);
+    } else {
+      int8_conv_rest<V, P - 1, C>(conv, block, pixel, count);
+    }
+  }
+}
+
+// A block with channels in C vectors.
+template <class V, int C>
+inline void int8_conv_pixels(const Int8Conv& conv, int32_t block, int32_t begin, int32_t end) {
+  if constexpr (C > 1) {
+    const int32_t channels = conv.channels - block * V::kInt8Block;
+    if (channels <= (C - 1) * V::kLanes) return int8_conv_pixels<V, C - 1>(conv, block, begin, end);
+  }
+  Pixel pixel(begin, conv.window.out_height, conv.window.out_width);
+  while (end - pixel.number >= V::kInt8Pixels) int8_conv_tile<V, V::kInt8Pixels, C>(conv, block, pixel);
+  int8_conv_rest<V, V::kInt8Pixels - 1, C>(conv, block, pixel, end - pixel.number);
+}
+
+template <class V>
+void int8_conv(const Int8Conv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {
+  for (int32_t b = block_begin; b < block_end; ++b) {
+    int8_conv_pixels<V, V::kInt8Block / V::kLanes>(conv, b, pixel_begin, pixel_end);
+  }
+}
+
+template <class V>
+constexpr Int8Kernels make_int8_kernels() {
+  return {V::kInt8Block, V::kInputOffset, &int8_conv<V>, &int8_elementwise<V>, &int8_pool<V>};
+}
+
+}  // namespace
+}  // namespace hybrid_tf

@@ -1,0 +1,184 @@
+// The end of every int8 kernel: residual, int8s and signs, while the results are in registers.
+//
+// What V needs besides what kernels/epilogue.h says; n is from 1 to kLanes:
+//   min_int, max_int
+//   nearest(Float)                              an Int
+//   load_int8(from, n), store_int8(to, Int, n)  of an Int's n first lanes; what is stored is within [-128, 127]
+//   multiply_high(Int a, Int b)                 (a * b + 2^30) >> 31, of 64 bits
+//   shift_left(Int a, Int n)                    by 0 to 30, each lane by its own; wraps
+//   shift_right_up, shift_right_away(Int a, Int n)  by 0 to 31: a / 2^n, halves rounded up, or away from zero
+#pragma once
+
+#include "kernels/epilogue.h"
+
+namespace hybrid_tf {
+namespace {
+
+// Whole numbers between `least` and `most`: those nearest to `near` where the squares of what is rounded off are at
+// most `limit`, else exact(), which makes them another way.
+template <class V, class Exact>
+inline typename V::Int nearest_or(typename V::Float near, typename V::Float least, typename V::Float most,
+                                  typename V::Float limit, const Exact& exact) {
+  near = V::min(most, V::max(least, near));
+  const typename V::Int whole = V::nearest(near);
+  const typename V::Float rest = V::fma(V::to_float(whole), V::set(-1.0f), near);
+  if (__builtin_expect(V::negative(V::fma(V::multiply(rest, rest), V::set(-1.0f), limit)), 0)) return exact();
+  return whole;
+}
+
+template <class V>
+struct VectorFixedPoint {
+  typename V::Int bits, left, right;
+
+  explicit VectorFixedPoint(const FixedPoint& by)
+      : bits(V::set_int(by.bits)), left(V::set_int(by.left)), right(V::set_int(by.right)) {}
+
+  typename V::Int times(typename V::Int value) const {
+    return V::shift_right_away(V::multiply_high(V::shift_left(value, left), bits), right);
+  }
+};
+
+// The epilogue of vectors of channels. It copies what it needs of the call: a store of bytes could change the original,
+// for all that the compiler knows.
+template <class V>
+struct Int8Finish {
+  using Int = typename V::Int;
+  const int8_t* residual;
+  int8_t* int8s;
+  Int zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max, sign_limit;
+  VectorFixedPoint<V> scale, residual_scale, sum_scale;
+
+  typename V::Float near_scale, near_residual_scale, near_offset, near_min, near_max, near_limit;
+
+  explicit Int8Finish(const Int8Epilogue& epilogue)
+      : residual(epilogue.residual),
+        int8s(epilogue.int8s),
+        zero_point(V::set_int(epilogue.zero_point)),
+        residual_zero_point(V::set_int(epilogue.residual_zero_point)),
+        sum_zero_point(V::set_int(epilogue.sum_zero_point)),
+        sum_min(V::set_int(epilogue.sum_min)),
+        sum_max(V::set_int(epilogue.sum_max)),
+        sign_limit(V::set_int(epilogue.sign_limit)),
+        scale(epilogue.scale),
+        residual_scale(epilogue.residual_scale),
+        sum_scale(epilogue.sum_scale),
+        near_scale(V::set(epilogue.near_scale)),
+        near_residual_scale(V::set(epilogue.near_residual_scale)),
+        near_offset(V::set(epilogue.near_offset)),
+        near_min(V::set(static_cast<float>(epilogue.sum_min))),
+        near_max(V::set(static_cast<float>(epilogue.sum_max))),
+        near_limit(V::set(epilogue.near_limit)) {}
+
+  // The lanes are n channels of a pixel, the first one element `at` of the dense maps. Returns their signs.
+  uint32_t operator()(Int value, ptrdiff_t at, int32_t n) const {
+    if (residual) value = sum(value, V::load_int8(residual + at, n));
+    if (int8s) V::store_int8(int8s + at, value, n);
+    return V::greater(sign_limit, value) & ((2u << (n - 1)) - 1);
+  }
+
+  Int sum(Int value, Int other) const {
+    using Float = typename V::Float;
+    const Float offset = V::fma(V::to_float(other), near_residual_scale, near_offset);
+    const Float near = V::fma(V::to_float(value), near_scale, offset);
+    return nearest_or<V>(near, near_min, near_max, near_limit, [&] { return exact_sum(value, other); });
+  }
+
+  __attribute__((noinline)) Int exact_sum(Int value, Int other) const {
+    const Int own = scale.times(V::subtract_int(value, zero_point));
+    const Int added = residual_scale.times(V::subtract_int(other, residual_zero_point));
+    const Int sum = V::add_int(sum_scale.times(V::add_int(own, added)), sum_zero_point);
+    return V::min_int(sum_max, V::max_int(sum_min, sum));
+  }
+};
+
+// The epilogue of a tile, whose `values` are moved from pixel to pixel, move(const Pixel&), and then give the int8
+// results of vector c, values(c).
+template <class V, class Values>
+inline void finish_int8_part(const Int8Epilogue& epilogue, const Tile& tile, Values values) {
+  const Int8Finish<V> finish(epilogue);
+  const Map<uint32_t> signs = epilogue.signs;
+  ptrdiff_t at = tile.at();
+  Pixel pixel(tile.pixel, tile.height, tile.width);
+  for (int32_t p = 0; p < tile.pixels; ++p, pixel.next(), at += tile.channels) {
+    values.move(pixel);
+    uint64_t bits = 0;
+    for (int32_t c = 0, lane = 0; lane < tile.count; ++c, lane += V::kLanes) {
+      const uint64_t vector_bits = finish(values(c), at + lane, smaller(tile.count - lane, V::kLanes));
+      bits |= vector_bits << lane;
+    }
+    if (signs.data) store_signs(pixel.of(signs), tile.first, tile.count, bits, tile.channels);
+  }
+}
+
+// The same for tiles of C whole vectors, which start at a whole byte of signs: almost all of them.
+template <class V, int C, class Values>
+inline void finish_int8_vectors(const Int8Epilogue& epilogue, const Tile& tile, Values values) {
+  constexpr int32_t kBytes = C * V::kLanes / 8;
+  const Int8Finish<V> finish(epilogue);
+  const Map<uint32_t> signs = epilogue.signs;
+  const bool last = tile.first + tile.count == tile.channels;
+  const int32_t unused_bytes = last ? (-tile.channels & 31) / 8 : 0;  // of the last word
+  ptrdiff_t at = tile.at();
+  Pixel pixel(tile.pixel, tile.height, tile.width);
+  for (int32_t p = 0; p < tile.pixels; ++p, pixel.next(), at += tile.channels) {
+    values.move(pixel);
+    uint64_t bits = 0;
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) {
+      bits |= static_cast<uint64_t>(finish(values(c), at + c * V::kLanes, V::kLanes)) << (c * V::kLanes);
+    }
+    if (!signs.data) continue;
+    char* bytes = reinterpret_cast<char*>(pixel.of(signs)) + tile.first / 8;
+    __builtin_memcpy(bytes, &bits, kBytes);  // little-endian
+    for (int32_t byte = 0; byte < unused_bytes; ++byte) bytes[kBytes + byte] = 0;
+  }
+}
+
+// Blocks have at most C vectors.
+template <class V, int C, class Values>
+inline void finish_int8_tile(const Int8Epilogue& epilogue, const Tile& tile, const Values& values) {
+  if constexpr (C * V::kLanes % 8 == 0) {
+    if (tile.count == C * V::kLanes && tile.first % 8 == 0) {
+      return finish_int8_vectors<V, C>(epilogue, tile, values);
+    }
+  }
+  if constexpr (C > 1) {
+    finish_int8_tile<V, C / 2>(epilogue, tile, values);
+  } else {
+    finish_int8_part<V>(epilogue, tile, values);
+  }
+}
+
+// The values in the table for n channels from c on.
+template <class V>
+inline typename V::Int look_up(const Int8Elementwise& op, const int8_t* input, int32_t c, int32_t n) {
+  const int8_t* table = op.table + 256 * static_cast<ptrdiff_t>(c) + 128;
+  int8_t found[V::kLanes];
+  for (int32_t i = 0; i < n; ++i) found[i] = table[256 * i + input[i]];
+  return V::load_int8(found, n);
+}
+
+template <class V>
+void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pixel_end) {
+  const Int8Finish<V> finish(op.epilogue);
+  const Map<uint32_t> signs = op.epilogue.signs;
+  const int8_t* input = op.input;
+  const int32_t channels = op.channels;
+  for (Pixel pixel(pixel_begin, op.out_height, op.out_width); pixel.number < pixel_end; pixel.next()) {
+    const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * channels;
+    uint32_t* words = signs.data ? pixel.of(signs) : nullptr;
+    for (int32_t first = 0; first < channels; first += 32) {
+      const int32_t end = smaller(channels, first + 32);
+      uint32_t bits = 0;
+      for (int32_t c = first; c < end; c += V::kLanes) {
+        const int32_t n = smaller(end - c, V::kLanes);
+        const typename V::Int value = op.table ? look_up<V>(op, input + at + c, c, n) : V::load_int8(input + at + c, n);
+        bits |= finish(value, at + c, n) << (c - first);
+      }
+      if (words) words[first / 32] = bits;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hybrid_tf

@@ -1,0 +1,214 @@
+// The kernels: what one instruction set computes, behind one table of functions.
+//
+// Every map is channels-last. Bits are 32 channels a word, channel c is bit c % 32 of word c / 32; a set bit is -1.
+// The channels of an output are computed in blocks: weights, multipliers, biases and thresholds are packed once into
+// blocks (see packing.h), so that one vector register holds the same word of several output channels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hybrid_tf {
+
+// A map in memory: pixel (b, y, x) starts at data + b * batch_stride + y * row_stride + x * pixel_stride (elements of
+// T). `data` is pixel (0, 0) of image 0; a map that a convolution reads has a halo of zeros around each image, wide
+// enough for the convolution's padding, so that kernels never test for borders.
+template <typename T>
+struct Map {
+  T* data;
+  ptrdiff_t batch_stride, row_stride, pixel_stride;
+};
+
+// The pixels of an output, and the input that each one reads. Output pixel p = (b * out_height + y) * out_width + x.
+// Its window starts at input + b * batch_step + y * row_step + x * pixel_step, and is `segments` runs of
+// `segment_length` consecutive elements; run s starts segment_offsets[s] elements from the window's start (may be
+// negative: the window's start is the input pixel (y * stride, x * stride)).
+struct Window {
+  int32_t out_height, out_width;
+  ptrdiff_t batch_step, row_step, pixel_step;
+  int32_t segments, segment_length;
+  const ptrdiff_t* segment_offsets;
+};
+
+// What happens to float results, in this order: add `residual`, clamp to [min, max], write floats, write signs.
+// `residual` and `floats` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < 0), and the
+// bits above the last channel of the last word are written as 0.
+struct Epilogue {
+  const float* residual;
+  float min, max;  // -inf and inf where there is no activation
+  float* floats;
+  Map<uint32_t> signs;
+};
+
+// The taps of one axis of a filter that lie inside the image.
+struct TapRange {
+  int32_t first, end;
+  bool operator==(const TapRange& other) const { return first == other.first && end == other.end; }
+};
+
+// A positive real number as bits / 2^31 * 2^(left - right); at most one of the shifts is not 0.
+struct FixedPoint {
+  int32_t bits, left, right;
+};
+
+// What happens to int8 results, in this order: add `residual`, write int8s, write signs.
+// `residual` and `int8s` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < sign_limit),
+// and the bits above the last channel of the last word are written as 0.
+// The sum is ((value - zero_point) * scale + (residual - residual_zero_point) * residual_scale) * sum_scale +
+// sum_zero_point, clamped. A product with a fixed-point number is rounded twice: after the multiplication halves up,
+// after the shift to the right halves away from zero.
+// Nearly always it is value * near_scale + residual * near_residual_scale + near_offset, clamped and rounded, which
+// takes a third of the time: where the square of what is rounded off is at most `near_limit`.
+struct Int8Epilogue {
+  const int8_t* residual;
+  int32_t zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max;
+  FixedPoint scale, residual_scale, sum_scale;
+  float near_scale, near_residual_scale, near_offset, near_limit;
+  int8_t* int8s;
+  Map<uint32_t> signs;
+  int32_t sign_limit;
+};
+
+enum class BconvOutput { kFloat, kInt8, kBits };
+
+// Binary convolution. acc = popcount(input XOR weights) over the window, y = depth - 2 * acc.
+// Channel c of the output belongs to group c / group_channels; a group is `group_blocks` blocks of the packed weights.
+struct Bconv {
+  Window window;
+  const uint32_t* input;  // group g reads input + g * group_words
+  int32_t groups, group_words, group_channels, group_blocks;
+  const uint32_t* weights;  // [groups][group_blocks][weight_rows()][block], as prepare_weights() leaves them
+  int32_t depth;            // number of binary products of one output, without padding bits
+  // The filter, and which of its taps lie inside the image for every y and x of the output; null: not known. The others
+  // read the halo. Kernels need not compute what zeros add.
+  int32_t tap_rows, tap_columns;
+  const TapRange *inside_rows, *inside_columns;
+  BconvOutput output;
+  // kFloat and kInt8: clamp(y, activation_min, activation_max) * multiplier + bias, product and sum rounded apart.
+  // kInt8: then rounded half away from zero and saturated.
+  float activation_min, activation_max;
+  const float* multipliers;   // [groups][group_blocks * block], unused lanes 0
+  const float* biases;        // the same
+  const int32_t* thresholds;  // kBits: bit = (acc > threshold); the same, unused lanes INT32_MAX
+  // Zero padding: taps outside the image must add 0 to y, not +-1: what they add is subtracted again. Null when there
+  // is no such tap; else the correction of pixel (y, x) is the row
+  // corrections + (row_class[y] * column_classes + column_class[x]) * groups * group_blocks * block, and
+  // y = depth - 2 * acc - correction.  (kBits never has any.)
+  const int32_t* corrections;
+  const uint16_t* row_class;
+  const uint16_t* column_class;
+  int32_t column_classes;
+  Epilogue epilogue;  // kFloat; for kBits only `signs`
+  Int8Epilogue int8_epilogue;
+};
+
+// Full-precision convolution, one group: sum over the window of input * weight, starting from the bias, in the
+// window's order, each step one fused multiply-add where the instruction set has it; then `epilogue`.
+struct Fconv {
+  Window window;
+  const float* input;
+  int32_t channels, blocks;
+  const float* weights;                  // [blocks][segments * segment_length][block]
+  const float* biases;                   // [blocks * block]
+  float activation_min, activation_max;  // clamp before the epilogue's residual
+  Epilogue epilogue;
+};
+
+// Convolution of int8, one group. acc = bias + sum over the window of (input + Int8Kernels::input_offset) * weight;
+// then acc * scale of its channel + zero_point, clamped to [min, max]; then `epilogue`. The product is rounded as those
+// of the epilogue, but after the shift halves up; and nearly always it is acc * near_scale + zero_point. The halo of
+// the input has its zero point.
+struct Int8Conv {
+  Window window;
+  const int8_t* input;
+  int32_t channels, blocks;
+  const int8_t* weights;  // [blocks][segments][ceil(segment_length / 4)][block][4], 0 after the end of a segment
+  const int32_t* biases;  // [blocks * block]
+  const int32_t *scale_bits, *scale_lefts, *scale_rights;  // the same, of fixed-point numbers; unused lanes 0
+  const float* near_scales;                                // the same
+  float near_limit;
+  int32_t zero_point, min, max;
+  Int8Epilogue epilogue;
+};
+
+enum class PoolKind { kAverage, kMax };
+
+// Float pooling over the in-bounds pixels of a filter. Input is dense [batch][in_height][in_width][channels].
+struct Pool {
+  PoolKind kind;
+  const float* input;
+  int32_t batches, in_height, in_width, channels, out_height, out_width;
+  int32_t filter_height, filter_width, stride_height, stride_width, pad_top, pad_left;
+  float activation_min, activation_max;
+  Epilogue epilogue;
+};
+
+// Elementwise: the epilogue of `input`, dense [pixels][channels]. With only `signs` it is LceQuantize; with `residual`,
+// ADD. Negative values are multiplied by the slope of their channel before, then its shift is added; null where there
+// is none.
+struct Elementwise {
+  int32_t out_height, out_width, channels;  // for the strides of `signs`
+  const float* input;
+  const float *slopes, *shifts;  // [channels]
+  Epilogue epilogue;
+};
+
+// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD. Where there is a table, values are looked up
+// in it before.
+struct Int8Elementwise {
+  int32_t out_height, out_width, channels;
+  const int8_t* input;
+  const int8_t* table;  // [channels][256], from -128 on; or null
+  Int8Epilogue epilogue;
+};
+
+// Pooling of int8 over the in-bounds pixels of a filter; `input`, clamp and epilogue of `window` are not used. Averages
+// are rounded half away from zero; filters have at most 512 pixels.
+struct Int8Pool {
+  Pool window;
+  const int8_t* input;
+  int32_t min, max;
+  Int8Epilogue epilogue;
+};
+
+struct Int8Kernels {
+  int32_t block;         // output channels in a block; divides 64
+  int32_t input_offset;  // what `conv` adds to every input, because its products are of unsigned ones
+  void (*conv)(const Int8Conv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
+  void (*elementwise)(const Int8Elementwise&, int32_t pixel_begin, int32_t pixel_end);
+  void (*pool)(const Int8Pool&, int32_t pixel_begin, int32_t pixel_end);
+};
+
+// One instruction set. Ranges are half-open; two threads may run disjoint ranges of one call at once.
+// Pixels count over all images of the batch. A bconv or fconv range covers pixels x blocks (blocks of all groups).
+struct KernelSet {
+  const char* name;
+  const char* description;
+  bool (*supported)();  // by this processor
+  int32_t bconv_block;  // output channels in a block; 16, 32 or 64
+  int32_t fconv_block;
+  void (*bconv)(const Bconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
+  void (*fconv)(const Fconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
+  void (*pool)(const Pool&, int32_t pixel_begin, int32_t pixel_end);
+  void (*elementwise)(const Elementwise&, int32_t pixel_begin, int32_t pixel_end);
+  Int8Kernels int8;
+  // Null, or the form in which bconv reads binary weights: how many rows of bconv_block words a block takes, and what
+  // brings packed weights, [blocks][taps * tap_words][bconv_block] at the start of a buffer for
+  // [blocks][weight_rows][bconv_block], into that form; once.
+  int32_t (*weight_rows)(int32_t taps, int32_t tap_words) = nullptr;
+  void (*prepare_weights)(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) = nullptr;
+};
+
+inline int32_t weight_rows(const KernelSet& set, int32_t taps, int32_t tap_words) {
+  return set.weight_rows ? set.weight_rows(taps, tap_words) : taps * tap_words;
+}
+
+// Every kernel set compiled into this library, the fastest first; the last one is `portable` and always supported.
+// The array ends with a null pointer.
+const KernelSet* const* all_kernels();
+
+// The set of this name, or the fastest supported one when `name` is null or empty. Null when there is no such set or
+// this processor lacks it.
+const KernelSet* find_kernels(const char* name);
+
+}  // namespace hybrid_tf
