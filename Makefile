@@ -84,7 +84,7 @@ fuzz-files: setup ## 50,000 damaged files through inspect, lint and verify
 	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
 	$(BIN)/python -m tests.support.fuzz_files build/fuzz/seeds --keep build/fuzz/failed
 
-lint: setup ## ruff: mistakes, and what is not written as this project writes it
+lint: setup ## ruff and clang-format: mistakes, and what is not written as this project writes it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	git ls-files $(CXX_FILES) | xargs -r $(BIN)/clang-format --dry-run --Werror
