@@ -14,9 +14,8 @@ RUNTIME_SOURCES := $(shell find runtime/src -type f) runtime/compile_library.py 
 
 # Tests that train or convert for seconds, or need an emulator, a compiler, a registry of packages or a browser.
 DEAR := slow or emulated or compiled or network or browser
-C_SOURCES = $(shell git ls-files '*.cc' '*.h' '*.c')
 
-.PHONY: help setup system demo check test sweep wheels fuzz fuzz-files lint clean
+.PHONY: help setup system demo check test sweep wheels fuzz fuzz-files lint format clean
 .DEFAULT_GOAL := help
 
 # A target with a text behind `##` is listed.
@@ -52,10 +51,7 @@ demo: setup ## a hybrid VGG-19, trained on digits, as a verified .tflite: a few 
 	$(BIN)/python recipes/demo.py
 
 # Before every commit: what a mistake shows in within three minutes on two cores.
-check: lint ## before every commit: linters, types, and the tests that take no seconds; three minutes
-	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
+check: lint ## before every commit: make lint, and the tests that take no seconds; three minutes
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not ($(DEAR))"
 
 test: setup system ## all tests, a part of each sweep
@@ -84,10 +80,17 @@ fuzz-files: setup ## 50,000 damaged files through inspect, lint and verify
 	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
 	$(BIN)/python -m tests.support.fuzz_files build/fuzz/seeds --keep build/fuzz/failed
 
-lint: setup ## ruff and clang-format: mistakes, and what is not written as this project writes it
+lint: setup ## mistakes, layout, types, and imports that go up
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 	git ls-files $(CXX_FILES) | xargs -r $(BIN)/clang-format --dry-run --Werror
+
+format: setup ## lays Python and C++ out as this project does
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+	git ls-files $(CXX_FILES) | xargs -r $(BIN)/clang-format -i
 
 clean: ## removes .venv and everything that was built
 	rm -rf $(VENV) .uv build dist *.egg-info runtime/build runtime/*.egg-info runtime/hybrid_tf_runtime/*.so

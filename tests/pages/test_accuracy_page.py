@@ -11,6 +11,7 @@ import pytest
 from hybrid_tf.config import Config
 from hybrid_tf.training.fine_tuning import train_command
 from hybrid_tf.training.session import train
+from tests.support.shared import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -32,24 +33,26 @@ RUN = Path("runs/fashion_mnist/resnet20-residual-0")
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """A repository with small recipes, of which no run is finished."""
-    folder = tmp_path_factory.mktemp("repository")
-    shutil.copytree(ROOT / "benchmarks", folder / "benchmarks")
-    for name in ("docs", "recipes"):
-        (folder / name).mkdir()
-    shutil.copy(ROOT / "docs" / "accuracy.md", folder / "docs")
-    for study, entries in {"fashion_mnist": NETWORKS, "ablation": METHODS}.items():
-        (folder / "recipes" / f"{study}.py").write_text(RECIPE + entries)
-    return folder
+    """A repository with small recipes, of which one run is finished and on the page. No test may change it."""
+
+    def make(folder):
+        shutil.copytree(ROOT / "benchmarks", folder / "benchmarks")
+        for name in ("docs", "recipes"):
+            (folder / name).mkdir()
+        shutil.copy(ROOT / "docs" / "accuracy.md", folder / "docs")
+        for study, entries in {"fashion_mnist": NETWORKS, "ablation": METHODS}.items():
+            (folder / "recipes" / f"{study}.py").write_text(RECIPE + entries)
+        train(Config.from_dict(SETTINGS), folder / RUN)
+        done = make_page(folder)
+        assert done.returncode == 0, done.stderr
+        assert f"converting and verifying {RUN}\n" in done.stderr
+
+    return made_once(tmp_path_factory, "repository", make)
 
 
 @pytest.fixture(scope="module")
 def first(repository):
-    """The page of one finished run."""
-    train(Config.from_dict(SETTINGS), repository / RUN)
-    done = make_page(repository)
-    assert done.returncode == 0, done.stderr
-    assert f"converting and verifying {RUN}\n" in done.stderr
+    """The page of the finished run."""
     return (repository / "docs" / "accuracy.md").read_text()
 
 
