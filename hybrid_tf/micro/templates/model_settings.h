@@ -14,6 +14,6 @@ constexpr const char* kClassNames[kClasses] = {
 {% for name in names %}    {{ name }},
 {% endfor %}};
 
-// Measured in TensorFlow Lite Micro on x86-64 ({{ "{:,}".format(measured) }} bytes) and {{ margin }} % more. On a 32-bit processor its
-// pointers, and so its structures, take less.
+// Measured in TensorFlow Lite Micro on x86-64 ({{ "{:,}".format(measured) }} bytes) and {{ margin }} % more. On a
+// 32-bit processor its pointers, and so its structures, take less.
 constexpr size_t kArenaBytes = {{ arena }};
