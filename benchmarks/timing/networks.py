@@ -21,7 +21,7 @@ HYBRID, HYBRID_INT8, FLOAT32, INT8 = "hybrid", "hybrid-int8", "float32", "int8"
 CHECKED_IMAGES = 8
 _CALIBRATION_IMAGES = 32  # enough for the ranges of activations, as all images are noise of the same distribution
 _SOURCES = (
-    "hybrid_tf/models/*.py",
+    "hybrid_tf/models/**/*.py",
     "hybrid_tf/compiler/**/*.py",
     "benchmarks/timing/networks.py",
 )
