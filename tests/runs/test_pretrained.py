@@ -17,7 +17,7 @@ from hybrid_tf.training.fine_tuning import fine_tuning_config
 from hybrid_tf.training.session import train
 
 MOST_BYTES = 15e6
-PUBLISH = str(Path(__file__).parents[1] / "recipes" / "publish.py")
+PUBLISH = str(Path(__file__).parents[2] / "recipes" / "publish.py")
 
 
 @pytest.mark.slow
