@@ -57,8 +57,8 @@ check: lint ## before every commit: make lint, and the tests that take no second
 test: setup system ## all tests, a part of each sweep
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-# All cases of the sweeps that make test tries a part of: every network under every plan, 3,300 configurations of
-# operators, all kills. Half an hour on two cores.
+# All cases of the sweeps that make test tries a part of: every network under every plan, 600 configurations
+# of operators under sanitizers and on emulated ARM, all kills. Half an hour on two cores.
 sweep: setup system ## all cases of the sweeps: half an hour
 	HYBRID_TF_SWEEP=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m sweep
 

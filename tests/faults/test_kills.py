@@ -35,7 +35,7 @@ def kill(arguments, folder, log, rng, seconds):
 
 @pytest.fixture(scope="module")
 def model(unbroken):
-    return load_run(unbroken[0]).build()
+    return load_run(unbroken[0]).spec.build()
 
 
 def check_run(folder, whole, model):

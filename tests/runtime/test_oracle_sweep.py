@@ -11,20 +11,18 @@ from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from hybrid_tf_runtime import kernels
 from tests.support import check_folder, sweep_files
-from tests.support.extent import count
 from tests.support.shared import made_once
 from tests.support.sweep_models import INTERPRETERS
 
-pytestmark = [pytest.mark.slow, pytest.mark.sweep]
+pytestmark = pytest.mark.slow
 
-CASES = count(1100, sweep_files.COUNT)
-CONFIRMED = count(1000, 3000)
-RESIZED = count(130, 400)
+CONFIRMED = 3000
+RESIZED = 400
 
 
 @pytest.fixture(scope="module")
 def files():
-    return sweep_files.sweep_files(range(CASES))
+    return sweep_files.sweep_files(range(sweep_files.COUNT))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +77,7 @@ def test_lce_computes_what_numpy_says(files):
 def test_every_instruction_set_computes_it(name, folder):
     counts, failures = check(folder, "--kernels", name)
     assert not counts["failures"], repro(failures)
-    assert counts["cases"] == CASES
+    assert counts["cases"] == sweep_files.COUNT
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
 
 
