@@ -3,7 +3,7 @@
   python recipes/compare_plans.py
   python recipes/compare_plans.py --network vgg19 --plan full_precision --plan residual --epochs 8
 
-Time and result on two cores: 6 minutes, 97.5 to 99.7 %; the table is in the README.
+Time and result on two cores: 6 minutes, 97.5 to 99.7 %; the table is in docs/plans.md.
 """
 
 from hybrid_tf.cli.recipe import run_comparison

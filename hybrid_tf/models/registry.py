@@ -1,6 +1,6 @@
 """The registry of networks: every row of every family.
 
-A new family is a module in `hybrid_tf/models/families/` with a table `NETWORKS`; nothing else names it.
+A new family is a module in `hybrid_tf/models/families/` with a table `NETWORKS`; the registry finds it.
 """
 
 from functools import cache
