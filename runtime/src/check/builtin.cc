@@ -8,7 +8,6 @@ namespace hybrid_tf {
 namespace {
 
 constexpr int32_t kMaxPadding = 1 << 15;  // before or after one axis
-constexpr int32_t kMul = 18, kQuantize = 114;
 
 // A map of float32, or of int8 with one scale.
 bool check_map(const OperatorCheck& c, const FileTensor* tensor) {
@@ -31,6 +30,7 @@ bool check_ratio(const OperatorCheck& c, double ratio) {
   return (ratio > 1e-9 && ratio < 1e4) || c.message->fail("has scales that do not fit each other");
 }
 
+// A `fused_activation_function`: none, or one of the three RELUs.
 bool check_activation(const OperatorCheck& c, int field) {
   return c.is_in("fused activation", c.op.options.scalar<int8_t>(field, 0), 0, 3);
 }
@@ -46,7 +46,8 @@ bool check_same_shape(const OperatorCheck& c) {
 
 // int8 outputs of functions into [0, 1] have one scale that kernels insist on.
 bool check_probability(const OperatorCheck& c) {
-  if (!check_same_shape(c) || c.output().type == FileType::kFloat32) return *c.message->text == '\0';
+  if (!check_same_shape(c)) return false;
+  if (c.output().type == FileType::kFloat32) return true;
   return (c.output().scale() == 1.0f / 256 && c.output().zero_points.at<int64_t>(0) == -128) ||
          c.message->fail("has another scale of int8 than 1/256");
 }
@@ -76,39 +77,57 @@ bool check_weights(const OperatorCheck& c, int rank, int axis) {
   return true;
 }
 
+// How a filter of this size slides, as all tables with strides say it.
+template <class Options>
+FileWindow strided(const FlatTable& options, int64_t height, int64_t width) {
+  FileWindow window;
+  window.padding = options.scalar<int8_t>(Options::padding, 0);
+  window.height = height;
+  window.width = width;
+  window.stride_height = options.scalar<int32_t>(Options::stride_h, 0);
+  window.stride_width = options.scalar<int32_t>(Options::stride_w, 0);
+  return window;
+}
+
+// The same of tables with dilations.
+template <class Options>
+FileWindow dilated(const FlatTable& options, int64_t height, int64_t width) {
+  FileWindow window = strided<Options>(options, height, width);
+  window.dilation_height = options.scalar<int32_t>(Options::dilation_h_factor, 1);
+  window.dilation_width = options.scalar<int32_t>(Options::dilation_w_factor, 1);
+  return window;
+}
+
 bool check_conv(const OperatorCheck& c) {
-  if (!check_weights(c, 4, 0) || !check_activation(c, 3)) return false;
+  using Options = schema::Conv2DOptions;
+  if (!check_weights(c, 4, 0) || !check_activation(c, Options::fused_activation_function)) return false;
   if (c.input(2) == nullptr) return c.message->fail("lacks a bias");
-  const FlatTable& options = c.op.options;
   const int32_t *dims = c.input(1)->shape.dims, channels = c.input(0)->shape.last();
   if (channels % dims[3] != 0 || dims[0] % (channels / dims[3]) != 0) {
     return c.message->fail("has weights for other channels");
   }
-  return check_window(c, *c.input(0),
-                      {options.scalar<int8_t>(0, 0), dims[1], dims[2], options.scalar<int32_t>(2, 0),
-                       options.scalar<int32_t>(1, 0), options.scalar<int32_t>(5, 1), options.scalar<int32_t>(4, 1)},
-                      dims[0]);
+  return check_window(c, *c.input(0), dilated<Options>(c.op.options, dims[1], dims[2]), dims[0]);
 }
 
 bool check_depthwise(const OperatorCheck& c) {
-  if (!check_weights(c, 4, 3) || !check_activation(c, 4)) return false;
-  const FlatTable& options = c.op.options;
+  using Options = schema::DepthwiseConv2DOptions;
+  if (!check_weights(c, 4, 3) || !check_activation(c, Options::fused_activation_function)) return false;
+  const int32_t multiplier = c.op.options.scalar<int32_t>(Options::depth_multiplier, 0);
   const int32_t* dims = c.input(1)->shape.dims;
-  if (dims[0] != 1 || int64_t{c.input(0)->shape.last()} * options.scalar<int32_t>(3, 0) != dims[3]) {
+  if (dims[0] != 1 || int64_t{c.input(0)->shape.last()} * multiplier != dims[3]) {
     return c.message->fail("has weights for other channels");
   }
-  return check_window(c, *c.input(0),
-                      {options.scalar<int8_t>(0, 0), dims[1], dims[2], options.scalar<int32_t>(2, 0),
-                       options.scalar<int32_t>(1, 0), options.scalar<int32_t>(6, 1), options.scalar<int32_t>(5, 1)},
-                      dims[3]);
+  return check_window(c, *c.input(0), dilated<Options>(c.op.options, dims[1], dims[2]), dims[3]);
 }
 
 bool check_dense(const OperatorCheck& c) {
-  if (!check_weights(c, 2, 0) || !check_activation(c, 0)) return false;
-  if (c.op.options.scalar<int8_t>(1, 0) != 0) return c.message->fail("has weights in another order");
+  using Options = schema::FullyConnectedOptions;
+  if (!check_weights(c, 2, 0) || !check_activation(c, Options::fused_activation_function)) return false;
+  if (c.op.options.scalar<int8_t>(Options::weights_format, 0) != 0)
+    return c.message->fail("has weights in another order");
   const FileShape& map = c.input(0)->shape;
   const int32_t units = c.input(1)->shape.dims[0], depth = c.input(1)->shape.dims[1];
-  const bool keeps_rank = c.op.options.scalar<uint8_t>(2, 0) != 0;
+  const bool keeps_rank = c.op.options.scalar<uint8_t>(Options::keep_num_dims, 0) != 0;
   if (keeps_rank ? map.rank == 0 || map.last() != depth : map.elements() % depth != 0) {
     return c.message->fail("has weights for other inputs");
   }
@@ -119,12 +138,11 @@ bool check_dense(const OperatorCheck& c) {
 }
 
 bool check_pool(const OperatorCheck& c) {
-  if (!check_maps(c) || !check_activation(c, 5)) return false;
-  const FlatTable& options = c.op.options;
-  return check_window(c, *c.input(0),
-                      {options.scalar<int8_t>(0, 0), options.scalar<int32_t>(4, 0), options.scalar<int32_t>(3, 0),
-                       options.scalar<int32_t>(2, 0), options.scalar<int32_t>(1, 0), 1, 1},
-                      c.input(0)->shape.last());
+  using Options = schema::Pool2DOptions;
+  if (!check_maps(c) || !check_activation(c, Options::fused_activation_function)) return false;
+  const int32_t height = c.op.options.scalar<int32_t>(Options::filter_height, 0);
+  const int32_t width = c.op.options.scalar<int32_t>(Options::filter_width, 0);
+  return check_window(c, *c.input(0), strided<Options>(c.op.options, height, width), c.input(0)->shape.last());
 }
 
 // Sizes of 1 stretch to those of the other operand.
@@ -145,11 +163,13 @@ bool check_binary(const OperatorCheck& c) {
   const FileTensor *a = c.input(0), *b = c.input(1), &output = c.output();
   if (!check_maps(c) || !check_map(c, b)) return false;
   if (a->type != b->type) return c.message->fail("has inputs of two types");
-  if (c.rule.options_type != 0 && !check_activation(c, 0)) return false;
+  // ADD, MUL, SUB and DIV have their own tables, with one field in the same place.
+  if (c.rule.options_type != 0 && !check_activation(c, schema::AddOptions::fused_activation_function)) return false;
   if (output.type == FileType::kInt8) {
     const double larger = std::max(a->scale(), b->scale()), smaller = std::min(a->scale(), b->scale());
-    const bool fits = c.rule.code == kMul ? check_ratio(c, larger * smaller / output.scale())
-                                          : check_ratio(c, larger / output.scale()) && check_ratio(c, smaller / larger);
+    const bool fits = c.rule.code == schema::MUL
+                          ? check_ratio(c, larger * smaller / output.scale())
+                          : check_ratio(c, larger / output.scale()) && check_ratio(c, smaller / larger);
     if (!fits) return false;
   }
   return check_broadcast(c);
@@ -178,6 +198,7 @@ bool read_constant(const OperatorCheck& c, size_t input, int64_t most, std::vect
 }
 
 bool check_mean(const OperatorCheck& c) {
+  using Options = schema::ReducerOptions;
   std::vector<int32_t> axes;
   if (!check_maps(c) || !check_rescaled(c) || !read_constant(c, 1, kMaxRank, &axes)) return false;
   const FileShape& map = c.input(0)->shape;
@@ -190,7 +211,7 @@ bool check_mean(const OperatorCheck& c) {
   FileShape shape;
   for (int i = 0; i < map.rank; ++i) {
     if (!reduced[i]) shape.dims[shape.rank++] = map.dims[i];
-    if (reduced[i] && c.op.options.scalar<uint8_t>(0, 0) != 0) shape.dims[shape.rank++] = 1;
+    if (reduced[i] && c.op.options.scalar<uint8_t>(Options::keep_dims, 0) != 0) shape.dims[shape.rank++] = 1;
   }
   return c.output_is(shape);
 }
@@ -203,7 +224,7 @@ bool check_reshape(const OperatorCheck& c) {
   if (c.op.inputs.size() > 1) {
     if (!read_constant(c, 1, kMaxRank, &sizes)) return false;
   } else {
-    const FlatVector stored = c.op.options.vector(0, 4);
+    const FlatVector stored = c.op.options.vector(schema::ReshapeOptions::new_shape, 4);
     for (size_t i = 0; i < std::min<size_t>(stored.size(), kMaxRank + 1); ++i) sizes.push_back(stored.at<int32_t>(i));
   }
   // One of the sizes may be left open (-1).
@@ -228,9 +249,11 @@ bool check_pad(const OperatorCheck& c) {
 }
 
 bool check_concatenation(const OperatorCheck& c) {
-  if (!check_maps(c) || !c.is_in("fused activation", c.op.options.scalar<int8_t>(1, 0), 0, 0)) return false;
+  using Options = schema::ConcatenationOptions;
+  const int64_t activation = c.op.options.scalar<int8_t>(Options::fused_activation_function, 0);
+  if (!check_maps(c) || !c.is_in("fused activation", activation, 0, 0)) return false;
   FileShape shape = c.input(0)->shape;
-  int32_t axis = c.op.options.scalar<int32_t>(0, 0);
+  int32_t axis = c.op.options.scalar<int32_t>(Options::axis, 0);
   if (axis < 0) axis += shape.rank;
   if (shape.rank > 4 || axis < 0 || axis >= shape.rank) return c.message->fail("joins along axis %d", axis);
   int64_t total = 0;
@@ -270,7 +293,7 @@ bool check_conversion(const OperatorCheck& c) {
   const FileTensor &from = *c.input(0), &to = c.output();
   if (!check_map(c, &from) || !check_map(c, &to)) return false;
   const bool to_int8 = to.type == FileType::kInt8, from_int8 = from.type == FileType::kInt8;
-  if (to_int8 != (c.rule.code == kQuantize) || (!to_int8 && !from_int8)) {
+  if (to_int8 != (c.rule.code == schema::QUANTIZE) || (!to_int8 && !from_int8)) {
     return c.message->fail("does not convert between these types");
   }
   return (!from_int8 || check_rescaled(c)) && c.output_is(from.shape);
@@ -278,35 +301,41 @@ bool check_conversion(const OperatorCheck& c) {
 
 }  // namespace
 
-const OperatorRule kBuiltinRules[] = {
-    {0, "ADD", 11, 2, 2, true, check_binary},
-    {1, "AVERAGE_POOL_2D", 5, 1, 1, true, check_pool},
-    {2, "CONCATENATION", 10, 1, 64, true, check_concatenation},
-    {3, "CONV_2D", 1, 3, 3, true, check_conv},
-    {4, "DEPTHWISE_CONV_2D", 2, 2, 3, true, check_depthwise},
-    {6, "DEQUANTIZE", 0, 1, 1, true, check_conversion},
-    {9, "FULLY_CONNECTED", 8, 2, 3, true, check_dense},
-    {14, "LOGISTIC", 0, 1, 1, true, check_probability},
-    {17, "MAX_POOL_2D", 5, 1, 1, true, check_pool},
-    {kMul, "MUL", 21, 2, 2, true, check_binary},
-    {19, "RELU", 0, 1, 1, true, check_same_shape},
-    {20, "RELU_N1_TO_1", 0, 1, 1, true, check_same_shape},
-    {21, "RELU6", 0, 1, 1, true, check_same_shape},
-    {22, "RESHAPE", 0, 1, 2, true, check_reshape},
-    {25, "SOFTMAX", 9, 1, 1, true, check_probability},
-    {28, "TANH", 0, 1, 1, false, check_same_shape},
-    {34, "PAD", 0, 2, 2, true, check_pad},
-    {39, "TRANSPOSE", 0, 2, 2, true, check_transpose},
-    {40, "MEAN", 27, 2, 2, true, check_mean},
-    {41, "SUB", 28, 2, 2, true, check_binary},
-    {42, "DIV", 29, 2, 2, false, check_binary},
-    {54, "PRELU", 0, 2, 2, true, check_prelu},
-    {55, "MAXIMUM", 0, 2, 2, false, check_binary},
-    {57, "MINIMUM", 0, 2, 2, false, check_binary},
-    {98, "LEAKY_RELU", 75, 1, 1, false, check_same_shape},
-    {kQuantize, "QUANTIZE", 0, 1, 1, true, check_conversion},
-    {117, "HARD_SWISH", 0, 1, 1, false, check_same_shape},
-    {0, nullptr, 0, 0, 0, false, nullptr},
+constexpr OperatorRule kBuiltinRules[] = {
+    make_rule(schema::ADD, "ADD", check_binary).inputs(2, 2).options<schema::AddOptions>(),
+    make_rule(schema::AVERAGE_POOL_2D, "AVERAGE_POOL_2D", check_pool).options<schema::Pool2DOptions>(),
+    make_rule(schema::CONCATENATION, "CONCATENATION", check_concatenation)
+        .inputs(1, 64)
+        .options<schema::ConcatenationOptions>(),
+    make_rule(schema::CONV_2D, "CONV_2D", check_conv).inputs(3, 3).options<schema::Conv2DOptions>(),
+    make_rule(schema::DEPTHWISE_CONV_2D, "DEPTHWISE_CONV_2D", check_depthwise)
+        .inputs(2, 3)
+        .options<schema::DepthwiseConv2DOptions>(),
+    make_rule(schema::DEQUANTIZE, "DEQUANTIZE", check_conversion),
+    make_rule(schema::FULLY_CONNECTED, "FULLY_CONNECTED", check_dense)
+        .inputs(2, 3)
+        .options<schema::FullyConnectedOptions>(),
+    make_rule(schema::LOGISTIC, "LOGISTIC", check_probability),
+    make_rule(schema::MAX_POOL_2D, "MAX_POOL_2D", check_pool).options<schema::Pool2DOptions>(),
+    make_rule(schema::MUL, "MUL", check_binary).inputs(2, 2).options<schema::MulOptions>(),
+    make_rule(schema::RELU, "RELU", check_same_shape),
+    make_rule(schema::RELU_N1_TO_1, "RELU_N1_TO_1", check_same_shape),
+    make_rule(schema::RELU6, "RELU6", check_same_shape),
+    make_rule(schema::RESHAPE, "RESHAPE", check_reshape).inputs(1, 2),
+    make_rule(schema::SOFTMAX, "SOFTMAX", check_probability).options<schema::SoftmaxOptions>(),
+    make_rule(schema::TANH, "TANH", check_same_shape).only_floats(),
+    make_rule(schema::PAD, "PAD", check_pad).inputs(2, 2),
+    make_rule(schema::TRANSPOSE, "TRANSPOSE", check_transpose).inputs(2, 2),
+    make_rule(schema::MEAN, "MEAN", check_mean).inputs(2, 2).options<schema::ReducerOptions>(),
+    make_rule(schema::SUB, "SUB", check_binary).inputs(2, 2).options<schema::SubOptions>(),
+    make_rule(schema::DIV, "DIV", check_binary).inputs(2, 2).options<schema::DivOptions>().only_floats(),
+    make_rule(schema::PRELU, "PRELU", check_prelu).inputs(2, 2),
+    make_rule(schema::MAXIMUM, "MAXIMUM", check_binary).inputs(2, 2).only_floats(),
+    make_rule(schema::MINIMUM, "MINIMUM", check_binary).inputs(2, 2).only_floats(),
+    make_rule(schema::LEAKY_RELU, "LEAKY_RELU", check_same_shape).options<schema::LeakyReluOptions>().only_floats(),
+    make_rule(schema::QUANTIZE, "QUANTIZE", check_conversion),
+    make_rule(schema::HARD_SWISH, "HARD_SWISH", check_same_shape).only_floats(),
+    {},
 };
 
 }  // namespace hybrid_tf

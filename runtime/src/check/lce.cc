@@ -47,38 +47,53 @@ bool check_dequantize(const OperatorCheck& c) {
 
 bool check_bconv(const OperatorCheck& c) {
   const FileTensor &map = *c.input(0), *filter = c.input(1);
-  const char* const names[5] = {"padding", "stride_height", "stride_width", "dilation_height_factor",
-                                "dilation_width_factor"};
-  int64_t values[5];
+  enum { kPadding, kStrideHeight, kStrideWidth, kDilationHeight, kDilationWidth, kCount };
+  const char* const names[kCount] = {"padding", "stride_height", "stride_width", "dilation_height_factor",
+                                     "dilation_width_factor"};
+  int64_t values[kCount];
   if (!read_options(c, names, values)) return false;
   if (map.type != FileType::kInt32 || filter == nullptr || filter->type != FileType::kInt32 ||
       filter->data == nullptr || filter->shape.rank != 4) {
     return c.message->fail("lacks signs or constant weights");
   }
   const int32_t *dims = filter->shape.dims, channels = dims[0];
-  return check_window(c, map, {values[0], dims[1], dims[2], values[1], values[2], values[3], values[4]},
-                      c.output().type == FileType::kInt32 ? (channels - 1) / 32 + 1 : channels);
+  FileWindow window;
+  window.padding = values[kPadding];
+  window.height = dims[1];
+  window.width = dims[2];
+  window.stride_height = values[kStrideHeight];
+  window.stride_width = values[kStrideWidth];
+  window.dilation_height = values[kDilationHeight];
+  window.dilation_width = values[kDilationWidth];
+  return check_window(c, map, window, c.output().type == FileType::kInt32 ? (channels - 1) / 32 + 1 : channels);
 }
 
 bool check_bmaxpool(const OperatorCheck& c) {
   const FileTensor& map = *c.input(0);
-  const char* const names[5] = {"padding", "filter_height", "filter_width", "stride_height", "stride_width"};
-  int64_t values[5];
+  enum { kPadding, kHeight, kWidth, kStrideHeight, kStrideWidth, kCount };
+  const char* const names[kCount] = {"padding", "filter_height", "filter_width", "stride_height", "stride_width"};
+  int64_t values[kCount];
   if (!read_options(c, names, values)) return false;
   if (map.type != FileType::kInt32 || c.output().type != FileType::kInt32) {
     return c.message->fail("does not pool signs");
   }
-  return check_window(c, map, {values[0], values[1], values[2], values[3], values[4], 1, 1}, map.shape.last());
+  FileWindow window;
+  window.padding = values[kPadding];
+  window.height = values[kHeight];
+  window.width = values[kWidth];
+  window.stride_height = values[kStrideHeight];
+  window.stride_width = values[kStrideWidth];
+  return check_window(c, map, window, map.shape.last());
 }
 
 }  // namespace
 
-const OperatorRule kLceRules[] = {
-    {32, "LceQuantize", 0, 1, 1, true, check_quantize},
-    {32, "LceDequantize", 0, 1, 1, true, check_dequantize},
-    {32, "LceBconv2d", 0, 5, 5, true, check_bconv},
-    {32, "LceBMaxPool2d", 0, 1, 1, true, check_bmaxpool},
-    {0, nullptr, 0, 0, 0, false, nullptr},
+constexpr OperatorRule kLceRules[] = {
+    make_rule(schema::CUSTOM, "LceQuantize", check_quantize),
+    make_rule(schema::CUSTOM, "LceDequantize", check_dequantize),
+    make_rule(schema::CUSTOM, "LceBconv2d", check_bconv).inputs(5, 5),
+    make_rule(schema::CUSTOM, "LceBMaxPool2d", check_bmaxpool),
+    {},
 };
 
 }  // namespace hybrid_tf

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "check/schema.h"
+
 namespace hybrid_tf {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr size_t kMaxCount = 100000;             // of tensors, of operators
 constexpr size_t kMaxOperands = 256;             // of one operator
 constexpr size_t kMaxSignatures = 16;
 constexpr size_t kMaxName = 4096;  // bytes
-constexpr int32_t kCustom = 32;
 constexpr const char* kDamaged = "the file is damaged: copy it again";
 
 // Of one element; 0 for types that no operator of a network has.
@@ -60,7 +61,8 @@ const char* read_name(FlatFile* file, const FlatTable& table, int field) {
 }
 
 bool read_shape(const FlatTable& table, FileTensor* tensor, Message* message) {
-  const FlatVector dims = table.vector(0, 4), signature = table.vector(7, 4);
+  const FlatVector dims = table.vector(schema::Tensor::shape, 4);
+  const FlatVector signature = table.vector(schema::Tensor::shape_signature, 4);
   if (dims.size() > kMaxRank) return message->fail("has %zu dimensions", dims.size());
   if (signature.size() != 0 && signature.size() != dims.size()) return message->fail("has shapes of two ranks");
   tensor->shape.rank = static_cast<int32_t>(dims.size());
@@ -78,13 +80,16 @@ bool read_shape(const FlatTable& table, FileTensor* tensor, Message* message) {
 }
 
 bool read_quantization(const FlatTable& table, FileTensor* tensor, Message* message) {
-  const FlatTable quantization = table.table(4);
-  tensor->scales = quantization.vector(2, 4);
-  tensor->zero_points = quantization.vector(3, 8);
-  tensor->scale_axis = quantization.scalar<int32_t>(6, 0);
-  if (quantization.scalar<uint8_t>(4, 0) != 0) return message->fail("has a quantisation of a custom kind");
-  quantization.vector(0, 4);
-  quantization.vector(1, 4);
+  using Parameters = schema::QuantizationParameters;
+  const FlatTable quantization = table.table(schema::Tensor::quantization);
+  tensor->scales = quantization.vector(Parameters::scale, 4);
+  tensor->zero_points = quantization.vector(Parameters::zero_point, 8);
+  tensor->scale_axis = quantization.scalar<int32_t>(Parameters::quantized_dimension, 0);
+  if (quantization.scalar<uint8_t>(Parameters::details_type, 0) != 0) {
+    return message->fail("has a quantisation of a custom kind");
+  }
+  quantization.vector(Parameters::min, 4);
+  quantization.vector(Parameters::max, 4);
   const size_t count = tensor->scales.size();
   if (count != tensor->zero_points.size()) return message->fail("has other numbers of scales and zero points");
   if (count > 1) {
@@ -107,9 +112,9 @@ bool read_quantization(const FlatTable& table, FileTensor* tensor, Message* mess
 }
 
 bool read_buffer(const FlatTable& table, const FlatVector& buffers, FileTensor* tensor, Message* message) {
-  const uint32_t buffer = table.scalar<uint32_t>(2, 0);
+  const uint32_t buffer = table.scalar<uint32_t>(schema::Tensor::buffer, 0);
   if (buffer >= buffers.size()) return message->fail("has buffer %u of %zu", buffer, buffers.size());
-  const FlatVector content = buffers.table(buffer).vector(0, 1);
+  const FlatVector content = buffers.table(buffer).vector(schema::Buffer::data, 1);
   tensor->data = content.data();
   const int64_t bytes = tensor->shape.elements() * bytes_of(tensor->type);
   if (content.size() != 0 && content.size() != static_cast<size_t>(bytes)) {
@@ -120,12 +125,14 @@ bool read_buffer(const FlatTable& table, const FlatVector& buffers, FileTensor* 
 
 bool read_tensor(FlatFile* file, const FlatTable& table, const FlatVector& buffers, FileTensor* tensor,
                  Message* message) {
-  tensor->name = read_name(file, table, 3);
-  tensor->type = static_cast<FileType>(table.scalar<int8_t>(1, 0));
+  tensor->name = read_name(file, table, schema::Tensor::name);
+  tensor->type = static_cast<FileType>(table.scalar<int8_t>(schema::Tensor::type, 0));
   if (bytes_of(tensor->type) == 0) return message->fail("has values of type %d", static_cast<int>(tensor->type));
-  if (table.scalar<uint8_t>(5, 0) != 0) return message->fail("is a variable");
-  if (table.has(6)) return message->fail("is sparse");
-  if (table.has(9) || table.scalar<uint32_t>(10, 0) != 0) return message->fail("is of a kind that no network has");
+  if (table.scalar<uint8_t>(schema::Tensor::is_variable, 0) != 0) return message->fail("is a variable");
+  if (table.has(schema::Tensor::sparsity)) return message->fail("is sparse");
+  if (table.has(schema::Tensor::variant_tensors) || table.scalar<uint32_t>(schema::Tensor::external_buffer, 0) != 0) {
+    return message->fail("is of a kind that no network has");
+  }
   return read_shape(table, tensor, message) && read_quantization(table, tensor, message) &&
          read_buffer(table, buffers, tensor, message);
 }
@@ -163,16 +170,19 @@ bool read_indices(const FlatVector& vector, const ModelFile& model, int32_t leas
 
 bool read_operator(const FlatTable& table, const FlatVector& codes, ModelFile* model, Message* message) {
   FileOperator op;
-  const uint32_t entry = table.scalar<uint32_t>(0, 0);
+  const uint32_t entry = table.scalar<uint32_t>(schema::Operator::opcode_index, 0);
   if (entry >= codes.size()) return message->fail("is number %u of %zu kinds", entry, codes.size());
   const FlatTable code = codes.table(entry);
-  op.code = std::max<int32_t>(code.scalar<int8_t>(0, 0), code.scalar<int32_t>(3, 0));
-  op.custom_name = op.code == kCustom ? code.text(1) : "";
-  if (!read_indices(table.vector(1, 4), *model, -1, kMaxOperands, &op.inputs) ||
-      !read_indices(table.vector(2, 4), *model, 0, kMaxOperands, &op.outputs)) {
+  op.code = std::max<int32_t>(code.scalar<int8_t>(schema::OperatorCode::deprecated_builtin_code, 0),
+                              code.scalar<int32_t>(schema::OperatorCode::builtin_code, 0));
+  op.custom_name = op.code == schema::CUSTOM ? code.text(schema::OperatorCode::custom_code) : "";
+  if (!read_indices(table.vector(schema::Operator::inputs, 4), *model, -1, kMaxOperands, &op.inputs) ||
+      !read_indices(table.vector(schema::Operator::outputs, 4), *model, 0, kMaxOperands, &op.outputs)) {
     return message->fail("has a tensor that the file lacks");
   }
-  if (table.vector(8, 4).size() != 0 || table.scalar<uint64_t>(9, 0) != 0 || table.has(12)) {
+  if (table.vector(schema::Operator::intermediates, 4).size() != 0 ||
+      table.scalar<uint64_t>(schema::Operator::large_custom_options_offset, 0) != 0 ||
+      table.has(schema::Operator::builtin_options_2)) {
     return message->fail("is of a kind that no network has");
   }
   for (int32_t input : op.inputs) {
@@ -184,9 +194,9 @@ bool read_operator(const FlatTable& table, const FlatVector& codes, ModelFile* m
     if (model->tensors[output].available) return message->fail("writes '%.60s' again", model->tensors[output].name);
     model->tensors[output].available = true;
   }
-  op.options_type = table.scalar<uint8_t>(3, 0);
-  op.options = table.table(4);
-  op.custom_options = table.vector(5, 1);
+  op.options_type = table.scalar<uint8_t>(schema::Operator::builtin_options_type, 0);
+  op.options = table.table(schema::Operator::builtin_options);
+  op.custom_options = table.vector(schema::Operator::custom_options, 1);
   model->operators.push_back(op);
   return true;
 }
@@ -196,13 +206,14 @@ void read_signatures(FlatFile* file, const FlatVector& signatures, const ModelFi
   if (signatures.size() > kMaxSignatures) file->spoil();
   for (size_t i = 0; i < signatures.size() && file->sound(); ++i) {
     const FlatTable signature = signatures.table(i);
-    read_name(file, signature, 2);
-    if (signature.scalar<uint32_t>(4, 0) != 0) file->spoil();
-    for (int field : {0, 1}) {
+    read_name(file, signature, schema::SignatureDef::signature_key);
+    if (signature.scalar<uint32_t>(schema::SignatureDef::subgraph_index, 0) != 0) file->spoil();
+    for (int field : {schema::SignatureDef::inputs, schema::SignatureDef::outputs}) {
       const FlatVector entries = signature.vector(field, 4);
       for (size_t k = 0; k < entries.size(); ++k) {
-        read_name(file, entries.table(k), 0);
-        if (entries.table(k).scalar<uint32_t>(1, 0) >= model.tensors.size()) file->spoil();
+        const FlatTable entry = entries.table(k);
+        read_name(file, entry, schema::TensorMap::name);
+        if (entry.scalar<uint32_t>(schema::TensorMap::tensor_index, 0) >= model.tensors.size()) file->spoil();
       }
     }
   }
@@ -210,23 +221,24 @@ void read_signatures(FlatFile* file, const FlatVector& signatures, const ModelFi
 
 void read_metadata(FlatFile* file, const FlatVector& metadata, const FlatVector& buffers) {
   for (size_t i = 0; i < metadata.size(); ++i) {
-    const uint32_t buffer = metadata.table(i).scalar<uint32_t>(1, 0);
+    const uint32_t buffer = metadata.table(i).scalar<uint32_t>(schema::Metadata::buffer, 0);
     // The interpreters read an order of the operators from this entry.
-    const bool orders = strcmp(metadata.table(i).text(0), "model_control_dependencies") == 0;
+    const bool orders = strcmp(metadata.table(i).text(schema::Metadata::name), "model_control_dependencies") == 0;
     if (buffer >= buffers.size() || orders) file->spoil();
   }
 }
 
 bool read_graph(FlatFile* file, const FlatTable& root, const FlatVector& buffers, ModelFile* model, Message* message) {
-  const FlatVector graphs = root.vector(2, 4), codes = root.vector(1, 4);
+  const FlatVector graphs = root.vector(schema::Model::subgraphs, 4);
+  const FlatVector codes = root.vector(schema::Model::operator_codes, 4);
   if (graphs.size() != 1) return message->fail("it has %zu graphs, so loops or branches", graphs.size());
   const FlatTable graph = graphs.table(0);
-  graph.text(4);
-  if (!read_tensors(file, graph.vector(0, 4), buffers, model, message)) return false;
+  graph.text(schema::SubGraph::name);
+  if (!read_tensors(file, graph.vector(schema::SubGraph::tensors, 4), buffers, model, message)) return false;
 
   std::vector<int32_t> inputs, outputs;
-  if (!read_indices(graph.vector(1, 4), *model, 0, kMaxCount, &inputs) ||
-      !read_indices(graph.vector(2, 4), *model, 0, kMaxCount, &outputs)) {
+  if (!read_indices(graph.vector(schema::SubGraph::inputs, 4), *model, 0, kMaxCount, &inputs) ||
+      !read_indices(graph.vector(schema::SubGraph::outputs, 4), *model, 0, kMaxCount, &outputs)) {
     return message->fail("its graph has an input or output that the file lacks");
   }
   for (int32_t input : inputs) {
@@ -235,7 +247,7 @@ bool read_graph(FlatFile* file, const FlatTable& root, const FlatVector& buffers
     }
     model->tensors[input].available = true;
   }
-  const FlatVector operators = graph.vector(3, 4);
+  const FlatVector operators = graph.vector(schema::SubGraph::operators, 4);
   if (operators.size() > kMaxCount) return message->fail("it has %zu operators", operators.size());
   for (size_t i = 0; i < operators.size() && file->sound(); ++i) {
     if (!read_operator(operators.table(i), codes, model, message)) return message->prefix("operator %zu ", i);
@@ -265,23 +277,30 @@ bool read_model(FlatFile* file, ModelFile* model, Message* message) {
     return message->fail("it is not a TensorFlow Lite file");
   }
   const FlatTable root(file, file->follow(0));
-  if (file->sound() && root.scalar<uint32_t>(0, 0) != 3) {
-    return message->fail("it has version %u of the format, not 3", root.scalar<uint32_t>(0, 0));
+  if (file->sound() && root.scalar<uint32_t>(schema::Model::version, 0) != 3) {
+    return message->fail("it has version %u of the format, not 3", root.scalar<uint32_t>(schema::Model::version, 0));
   }
-  root.text(3);
-  root.vector(5, 4);
-  const FlatVector buffers = root.vector(4, 4), codes = root.vector(1, 4);
+  root.text(schema::Model::description);
+  root.vector(schema::Model::metadata_buffer, 4);
+  const FlatVector buffers = root.vector(schema::Model::buffers, 4);
+  const FlatVector codes = root.vector(schema::Model::operator_codes, 4);
   for (size_t i = 0; i < buffers.size(); ++i) {
-    buffers.table(i).vector(0, 1);
+    const FlatTable buffer = buffers.table(i);
+    buffer.vector(schema::Buffer::data, 1);
     // Data behind the flatbuffer, of files above 2 GB.
-    if (buffers.table(i).scalar<uint64_t>(1, 0) != 0 || buffers.table(i).scalar<uint64_t>(2, 0) != 0) file->spoil();
+    if (buffer.scalar<uint64_t>(schema::Buffer::offset, 0) != 0 ||
+        buffer.scalar<uint64_t>(schema::Buffer::size, 0) != 0) {
+      file->spoil();
+    }
   }
-  for (size_t i = 0; i < codes.size(); ++i) codes.table(i).text(1);
-  if (root.has(8) || root.has(9)) return message->fail("some of its data are in other files");
+  for (size_t i = 0; i < codes.size(); ++i) codes.table(i).text(schema::OperatorCode::custom_code);
+  if (root.has(schema::Model::external_buffer_groups) || root.has(schema::Model::external_buffers)) {
+    return message->fail("some of its data are in other files");
+  }
   if (!file->sound()) return message->fail("%s", kDamaged);
   const bool read = read_graph(file, root, buffers, model, message);
-  read_signatures(file, root.vector(7, 4), *model);
-  read_metadata(file, root.vector(6, 4), buffers);
+  read_signatures(file, root.vector(schema::Model::signature_defs, 4), *model);
+  read_metadata(file, root.vector(schema::Model::metadata, 4), buffers);
   if (!file->sound()) return message->fail("%s", kDamaged);
   return read;
 }

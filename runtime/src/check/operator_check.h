@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "check/model_file.h"
+#include "check/schema.h"
 
 namespace hybrid_tf {
 
@@ -28,13 +29,43 @@ struct OperatorCheck {
 
 // One kind of operator.
 struct OperatorRule {
-  int32_t code;  // `enum BuiltinOperator` of the schema
+  schema::BuiltinOperator code;
   const char* name;
-  int options_type;  // `union BuiltinOptions` of the schema; 0 where the interpreter needs none
+  int options_type;  // 0 where the interpreter needs none
   size_t least_inputs, most_inputs;
   bool int8;  // also with int8 maps
   bool (*check)(const OperatorCheck&);
+
+  // The same rule but for one thing.
+  template <class Options>
+  constexpr OperatorRule options() const {
+    OperatorRule rule = *this;
+    rule.options_type = Options::kType;
+    return rule;
+  }
+  constexpr OperatorRule inputs(size_t least, size_t most) const {
+    OperatorRule rule = *this;
+    rule.least_inputs = least;
+    rule.most_inputs = most;
+    return rule;
+  }
+  constexpr OperatorRule only_floats() const {
+    OperatorRule rule = *this;
+    rule.int8 = false;
+    return rule;
+  }
 };
+
+// What most operators are: one input, no options, maps of float32 or int8.
+constexpr OperatorRule make_rule(schema::BuiltinOperator code, const char* name, bool (*check)(const OperatorCheck&)) {
+  OperatorRule rule{};
+  rule.code = code;
+  rule.name = name;
+  rule.least_inputs = rule.most_inputs = 1;
+  rule.int8 = true;
+  rule.check = check;
+  return rule;
+}
 
 // Both end with a rule without a name.
 extern const OperatorRule kBuiltinRules[], kLceRules[];
@@ -44,7 +75,7 @@ FileShape make_file_shape(std::initializer_list<int64_t> sizes);
 
 // How a filter slides over a map. `padding`: 0 is SAME, 1 is VALID.
 struct FileWindow {
-  int64_t padding, height, width, stride_height, stride_width, dilation_height, dilation_width;
+  int64_t padding, height, width, stride_height, stride_width, dilation_height = 1, dilation_width = 1;
 };
 
 // The output is what such a window makes of `map`, with so many channels (of packed maps: words).

@@ -10,13 +10,12 @@ namespace hybrid_tf {
 namespace {
 
 constexpr int32_t kMaxWindow = 1 << 15;  // of a filter's size, stride, dilation and extent
-constexpr int32_t kCustom = 32;
 
 const OperatorRule* find_rule(const FileOperator& op) {
   for (const OperatorRule* rule = kBuiltinRules; rule->name != nullptr; ++rule) {
     if (rule->code == op.code) return rule;
   }
-  for (const OperatorRule* rule = kLceRules; rule->name != nullptr && op.code == kCustom; ++rule) {
+  for (const OperatorRule* rule = kLceRules; rule->name != nullptr && op.code == schema::CUSTOM; ++rule) {
     if (strcmp(rule->name, op.custom_name) == 0) return rule;
   }
   return nullptr;
@@ -24,7 +23,7 @@ const OperatorRule* find_rule(const FileOperator& op) {
 
 bool fail_unknown(const FileOperator& op, Message* message) {
   constexpr char kWay[] = "is not checked; to run the file unchecked, use load_delegate() with ai_edge_litert";
-  if (op.code == kCustom) return message->fail("(%.60s) %s", op.custom_name, kWay);
+  if (op.code == schema::CUSTOM) return message->fail("(%.60s) %s", op.custom_name, kWay);
   return message->fail("(number %d of TensorFlow Lite's) %s", op.code, kWay);
 }
 
