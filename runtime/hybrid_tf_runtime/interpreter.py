@@ -67,7 +67,7 @@ class Interpreter:
 
     @property
     def input_scales(self) -> list[float | list[float] | None]:
-        """Returns the scale of each input, one or one for each slice; None where it is not quantised."""
+        """Returns the scale of each input, one or one for each slice; None where it is not quantized."""
         return [_one_or_all(tensor, "scales") for tensor in self._inputs]
 
     @property
