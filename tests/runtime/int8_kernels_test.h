@@ -1,6 +1,17 @@
 // The int8 kernels, part of kernels_test.cc: what they compute, in plain loops.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+#include "kernel_cases.h"
+#include "kernels/packing.h"
+
+namespace hybrid_tf {
+namespace {
+
 struct RealScale {
   double real;
   FixedPoint fixed;
@@ -162,23 +173,7 @@ void test_int8_pool(const KernelSet& set, Random& random) {
   for (int8_t& value : input) value = static_cast<int8_t>(random.in(-range, range - 1));
   TestInt8Epilogue end(random, g.batch, g.out_height, g.out_width, channels);
   Int8Pool pool{};
-  pool.window = {random.once_in(2) ? PoolKind::kAverage : PoolKind::kMax,
-                 nullptr,
-                 g.batch,
-                 g.in_height,
-                 g.in_width,
-                 channels,
-                 g.out_height,
-                 g.out_width,
-                 g.kernel_height,
-                 g.kernel_width,
-                 g.stride_height,
-                 g.stride_width,
-                 g.pad_top,
-                 g.pad_left,
-                 0,
-                 0,
-                 {}};
+  pool.window = random_pool(random, g, channels);
   pool.input = input.data();
   pool.min = random.in(-128, 0), pool.max = random.in(1, 127);
   pool.epilogue = end.epilogue;
@@ -223,3 +218,6 @@ void test_int8_elementwise(const KernelSet& set, Random& random) {
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();
 }
+
+}  // namespace
+}  // namespace hybrid_tf

@@ -86,7 +86,7 @@ bool read_quantization(const FlatTable& table, FileTensor* tensor, Message* mess
   tensor->zero_points = quantization.vector(Parameters::zero_point, 8);
   tensor->scale_axis = quantization.scalar<int32_t>(Parameters::quantized_dimension, 0);
   if (quantization.scalar<uint8_t>(Parameters::details_type, 0) != 0) {
-    return message->fail("has a quantisation of a custom kind");
+    return message->fail("has a quantization of a custom kind");
   }
   quantization.vector(Parameters::min, 4);
   quantization.vector(Parameters::max, 4);

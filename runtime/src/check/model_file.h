@@ -29,7 +29,7 @@ struct FileTensor {
   FileType type;
   FileShape shape;
   const uint8_t* data;     // null: computed at run time
-  FlatVector scales;       // float32, one or one for each slice along `scale_axis`; empty where not quantised
+  FlatVector scales;       // float32, one or one for each slice along `scale_axis`; empty where not quantized
   FlatVector zero_points;  // int64, as many
   int32_t scale_axis;
   bool available;  // constant, an input of the graph, or made by an operator that was read

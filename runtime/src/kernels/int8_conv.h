@@ -177,7 +177,13 @@ void int8_conv(const Int8Conv& conv, int32_t pixel_begin, int32_t pixel_end, int
 
 template <class V>
 constexpr Int8Kernels make_int8_kernels() {
-  return {V::kInt8Block, V::kInputOffset, &int8_conv<V>, &int8_elementwise<V>, &int8_pool<V>};
+  Int8Kernels kernels{};
+  kernels.block = V::kInt8Block;
+  kernels.input_offset = V::kInputOffset;
+  kernels.conv = &int8_conv<V>;
+  kernels.elementwise = &int8_elementwise<V>;
+  kernels.pool = &int8_pool<V>;
+  return kernels;
 }
 
 }  // namespace

@@ -10,10 +10,27 @@
 namespace hybrid_tf {
 namespace {
 
+// What every instruction set has in the same way. Who calls it adds bconv, fconv and pool.
+template <class V>
+constexpr KernelSet start_kernel_set(const char* name, const char* description, bool (*supported)()) {
+  KernelSet set{};
+  set.name = name;
+  set.description = description;
+  set.supported = supported;
+  set.bconv_block = V::kBconvBlock;
+  set.fconv_block = V::kFconvBlock;
+  set.elementwise = &elementwise<V>;
+  set.int8 = make_int8_kernels<V>();
+  return set;
+}
+
 template <class V>
 constexpr KernelSet make_kernel_set(const char* name, const char* description, bool (*supported)()) {
-  return {name,      description, supported, V::kBconvBlock,  V::kFconvBlock,
-          &bconv<V>, &fconv<V>,   &pool<V>,  &elementwise<V>, make_int8_kernels<V>()};
+  KernelSet set = start_kernel_set<V>(name, description, supported);
+  set.bconv = &bconv<V>;
+  set.fconv = &fconv<V>;
+  set.pool = &pool<V>;
+  return set;
 }
 
 }  // namespace

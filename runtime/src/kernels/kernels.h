@@ -3,6 +3,18 @@
 // Every map is channels-last. Bits are 32 channels a word, channel c is bit c % 32 of word c / 32; a set bit is -1.
 // The channels of an output are computed in blocks: weights, multipliers, biases and thresholds are packed once into
 // blocks (see packing.h), so that one vector register holds the same word of several output channels.
+//
+// Short names:
+//   Bconv       binary convolution: signs times signs; a dense layer is a convolution of one pixel
+//   Fconv       full-precision convolution: float32 times float32
+//   Map, halo   an activation in memory; what lies around it for filters that reach beyond its border
+//   tap         one position of a filter: the weights that one pixel of the window is multiplied by
+//   block, lane the output channels that are computed together; one of them
+//   acc         what a convolution adds up
+//   signs       bits of results, for the binary layer that reads them next
+//   epilogue    what is done to results while they are in registers
+//   near_*      what a fixed-point number nearly is, as float32: results come from these, except for one that lies so
+//               near to a half (near_limit says how near) that only the fixed-point number rounds it rightly
 #pragma once
 
 #include <cstddef>

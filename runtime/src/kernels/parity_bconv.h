@@ -228,8 +228,12 @@ void parity_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int
 
 template <class V>
 constexpr KernelSet make_parity_kernel_set(const char* name, const char* description, bool (*supported)()) {
-  return {name,      description, supported,       V::kBconvBlock,         V::kFconvBlock, &parity_bconv<V>,
-          &fconv<V>, &pool<V>,    &elementwise<V>, make_int8_kernels<V>(), nullptr,        &prepare_weights<V>};
+  KernelSet set = start_kernel_set<V>(name, description, supported);
+  set.bconv = &parity_bconv<V>;
+  set.fconv = &fconv<V>;
+  set.pool = &pool<V>;
+  set.prepare_weights = &prepare_weights<V>;
+  return set;
 }
 
 }  // namespace

@@ -124,11 +124,9 @@ inline void fsum_tile(const Window& window, const float* const* starts, const fl
 6:
   cmp %[offset], %[end]
   b.ne 1b
-.purgem htf_step_of_pixel
-.purgem htf_step
-.purgem htf_four_steps
-.purgem htf_copy
-.purgem htf_copy_all
+.irp name, step_of_pixel, step, four_steps, copy, copy_all
+  .purgem htf_\name
+.endr
 )"
           : [s00] "=&w"(sums[0][0]), [s01] "=&w"(sums[0][1]), [s02] "=&w"(sums[0][2]), [s03] "=&w"(sums[0][3]),
             [s10] "=&w"(second[0]), [s11] "=&w"(second[1]), [s12] "=&w"(second[2]), [s13] "=&w"(second[3]),

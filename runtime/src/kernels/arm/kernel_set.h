@@ -10,9 +10,13 @@ namespace {
 
 template <class V>
 constexpr KernelSet make_neon_kernel_set(const char* name, const char* description, bool (*supported)()) {
-  return {
-      name,           description,   supported,       V::kBconvBlock,         V::kFconvBlock,    &neon_bconv<V>,
-      &neon_fconv<V>, &neon_pool<V>, &elementwise<V>, make_int8_kernels<V>(), &neon_weight_rows, &neon_prepare_weights};
+  KernelSet set = start_kernel_set<V>(name, description, supported);
+  set.bconv = &neon_bconv<V>;
+  set.fconv = &neon_fconv<V>;
+  set.pool = &neon_pool<V>;
+  set.weight_rows = &neon_weight_rows;
+  set.prepare_weights = &neon_prepare_weights;
+  return set;
 }
 
 }  // namespace

@@ -191,15 +191,9 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
   .if !%c[dot]
     htf_start_all
   .endif
-.purgem htf_start
-.purgem htf_start_all
-.purgem htf_clear
-.purgem htf_add
-.purgem htf_quad
-.purgem htf_quad_of_vector
-.purgem htf_quad_of_tile
-.purgem htf_pair
-.purgem htf_pair_of_pixel
+.irp name, start, start_all, clear, add, quad, quad_of_vector, quad_of_tile, pair, pair_of_pixel
+  .purgem htf_\name
+.endr
 )"
           : [s00] "=&w"(sums[0][0]), [s01] "=&w"(sums[0][1]), [s02] "=&w"(sums[0][2]), [s03] "=&w"(sums[0][3]),
             [s10] "=&w"(second[0]), [s11] "=&w"(second[1]), [s12] "=&w"(second[2]), [s13] "=&w"(second[3]),
