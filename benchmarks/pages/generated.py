@@ -86,7 +86,7 @@ def _blocks(page: Path, text: str) -> dict[str, tuple[str, tuple[int, int]]]:
                 raise HybridTFError(f"{page} has the block '{mark['begin']}' twice: remove one")
             opening = mark
         elif opening is None or opening["begin"] != mark["end"]:
-            raise HybridTFError(f"{page} ends a block '{mark['end']}' that is not open: mend the marks around it")
+            raise HybridTFError(f"{page} ends a block '{mark['end']}' that is not open: fix the marks around it")
         else:
             found[mark["end"]] = opening["command"], (opening.end(), mark.start())
             opening = None
