@@ -3,8 +3,8 @@
   python converters/to_micro.py runs/micro -o network
   python converters/to_micro.py runs/micro/model.tflite -o network --image digit.png
 
-A run is converted to int8 first, as by `python converters/to_int8.py RUN`, and a file is taken as it is. It needs a C++
-compiler, to measure the arena; docs/deploy-microcontroller.md says how it goes on from there.
+Of a run the int8 file is taken, and made first if it is not there, as by `python converters/to_int8.py RUN`. It needs a
+C++ compiler, to measure the arena; docs/deploy-microcontroller.md says how it goes on from there.
 
 Time and result of the network of recipes/micro_hybrid.py: 25 seconds of processor time; 42,656 bytes of flash for the
 model, 36,864 of RAM for the arena.
@@ -22,12 +22,14 @@ RUN_OR_FILE = click.Argument(["file"], metavar="RUN|FILE.tflite", type=click.Pat
 
 
 def run_or_file_to_micro(file: Path, **options: Any) -> None:
-    """Exports `file`, or the int8 file that is made of it where it is a run folder."""
+    """Exports `file`, or the int8 file of a run folder, which is made if it is not there."""
     if file.is_dir():
         from hybrid_tf.deploy import Int8Options, convert_run
+        from hybrid_tf.runs.names import INT8_FILE
 
-        conversion, _ = convert_run(file, int8=Int8Options())
-        file = conversion.path
+        run, file = file, file / INT8_FILE
+        if not file.exists():
+            convert_run(run, int8=Int8Options())
     export_micro.callback(file, **options)
 
 

@@ -32,9 +32,10 @@ class Network:
         return list(dict.fromkeys(self.layers(head).values()))
 
     def model(self, spec: NetworkSpec) -> tf.keras.Model:
-        """Returns the Keras model of `spec`. Raises HybridTFError for a head, stage or layer that does not exist."""
+        """Returns the Keras model of `spec`; raises HybridTFError as `NetworkSpec.build` does."""
         head = self.heads[0] if spec.head is None else spec.head
         if head not in self.heads:
             raise unknown(f"head of {self.name}", head, self.heads)
+        spec.check_sizes()
         spec.plan.check(self.layers(head))
         return self.build(replace(spec, head=head))

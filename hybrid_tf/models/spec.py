@@ -45,8 +45,7 @@ class NetworkSpec:
         binarization: how the binary layers are trained.
 
     Raises:
-        HybridTFError: for a plan that cannot be read or a size that no network allows. Whether the network has such a
-            head, and the plan's stages and layers, is checked when it is built.
+        HybridTFError: for a plan that cannot be read. All else is checked when the network is built.
     """
 
     network: str
@@ -61,6 +60,9 @@ class NetworkSpec:
         if isinstance(self.plan, str):
             object.__setattr__(self, "plan", Plan.parse(self.plan))
         object.__setattr__(self, "input_shape", tuple(self.input_shape))
+
+    def check_sizes(self) -> None:
+        """Raises HybridTFError for an image shape, a number of classes or a width that no network allows."""
         if len(self.input_shape) != 3 or self.input_shape[2] < 1:
             raise HybridTFError(f"input shape {self.input_shape} is not (height, width, channels)")
         if min(self.input_shape[:2]) < SMALLEST_INPUT:
@@ -78,7 +80,7 @@ class NetworkSpec:
         """Returns the network with fresh weights: a Keras model from images [N, H, W, C] to logits [N, classes].
 
         Raises:
-            HybridTFError: for a network, stage, layer or head that does not exist.
+            HybridTFError: for a network, head, stage or layer that does not exist, or a size that it does not allow.
         """
         from hybrid_tf.models.registry import find_network
 

@@ -81,11 +81,17 @@ class Report:
         )
         for part in (report, report.weights, report.parameters):
             for field in fields(part):
-                if not isinstance(getattr(part, field.name), _KINDS[field.type]):
-                    raise ValueError(f"{field.name} {getattr(part, field.name)!r}")
+                value = getattr(part, field.name)
+                if not isinstance(value, _KINDS[field.type]) or isinstance(value, bool):
+                    raise ValueError(f"{field.name} {value!r}")
+                if isinstance(value, (int, float)) and not 0 <= value <= _LARGEST.get(field.name, _MOST):
+                    raise ValueError(f"{field.name} {value!r}")
         return report
 
 
+# No number of a report is negative, or larger than this.
+_MOST = 2.0**62
+_LARGEST = {"validation_accuracy": 1.0, "test_accuracy": 1.0}
 _KINDS: dict[Any, Any] = {
     str: str, int: int, float: (int, float), float | None: (int, float, type(None)),
     Weights: Weights, Parameters: Parameters,

@@ -320,7 +320,7 @@ def test_a_file_is_linted_without_tensorflow(path):
     [
         *product(["resnet20"], [1.0], [None], [*PLANS, "sections=2,3"]),
         *product(["vgg11"], [0.25], ["paper"], [*PLANS, "sections=2,3"]),
-        ("vgg11", 0.25, "compact", "residual"),
+        *product(["vgg11"], [0.25], ["compact"], [*PLANS, "sections=2,3"]),
     ],
 )
 def test_nothing_is_reported_of_a_registered_network_or_its_file(name, width, head, plan, tmp_path):

@@ -209,6 +209,14 @@ def test_weights_without_a_checksum_are_refused(unbroken, tmp_path):
         load_run(folder).load_model()
 
 
+def test_a_config_without_the_teachers_digest_is_refused(unbroken, tmp_path):
+    stored = read_json(unbroken[0] / CONFIG)
+    del stored["teacher_digest"]
+    write_json(tmp_path / CONFIG, stored)
+    with pytest.raises(HybridTFError, match=r"config.json is damaged \(KeyError\('teacher_digest'\)\)"):
+        load_run(tmp_path)
+
+
 @pytest.mark.parametrize("version", [0, -1, "1", 1.0, True, None, [1]])
 def test_a_run_folder_of_no_known_version(version, unbroken, tmp_path):
     write_json(tmp_path / CONFIG, read_json(unbroken[0] / CONFIG) | {"format": version})

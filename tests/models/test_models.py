@@ -64,8 +64,8 @@ def test_compact_head():
 def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(network_and_plan):
     name, plan = network_and_plan
     chosen = find_network(name)
-    # The 16 to 64 channels of a CIFAR ResNet are judged as they are, in the smallest; lint asks nothing else of the
-    # others. A quarter of 64 to 4096 are still full words or half ones, and quick to make.
+    # Full width is slow to make, so the channels of a CIFAR ResNet are judged as they are in the smallest alone: a
+    # quarter of its 16 to 64 are no full words. A quarter of 64 to 4096 are.
     model = build_model(name, plan, width=1.0 if name == "resnet20" else 0.25, classes=7)
     assert model.output_shape == (None, 7)
     binary = {row.name for row in profile(model) if row.precision == "binary"}
@@ -76,7 +76,8 @@ def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(network_and_
     elif plan.startswith("residual"):
         expected = {layer for layer in expected if not layer.endswith("_shortcut")}
     assert binary == expected
-    assert lint_model(model) == []
+    narrow = chosen.input_size == 32 and name != "resnet20"
+    assert not [item for item in lint_model(model) if not (narrow and item.rule == "input-channels")]
 
 
 @pytest.mark.parametrize("plan", ["xnor", "residual"])
@@ -95,7 +96,8 @@ def test_residual_puts_a_shortcut_around_every_binary_convolution():
     assert sum(layer.__class__.__name__ == "Add" for layer in build_model("resnet20", "xnor").layers) == 9
 
 
-@pytest.mark.parametrize(("plan", "shape"), [*((plan, (45, 61, 4)) for plan in PLANS), ("residual", (28, 28, 1))])
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (45, 61, 4)])
 @pytest.mark.parametrize(
     ("name", "head"), [("resnet20", None), ("resnet18", None), ("vgg11", "paper"), ("vgg11", "compact")]
 )

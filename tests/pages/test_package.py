@@ -34,7 +34,7 @@ def test_legacy_keras_is_chosen_or_asked_for():
 
 def test_no_module_is_long():
     """400 lines is the limit of what one module may hold."""
-    folders = ("hybrid_tf", "recipes", "tests")
+    folders = ("hybrid_tf", "recipes", "converters", "benchmarks", "tests")
     lengths = {
         path: len(path.read_text().splitlines()) for name in folders for path in (REPOSITORY / name).rglob("*.py")
     }
@@ -49,13 +49,17 @@ def test_the_wheel_holds_every_package(tmp_path):
     for name in ("setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     for name in ("hybrid_tf", "runtime"):
-        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        leave_out = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, source / name, symlinks=True, ignore=leave_out)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (path for suffix in ("py", "html") for path in (source / "hybrid_tf").rglob(f"*.{suffix}")):
         assert str(path.relative_to(source)) in names
+    assert "hybrid_tf/py.typed" in names
+    shipped = (source / "hybrid_tf" / "pretrained").glob("*/*")
+    assert {str(path.relative_to(source)) for path in shipped} <= names
     kernels = [*kernel_files(), *helium_files(), *(path for path in HOST.rglob("*") if path.is_file())]
     assert len(kernels) > 25
     assert {f"hybrid_tf/micro/sources/{path.relative_to(ROOT)}" for path in kernels} <= names
