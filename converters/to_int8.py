@@ -14,8 +14,8 @@ from functools import partial
 
 import click
 
+from hybrid_tf.cli.deployment import convert
 from hybrid_tf.cli.options import QuietCommand, run_command
-from hybrid_tf.cli.program import convert
 
 
 def options() -> list[click.Parameter]:

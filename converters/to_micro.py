@@ -24,7 +24,7 @@ RUN_OR_FILE = click.Argument(["file"], metavar="RUN|FILE.tflite", type=click.Pat
 def run_or_file_to_micro(file: Path, **options: Any) -> None:
     """Exports `file`, or the int8 file of a run folder, which is made if it is not there."""
     if file.is_dir():
-        from hybrid_tf.deploy import Int8Options, convert_run
+        from hybrid_tf.deploy.conversion import Int8Options, convert_run
         from hybrid_tf.runs.names import INT8_FILE
 
         run, file = file, file / INT8_FILE

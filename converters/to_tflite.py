@@ -10,8 +10,8 @@ Time and result of the network of recipes/micro_hybrid.py: 15 seconds of process
 
 from functools import partial
 
+from hybrid_tf.cli.deployment import convert
 from hybrid_tf.cli.options import QuietCommand, run_command
-from hybrid_tf.cli.program import convert
 
 INT8 = {"int8": False, "calibration": None, "io": None, "except_layers": ()}
 

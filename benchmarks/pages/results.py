@@ -41,7 +41,7 @@ def results() -> None:
 def _tables(name: str, shape: tuple[int, int, int], classes: int, plans: list[str]) -> str:
     from hybrid_tf.analysis.energy_profiles import energy_profile
     from hybrid_tf.analysis.network_cost import INT8, network_costs
-    from hybrid_tf.deploy import file_size
+    from hybrid_tf.deploy.conversion import file_size
     from hybrid_tf.graphs.memory import size
     from hybrid_tf.models.spec import NetworkSpec
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hybrid_tf.compiler import Metadata
 from hybrid_tf.data.images import load_image
-from hybrid_tf.deploy import load_for
+from hybrid_tf.deploy.inputs import load_for
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.export import ExampleImage
 

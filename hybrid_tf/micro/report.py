@@ -128,7 +128,7 @@ def micro_report(path: Path, samples: int = 0) -> MicroReport:
 
 def _accuracy(tflm: TFLM, path: Path, file: TFLiteFile, samples: int) -> tuple[float, int]:
     from hybrid_tf.compiler import read_metadata  # these need TensorFlow
-    from hybrid_tf.deploy import load_for
+    from hybrid_tf.deploy.inputs import load_for
     from hybrid_tf.system.progress import with_progress
 
     metadata = read_metadata(path)

@@ -13,7 +13,7 @@ from rich.table import Table
 from hybrid_tf.analysis.energy_profiles import DEFAULT, energy_profile
 from hybrid_tf.analysis.network_cost import model_cost
 from hybrid_tf.config import Config
-from hybrid_tf.deploy import convert_run, file_size, metadata_of
+from hybrid_tf.deploy.conversion import convert_run, file_size, metadata_of
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.memory import size
 from hybrid_tf.models.plan import Plan

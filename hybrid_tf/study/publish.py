@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.deploy import Int8Options, convert_run, evaluate_file, evaluate_run
+from hybrid_tf.deploy.conversion import Int8Options, convert_run
+from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import weight_layers
 from hybrid_tf.models.layers import is_binary

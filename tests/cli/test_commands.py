@@ -190,7 +190,7 @@ def test_a_file_cut_off(hybrid_tf, run, picture, tmp_path, kept):
 
 @pytest.mark.slow
 def test_images_of_another_size(hybrid_tf, run, picture):
-    from hybrid_tf.deploy import verify
+    from hybrid_tf.compiler import verify
     from hybrid_tf.errors import HybridTFError
     from hybrid_tf.runs.run import load_run
 

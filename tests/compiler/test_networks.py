@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from hybrid_tf.compiler import Conversion, Interpreter, convert, verify
-from hybrid_tf.deploy import file_size
+from hybrid_tf.deploy.conversion import file_size
 from hybrid_tf.models.layers import is_binary
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.tflite.flatbuffer import parse_tflite

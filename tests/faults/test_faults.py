@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from hybrid_tf.config import Config
-from hybrid_tf.deploy import convert_run
+from hybrid_tf.deploy.conversion import convert_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.history import read_history
 from hybrid_tf.runs.lock import locked

@@ -10,7 +10,7 @@ from hybrid_tf import HybridTFError, load_pretrained
 from hybrid_tf.compiler import read_metadata
 from hybrid_tf.config import Config
 from hybrid_tf.data import fashion_mnist_debian
-from hybrid_tf.deploy import evaluate_file
+from hybrid_tf.deploy.evaluation import evaluate_file
 from hybrid_tf.pretrained import pretrained_names
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.fine_tuning import fine_tuning_config

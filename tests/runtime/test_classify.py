@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from hybrid_tf.compiler import Metadata, convert
-from hybrid_tf.deploy import predict_images
+from hybrid_tf.deploy.prediction import predict_images
 from hybrid_tf_runtime import classify, images
 from tests.support.small_networks import full_precision_network
 

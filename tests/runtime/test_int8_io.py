@@ -10,7 +10,7 @@ import hybrid_tf_runtime
 from hybrid_tf.compiler import Interpreter as LCE
 from hybrid_tf.compiler import Metadata, calibrate_int8, convert
 from hybrid_tf.compiler.rewrite import add_outputs
-from hybrid_tf.deploy import predict_images
+from hybrid_tf.deploy.prediction import predict_images
 from hybrid_tf.micro.export import network_input
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import HybridTFRuntimeError, benchmark, classify

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from hybrid_tf.cli.analysis import compare, lint, report
 from hybrid_tf.config import Config
-from hybrid_tf.deploy import convert_run
+from hybrid_tf.deploy.conversion import convert_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.training.session import train
 from tests.support.shared import made_once

@@ -8,7 +8,13 @@ import time
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["hybrid_tf.cli", "hybrid_tf.training.session", "hybrid_tf.deploy", "hybrid_tf.study.report", "sklearn.datasets"]
+    [
+        "hybrid_tf.cli",
+        "hybrid_tf.training.session",
+        "hybrid_tf.deploy.conversion",
+        "hybrid_tf.study.report",
+        "sklearn.datasets",
+    ]
 )
 
 # The tiniest network, for seconds.

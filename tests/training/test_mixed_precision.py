@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from hybrid_tf.config import Config
-from hybrid_tf.deploy import convert_run
+from hybrid_tf.deploy.conversion import convert_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.runs.evaluation import evaluate

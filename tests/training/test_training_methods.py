@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from hybrid_tf.config import Config
 from hybrid_tf.data import Normalisation
-from hybrid_tf.deploy import convert_run
+from hybrid_tf.deploy.conversion import convert_run
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.layers import binary_conv, is_binary
 from hybrid_tf.models.spec import BinarizationConfig

@@ -1,0 +1,144 @@
+"""From a run or a model to a verified file, or one that could be compared with it."""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from hybrid_tf.compiler import (
+    Conversion,
+    Int8,
+    Metadata,
+    Verification,
+    calibrate_int8,
+    convert,
+    convert_and_verify,
+    load_keras_model,
+    verify,
+)
+from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, LEAST_IMAGES
+from hybrid_tf.data import Dataset
+from hybrid_tf.deploy.inputs import inputs, load_for, test_images
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.names import FILE, INT8_FILE
+from hybrid_tf.runs.run import Run, load_run
+from hybrid_tf.training.fine_tuning import stored_ranges
+
+
+@dataclass(frozen=True)
+class Int8Options:
+    """How a file's full-precision sections become int8.
+
+    Attributes:
+        calibration: number of training images that ranges are measured on, at most all of them; `None` means 500.
+        io: type of the file's input and output, `float32` or `int8`.
+        except_layers: names of the layers that stay float32.
+    """
+
+    calibration: int | None = None
+    io: str = "float32"
+    except_layers: tuple[str, ...] = ()
+
+
+def metadata_of(run: Run) -> Metadata:
+    """Returns what a device needs to know about a run's network."""
+    return Metadata(
+        class_names=run.class_names,
+        mean=run.normalisation.mean,
+        std=run.normalisation.std,
+        input_shape=run.image_shape,
+        network=run.config.network,
+        plan=run.config.plan,
+        dataset=run.config.dataset,
+    )
+
+
+def convert_run(
+    folder: Path, output: Path | None = None, samples: int = 256, int8: Int8Options | None = None
+) -> tuple[Conversion, Verification]:
+    """Converts the best weights of a run and verifies the file on the run's test images.
+
+    Args:
+        folder: path of the run folder.
+        output: path of the file; `None` means `model.tflite`, or `model.int8.tflite`, in the run folder.
+        samples: number of test images to verify on, at most all of them.
+        int8: how the full-precision sections become int8; `None` leaves them float32. Ranges are measured on the run's
+            training images, unless it was trained with ranges.
+
+    Raises:
+        HybridTFError: when the run cannot be loaded, a layer would silently stay float, or the file does not compute
+            what Keras does; no file is left behind then.
+    """
+    run = load_run(folder)
+    data, model, metadata = run.load_dataset(), run.load_model(), metadata_of(run)
+    if int8:
+        ranges = stored_ranges(run, int8.except_layers)
+        if ranges and int8.calibration is not None:
+            raise HybridTFError(f"run {run.folder} was trained with ranges of its own: leave --calibration out")
+        metadata = replace(metadata, int8=ranges or _calibrated(model, data, int8))
+    images, labels = test_images(data.test, run.normalisation, samples)
+    output = output or run.folder / (INT8_FILE if int8 else FILE)
+    return convert_and_verify(model, output, metadata, images, labels, int8.io if int8 else "float32")
+
+
+def convert_model(
+    path: Path,
+    output: Path | None = None,
+    dataset: str | None = None,
+    samples: int = 256,
+    int8: Int8Options | None = None,
+) -> tuple[Conversion, Verification]:
+    """Converts a saved Keras or Larq model and verifies the file, on normal noise when no data set is named.
+
+    Errors as for `convert_run`, and when `int8` has no data set to measure ranges on.
+    """
+    model = load_keras_model(path)
+    if int8 and dataset is None:
+        raise HybridTFError("--int8 measures ranges on real images: name those of the training with --dataset")
+    images, labels, metadata = inputs(model, dataset, samples)
+    if int8:
+        data = load_for(dataset, tuple(model.input_shape[1:]))
+        metadata = replace(metadata, int8=_calibrated(model, data, int8))
+    output = output or path.with_suffix(".int8.tflite" if int8 else ".tflite")
+    return convert_and_verify(model, output, metadata, images, labels, int8.io if int8 else "float32")
+
+
+def verify_file(path: Path, file: Path | None = None, dataset: str | None = None, samples: int = 256) -> Verification:
+    """Compares a converted file with the run or saved model it was made from, on real test images.
+
+    What an int8 file rounds to is in the file, so nothing else says that it is one.
+
+    Raises:
+        HybridTFError: when one of them cannot be loaded.
+    """
+    if path.is_dir():
+        run = load_run(path)
+        examples = (load_for(dataset, run.image_shape) if dataset else run.load_dataset()).test
+        images, labels = test_images(examples, run.normalisation, samples)
+        return verify(run.load_model(), file or path / FILE, images, labels)
+    model = load_keras_model(path)
+    images, labels, _ = inputs(model, dataset, samples)
+    return verify(model, file or path.with_suffix(".tflite"), images, labels)
+
+
+def file_size(model: tf.keras.Model, metadata: Metadata | None = None, *, int8: bool = False) -> int:
+    """Returns the bytes that the `.tflite` of a model takes once it is trained; changes the model's weights.
+
+    With `int8` its full-precision sections are int8, with ranges as any.
+    """
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if weight.shape.rank == 1:  # fresh biases and statistics are alike, and the converter would store them once
+            weight.assign(random.uniform(0.5, 1.5, weight.shape).astype(np.float32))
+    if int8:
+        images = random.standard_normal((LEAST_IMAGES, *model.input_shape[1:]), np.float32)
+        metadata = replace(metadata or Metadata(), int8=calibrate_int8(model, images))
+    with tempfile.TemporaryDirectory() as folder:
+        return convert(model, Path(folder) / FILE, metadata).bytes
+
+
+def _calibrated(model: tf.keras.Model, data: Dataset, int8: Int8Options) -> Int8:
+    images, labels = data.train.take(int8.calibration or CALIBRATION_IMAGES)
+    return calibrate_int8(model, data.normalisation.apply(images), labels, int8.except_layers)

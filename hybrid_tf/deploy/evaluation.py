@@ -1,0 +1,65 @@
+"""The accuracy of a run or of a converted file, and what runs such a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybrid_tf.compiler import Interpreter
+from hybrid_tf.data import Normalisation
+from hybrid_tf.deploy.inputs import check_classes, load_for, required_metadata
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.evaluation import evaluate
+from hybrid_tf.runs.run import load_run
+from hybrid_tf.system.progress import with_progress
+
+CHUNK = 1024  # images held as float32 at a time
+
+
+def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
+    """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
+    run = load_run(folder)
+    data = load_for(dataset, run.image_shape) if dataset else run.load_dataset()
+    check_classes(data, len(run.class_names))
+    return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
+
+
+def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -> dict[str, Any]:
+    """Returns the accuracy of a converted file on its data set's test images or another's.
+
+    Args:
+        path: path of the file.
+        dataset: name of another data set than the file's.
+        engine: name of the engine that runs the file, one of ENGINES.
+
+    Raises:
+        HybridTFError: when the file or the data set cannot be read, or the engine is not installed.
+    """
+    metadata = required_metadata(path)
+    data = load_for(dataset or metadata.dataset, metadata.input_shape)
+    check_classes(data, len(metadata.class_names))
+    normalisation = Normalisation(metadata.mean, metadata.std)
+    images, labels = data.test.take(data.test.size)
+    predict, right = ENGINES[engine](path), 0
+    for start in with_progress(range(0, len(images), CHUNK), f"{path.name} on {data.name}"):
+        outputs = predict(normalisation.apply(images[start : start + CHUNK]))
+        right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
+    return {"dataset": data.name, "engine": engine, "accuracy": right / len(images), "images": len(images)}
+
+
+def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    try:
+        from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
+    except ImportError as error:
+        raise HybridTFError(
+            "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
+        ) from error
+    try:
+        return Interpreter(path).predict_float
+    except HybridTFRuntimeError as error:
+        raise HybridTFError(str(error)) from error
+
+
+# What runs a converted file: from its path to a function from images [N, H, W, C] to scores [N, classes].
+ENGINES = {"lce": lambda path: Interpreter(path).predict, "runtime": _runtime}

@@ -1,0 +1,51 @@
+"""What a network is tried on: images of a data set in its shape, and what a file says about itself."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from hybrid_tf.compiler import Metadata, read_metadata
+from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset
+from hybrid_tf.errors import HybridTFError
+
+
+def load_for(dataset: str, shape: tuple[int, int, int]) -> Dataset:
+    """Returns a data set with its images brought to `shape`: height, width, channels."""
+    return load_dataset(dataset, input_size=shape[:2], channels=shape[2], validation=0.0)
+
+
+def test_images(examples: Examples, normalisation: Normalisation, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first `samples` images, normalised float32 [n,H,W,C], and their labels, int32 [n]."""
+    images, labels = examples.take(samples)
+    return normalisation.apply(images), labels
+
+
+def inputs(model: tf.keras.Model, dataset: str | None, samples: int) -> tuple[np.ndarray, np.ndarray | None, Metadata]:
+    """Inputs, labels and metadata for a model that is not one of our runs."""
+    shape = tuple(model.input_shape[1:])
+    if dataset is None:
+        images = np.random.default_rng(0).standard_normal((samples, *shape), np.float32)
+        return images, None, Metadata(network=model.name)
+    data = load_for(dataset, shape)
+    check_classes(data, model.output_shape[-1])
+    images, labels = test_images(data.test, data.normalisation, samples)
+    numbers = data.normalisation
+    return images, labels, Metadata(data.class_names, numbers.mean, numbers.std, network=model.name, dataset=dataset)
+
+
+def required_metadata(path: Path) -> Metadata:
+    """Returns the metadata of a file. Raises HybridTFError when it does not say which classes it tells apart."""
+    metadata = read_metadata(path)
+    if not metadata.class_names:
+        raise HybridTFError(
+            f"{path} does not say which classes and normalisation it has: convert it with `hybrid-tf convert`, "
+            "from a run or with --dataset"
+        )
+    return metadata
+
+
+def check_classes(data: Dataset, outputs: int) -> None:
+    """Raises HybridTFError when a data set has more classes than the network has outputs."""
+    if len(data.class_names) > outputs:
+        raise HybridTFError(f"data set '{data.name}' has {len(data.class_names)} classes, the network only {outputs}")
