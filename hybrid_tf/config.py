@@ -84,6 +84,8 @@ class Config:
     augmentation: str = _setting(
         str, "auto", "what training images go through; auto: the data set's usual", ("auto", *AUGMENTATIONS)
     )
+    background: str = _setting(str, "white", "colour behind transparent pixels of a folder's images: a name or #rrggbb")
+    skip_unreadable: bool = _setting(bool, False, "leave out files of a folder that cannot be read, and say which")
     validation: float = _setting(float, 0.1, "share of the training images held out to choose the best epoch")
     seed: int = _setting(int, 0, "decides initial weights, the order of images and their augmentation")
     smoke: bool = _setting(bool, False, f"{SMOKE_EPOCHS} epochs on {SMOKE_IMAGES} images: does everything work?")

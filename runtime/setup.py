@@ -38,7 +38,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     install_requires=["numpy>=1.23.2", "ai-edge-litert>=1.4,<3"],
-    extras_require={"images": ["pillow>=10.1"]},
+    extras_require={"images": ["pillow>=10.1"], "heic": ["pillow>=10.1", "pillow-heif>=0.18"]},
     packages=["hybrid_tf_runtime"],
     ext_modules=[
         Extension(f"hybrid_tf_runtime.{LIBRARY.stem}", [str(p.relative_to(HERE)) for p in HERE.glob("src/**/*.cc")])

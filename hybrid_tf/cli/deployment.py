@@ -48,7 +48,7 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json
 @click.command(cls=QuietCommand)
 @click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: RUN/model.tflite]")
-@click.option("--dataset", help="real images to verify a Keras model on, and to calibrate it; a run has its own")
+@click.option("--dataset", help="real images to verify on, and to calibrate with; a run has its own, unless they moved")
 @click.option("--int8", is_flag=True, help="make the full-precision sections int8: a quarter of their memory")
 @click.option(
     "--calibration", type=click.IntRange(1), help="with --int8: training images to measure ranges on  [default: 500]"
@@ -73,7 +73,7 @@ def convert(
 
     int8 = _int8_options(**options)
     if run_or_model.is_dir():
-        conversion, verification = convert_run(run_or_model, output, samples, int8)
+        conversion, verification = convert_run(run_or_model, output, samples, int8, dataset)
     else:
         conversion, verification = convert_model(run_or_model, output, dataset, samples, int8)
     result = {"conversion": conversion.to_dict(), "verification": verification.to_dict()}

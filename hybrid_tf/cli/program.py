@@ -8,6 +8,7 @@ import click
 
 from hybrid_tf import __version__
 from hybrid_tf.cli.analysis import AS_JSON, COMMANDS
+from hybrid_tf.cli.data import COMMANDS as DATA_COMMANDS
 from hybrid_tf.cli.deployment import COMMANDS as DEPLOYMENT_COMMANDS
 from hybrid_tf.cli.micro import COMMANDS as MICRO_COMMANDS
 from hybrid_tf.cli.options import (
@@ -135,7 +136,7 @@ def train(out: Path | None, resume: bool, as_json: bool, strategy: str | None, *
         show_run(run, as_json)
 
 
-for _command in (*DEPLOYMENT_COMMANDS, *COMMANDS, *MICRO_COMMANDS):
+for _command in (*DATA_COMMANDS, *DEPLOYMENT_COMMANDS, *COMMANDS, *MICRO_COMMANDS):
     cli.add_command(_command)
 
 

@@ -46,6 +46,7 @@ class Metadata:
         mean, std: numbers of each channel; the input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
         input_shape: height, width and channels of an image; empty when unknown.
         network, plan, dataset: names of these in hybrid-tf; empty for a model from elsewhere.
+        background: colour behind transparent pixels of an image: a name or "#rrggbb".
         versions: versions of hybrid-tf and of the packages that the file was made with.
         int8: how the full-precision sections were rounded; `None` where they are float32.
     """
@@ -57,6 +58,7 @@ class Metadata:
     network: str = ""
     plan: str = ""
     dataset: str = ""
+    background: str = "white"
     versions: dict[str, str] = field(default_factory=versions)
     int8: Int8 | None = None
 
@@ -81,6 +83,7 @@ class Metadata:
                 std=_tuple(values, "std", float),
                 input_shape=_tuple(values, "input_shape", int),
                 **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
+                background=str(values.get("background", cls.background)),
                 versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
                 int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),
             )

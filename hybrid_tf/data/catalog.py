@@ -70,13 +70,14 @@ def load_from_catalog(
         kept = np.ones(builder.info.splits[split].num_examples, bool)
         return Streaming(TfdsRecords(builder, split, image_shape, any_size, kept), image_shape)
 
-    train, test = _splits(name, builder, examples)
+    train, validation, test = _splits(name, builder, examples)
     return Source(
         name=name,
         class_names=tuple(builder.info.features[label_key].names),
         image_shape=image_shape,
         augmentation=_augmentation(builder.name, any_size),
         train=train,
+        validation=validation,
         test=test,
         normalisation=_IMAGENET if builder.name == "imagenet2012" and image_shape[2] == 3 else None,
     )
@@ -122,7 +123,7 @@ def _supervised_keys(name: str, builder: Any) -> tuple[str, str]:
     raise HybridTFError(f"data set '{name}' has no images with one class each: choose an image-classification set")
 
 
-def _splits(name: str, builder: Any, examples: Any) -> tuple[Streaming, Streaming | None]:
+def _splits(name: str, builder: Any, examples: Any) -> tuple[Streaming, Streaming | None, Streaming | None]:
     splits = builder.info.splits
     if "train" not in splits:
         raise HybridTFError(f"data set '{name}' has no training images: choose another (it has {', '.join(splits)})")
@@ -131,11 +132,11 @@ def _splits(name: str, builder: Any, examples: Any) -> tuple[Streaming, Streamin
             f"the prepared data set in {builder.data_dir} is not in TFRecord files: "
             f"delete that folder and run `tfds build {name}`"
         )
-    for split in ("test", "validation"):
-        # Some test splits, e.g. ImageNet's, have no labels; TFDS says -1 for them.
-        if split in splits and examples(split).take(1)[1][0] >= 0:
-            return examples("train"), examples(split)
-    return examples("train"), None
+    # Some test splits, e.g. ImageNet's, have no labels; TFDS says -1 for them.
+    labelled = [split for split in ("test", "validation") if split in splits and examples(split).take(1)[1][0] >= 0]
+    if len(labelled) == 2:
+        return examples("train"), examples("validation"), examples("test")
+    return examples("train"), None, examples(labelled[0]) if labelled else None
 
 
 def _augmentation(name: str, any_size: bool) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from hybrid_tf.config import AUGMENTATIONS
-from hybrid_tf.errors import unknown
+from hybrid_tf.errors import HybridTFError, unknown
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     import tensorflow as tf
+
+    from hybrid_tf.data.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,9 @@ class Examples(Protocol):
     def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the first min(count, size) examples: uint8 [n,H,W,C] and int32 [n]."""
 
+    def relabelled(self, new_labels: np.ndarray) -> Examples:
+        """Returns the examples with label `new_labels[n]`, int32, instead of n."""
+
     def shuffled_batches(
         self,
         batch_size: int,
@@ -108,6 +113,7 @@ class Dataset:
         train: the images to train on.
         validation: the held-out part of the training images; None when nothing is held out.
         test: the test images.
+        manifest: manifest of a folder of images; None for other data sets.
     """
 
     name: str
@@ -118,6 +124,29 @@ class Dataset:
     train: Examples
     validation: Examples | None
     test: Examples
+    manifest: Manifest | None = None
+
+    def for_classes(self, class_names: Sequence[str]) -> Dataset:
+        """Returns the data set with the labels of a network that tells `class_names` apart: names say what is equal.
+
+        Raises:
+            HybridTFError: naming the classes that the network does not know.
+        """
+        known = {name: label for label, name in enumerate(class_names)}
+        strange = [name for name in self.class_names if name not in known]
+        if strange:
+            more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
+            listed = ", ".join(class_names[:10]) + (", ..." if len(class_names) > 10 else "")
+            raise HybridTFError(
+                f"data set '{self.name}' has classes that the network does not know: {', '.join(strange[:5])}{more}; "
+                f"it knows {listed}: remove or rename them"
+            )
+        new_labels = np.array([known[name] for name in self.class_names], np.int32)
+        if np.array_equal(new_labels, np.arange(len(new_labels))):
+            return replace(self, class_names=tuple(class_names))
+        parts = (part and part.relabelled(new_labels) for part in (self.train, self.validation, self.test))
+        train, validation, test = parts
+        return replace(self, class_names=tuple(class_names), train=train, validation=validation, test=test)
 
 
 def train_batches(

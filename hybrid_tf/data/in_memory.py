@@ -38,6 +38,10 @@ class InMemory:
         """Returns the examples at `positions`, in that order, without a copy of their images."""
         return InMemory(self._images, self._all_labels, self._indices[positions])
 
+    def relabelled(self, new_labels: np.ndarray) -> InMemory:
+        """Returns the examples with label `new_labels[n]` instead of n, without a copy of their images."""
+        return InMemory(self._images, new_labels[self._all_labels], self._indices)
+
     def first(self, count: int) -> InMemory:
         """Returns all of them: there is nothing to save by choosing."""
         return self

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hybrid_tf.data.dataset import Dataset, Normalisation
+from hybrid_tf.data.pixels import WHITE, check_colour
+from hybrid_tf.data.scan import TEST_SHARE
 from hybrid_tf.data.split import stratified_split
 from hybrid_tf.errors import HybridTFError
 
@@ -34,7 +38,6 @@ _WELL_KNOWN = [
     "oxford_flowers102",
     "imagenet2012",
 ]
-_TEST_SHARE = 0.2  # fraction of a data set without a test split that becomes its test images
 _MOST_HELD_OUT = 0.9
 
 
@@ -52,6 +55,8 @@ def load_dataset(
     seed: int = 0,
     data_dir: str | Path | None = None,
     limit: int | None = None,
+    skip_unreadable: bool = False,
+    background: str = WHITE,
 ) -> Dataset:
     """Returns a data set; small ones are read into memory, others are streamed from disk.
 
@@ -63,11 +68,20 @@ def load_dataset(
         seed: seed of the choice of held-out images. The test images never depend on it.
         data_dir: folder in which TFDS keeps its files; by default TFDS_DATA_DIR or ~/tensorflow_datasets, as TFDS says.
         limit: largest number of training, validation and test images each, for smoke runs.
+        skip_unreadable: whether files of a folder that cannot be read are left out, instead of an error.
+        background: colour behind transparent pixels of a folder's images: a name or "#rrggbb".
 
     Raises:
         HybridTFError: when the data set does not exist, cannot be read or downloaded, or an argument is not valid.
     """
-    _check_arguments(input_size, channels, validation, seed, limit)
+    _check_arguments(input_size, channels, validation, seed, limit, background)
+    folder = Path(name).expanduser()
+    if os.fspath(name) and folder.is_dir():
+        from hybrid_tf.data.folder import load_folder
+
+        options = {"skip_unreadable": skip_unreadable, "background": background}
+        source = load_folder(folder, input_size, channels, validation=validation, seed=seed, **options)
+        return _dataset(source, source.train, source.validation, source.test, limit)
     source = _source(os.fspath(name), input_size, channels, data_dir)
     train, test = source.train, source.test
     if limit is not None:
@@ -76,10 +90,23 @@ def load_dataset(
         train, test = _in_memory_if_small(train, test)
     if test is None:
         # The test images are the same in every run: what is measured on them is compared between runs.
-        train, test = _divided(train, round(_TEST_SHARE * train.size), seed=0, every_class=True)
+        train, test = _divided(train, round(TEST_SHARE * train.size), seed=0, every_class=True)
     else:
         test, _ = _divided(test, 0, seed=0)
-    train, held_out = _hold_out(source.name, train, validation, seed)
+    if source.validation and validation > 0:
+        held_out = source.validation.first(limit) if limit else source.validation
+    else:
+        train, held_out = _hold_out(source.name, train, validation, seed)
+    return _dataset(source, train, held_out, test, limit)
+
+
+def _dataset(
+    source: Source,
+    train: InMemory | Streaming,
+    held_out: InMemory | Streaming | None,
+    test: InMemory | Streaming,
+    limit: int | None,
+) -> Dataset:
     train, held_out, test = (part and part.select(np.arange(part.size)[:limit]) for part in (train, held_out, test))
     train, held_out, test = _in_memory_if_small(train, held_out, test)
     return Dataset(
@@ -91,30 +118,40 @@ def load_dataset(
         train=train,
         validation=held_out,
         test=test,
+        manifest=source.manifest,
     )
 
 
 def _check_arguments(
-    input_size: tuple[int, int] | None, channels: int | None, validation: float, seed: int, limit: int | None
+    input_size: tuple[int, int] | None,
+    channels: int | None,
+    validation: float,
+    seed: int,
+    limit: int | None,
+    background: str,
 ) -> None:
     if input_size is not None and (len(input_size) != 2 or min(input_size) < 1):
         raise HybridTFError(f"input size {input_size} is not valid: give a height and a width in pixels")
     if channels not in (None, 1, 3):
         raise HybridTFError(f"{channels} channels are not possible: choose 1 (grey) or 3 (RGB)")
-    if not 0 <= validation < _MOST_HELD_OUT:
-        raise HybridTFError(f"validation share {validation} is not valid: choose 0 or more and below {_MOST_HELD_OUT}")
+    check_share(validation)
     if seed < 0:
         raise HybridTFError(f"seed {seed} is not valid: choose 0 or more")
     if limit is not None and limit < 1:
         raise HybridTFError(f"limit {limit} is not valid: choose 1 or more images")
+    try:
+        check_colour(background)
+    except ValueError as error:
+        raise HybridTFError(f"background '{background}' is no colour: name one, or give #rrggbb") from error
+
+
+def check_share(validation: float) -> None:
+    """Raises HybridTFError when there is no holding out this fraction of the training images."""
+    if not 0 <= validation < _MOST_HELD_OUT:
+        raise HybridTFError(f"validation share {validation} is not valid: choose 0 or more and below {_MOST_HELD_OUT}")
 
 
 def _source(name: str, input_size: tuple[int, int] | None, channels: int | None, data_dir: str | Path | None) -> Source:
-    folder = Path(name).expanduser()
-    if name and folder.is_dir():
-        from hybrid_tf.data.folder import load_folder
-
-        return load_folder(folder, input_size, channels)
     if name == "digits":
         from hybrid_tf.data.digits import load_digits
 
@@ -122,14 +159,29 @@ def _source(name: str, input_size: tuple[int, int] | None, channels: int | None,
     from hybrid_tf.data.catalog import in_catalog, load_from_catalog
 
     if (os.sep in name or "/" in name) and not in_catalog(name):  # TFDS has names like "imagenette/160px"
-        raise HybridTFError(f"there is no folder {name}: give the path of a folder with one sub-folder a class")
+        raise HybridTFError(
+            f"there is no folder {name}: {_near_folder(name)}give the path of a folder with one sub-folder a class; "
+            "--dataset names it, of a run too whose images were moved"
+        )
+    if not in_catalog(name) and (near := _near_folder(name)):
+        raise HybridTFError(f"there is no folder {name}, nor a data set of that name: {near}give its path")
     return load_from_catalog(name, dataset_names(), input_size, channels, data_dir)
+
+
+def _near_folder(name: str) -> str:
+    """Returns a question about the folder with the nearest name that is where `name` is not, if there is one."""
+    path = Path(name).expanduser()
+    with suppress(OSError):
+        folders = [folder.name for folder in path.parent.iterdir() if folder.is_dir()]
+        if near := get_close_matches(path.name, folders, n=1):
+            return f"did you mean the folder '{path.parent / near[0]}'? "
+    return ""
 
 
 def _enough(limit: int, validation: float, test_too: bool) -> int:
     """Returns how many training images give `limit` of each part that is taken from them."""
     smallest_share = min(validation, 1 - validation) if validation else 1.0
-    return math.ceil(limit / smallest_share / (_TEST_SHARE if test_too else 1))
+    return math.ceil(limit / smallest_share / (TEST_SHARE if test_too else 1))
 
 
 def _in_memory_if_small(*parts: InMemory | Streaming | None) -> list[InMemory | Streaming | None]:

@@ -37,6 +37,9 @@ class Records(Protocol):
     def select(self, positions: np.ndarray) -> Records:
         """Returns the records at `positions`."""
 
+    def relabelled(self, new_labels: np.ndarray) -> Records:
+        """Returns the records with label `new_labels[n]` instead of n."""
+
     def first(self, count: int) -> Records:
         """Returns at least min(count, size) records that are quick to read: a sample of all, for a smoke run."""
 
@@ -69,6 +72,10 @@ class Streaming:
     def select(self, positions: np.ndarray) -> Streaming:
         """Returns the examples at `positions`; their order is that of the files where it costs much to change."""
         return Streaming(self._records.select(positions), self._image_shape)
+
+    def relabelled(self, new_labels: np.ndarray) -> Streaming:
+        """Returns the examples with label `new_labels[n]` instead of n."""
+        return Streaming(self._records.relabelled(new_labels), self._image_shape)
 
     def first(self, count: int) -> Streaming:
         """Returns at least min(count, size) examples that are quick to read."""

@@ -25,6 +25,7 @@ class TfdsRecords:
         centre_crop: whether to cut off the ends of the longer side (for photographs of any size) instead of changing
             the ratio of the sides.
         kept: whether each example of the split belongs to these records, bool [examples of the split].
+        new_labels: the label to give instead of each label of the files, int32 [classes]; None leaves them.
     """
 
     builder: Any
@@ -32,6 +33,7 @@ class TfdsRecords:
     image_shape: tuple[int, int, int]
     centre_crop: bool
     kept: np.ndarray
+    new_labels: np.ndarray | None = None
     labels: None = None  # they are inside the records
 
     @property
@@ -49,6 +51,10 @@ class TfdsRecords:
         kept = np.zeros_like(self.kept)
         kept[np.flatnonzero(self.kept)[positions]] = True
         return replace(self, kept=kept)
+
+    def relabelled(self, new_labels: np.ndarray) -> TfdsRecords:
+        """Returns the records with label `new_labels[n]` instead of n."""
+        return replace(self, new_labels=new_labels if self.new_labels is None else new_labels[self.new_labels])
 
     def first(self, count: int) -> TfdsRecords:
         """Returns the first min(count, size) records: a sample of all, because TFDS has shuffled them."""
@@ -109,7 +115,8 @@ class TfdsRecords:
         channels = self.image_shape[2]
         image = tf.io.decode_image(example[image_key], channels=channels, expand_animations=False)
         image = tf.ensure_shape(image, (*features[image_key].shape[:2], channels))
-        return image, tf.cast(example[label_key], tf.int32)
+        label = example[label_key]
+        return image, tf.cast(label if self.new_labels is None else tf.gather(self.new_labels, label), tf.int32)
 
     @property
     def _info(self) -> Any:

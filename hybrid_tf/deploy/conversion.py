@@ -52,11 +52,16 @@ def metadata_of(run: Run) -> Metadata:
         network=run.config.network,
         plan=run.config.plan,
         dataset=run.config.dataset,
+        background=run.config.background,
     )
 
 
 def convert_run(
-    folder: Path, output: Path | None = None, samples: int = 256, int8: Int8Options | None = None
+    folder: Path,
+    output: Path | None = None,
+    samples: int = 256,
+    int8: Int8Options | None = None,
+    dataset: str | None = None,
 ) -> tuple[Conversion, Verification]:
     """Converts the best weights of a run and verifies the file on the run's test images.
 
@@ -66,13 +71,14 @@ def convert_run(
         samples: number of test images to verify on, at most all of them.
         int8: how the full-precision sections become int8; `None` leaves them float32. Ranges are measured on the run's
             training images, unless it was trained with ranges.
+        dataset: name or path of another data set than the run's, or of the run's when its folder was moved.
 
     Raises:
         HybridTFError: when the run cannot be loaded, a layer would silently stay float, or the file does not compute
             what Keras does; no file is left behind then.
     """
     run = load_run(folder)
-    data, model, metadata = run.load_dataset(), run.load_model(), metadata_of(run)
+    data, model, metadata = run.load_dataset(dataset), run.load_model(), metadata_of(run)
     if int8:
         ranges = stored_ranges(run, int8.except_layers)
         if ranges and int8.calibration is not None:
@@ -115,8 +121,7 @@ def verify_file(path: Path, file: Path | None = None, dataset: str | None = None
     """
     if path.is_dir():
         run = load_run(path)
-        examples = (load_for(dataset, run.image_shape) if dataset else run.load_dataset()).test
-        images, labels = test_images(examples, run.normalisation, samples)
+        images, labels = test_images(run.load_dataset(dataset).test, run.normalisation, samples)
         return verify(run.load_model(), file or path / FILE, images, labels)
     model = load_keras_model(path)
     images, labels, _ = inputs(model, dataset, samples)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from hybrid_tf.compiler import Interpreter
-from hybrid_tf.data import Normalisation
-from hybrid_tf.deploy.inputs import check_classes, load_for, required_metadata
+from hybrid_tf.compiler import Interpreter, Metadata
+from hybrid_tf.data import Dataset, Normalisation
+from hybrid_tf.deploy.inputs import load_for, required_metadata
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import evaluate
+from hybrid_tf.runs.names import MANIFEST
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.progress import with_progress
 
@@ -20,8 +21,7 @@ CHUNK = 1024  # images held as float32 at a time
 def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
     """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
     run = load_run(folder)
-    data = load_for(dataset, run.image_shape) if dataset else run.load_dataset()
-    check_classes(data, len(run.class_names))
+    data = run.load_dataset(dataset)
     return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
 
 
@@ -37,8 +37,7 @@ def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -
         HybridTFError: when the file or the data set cannot be read, or the engine is not installed.
     """
     metadata = required_metadata(path)
-    data = load_for(dataset or metadata.dataset, metadata.input_shape)
-    check_classes(data, len(metadata.class_names))
+    data = _data_of(path, metadata, dataset)
     normalisation = Normalisation(metadata.mean, metadata.std)
     images, labels = data.test.take(data.test.size)
     predict, right = ENGINES[engine](path), 0
@@ -46,6 +45,16 @@ def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -
         outputs = predict(normalisation.apply(images[start : start + CHUNK]))
         right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
     return {"dataset": data.name, "engine": engine, "accuracy": right / len(images), "images": len(images)}
+
+
+def _data_of(path: Path, metadata: Metadata, dataset: str | None) -> Dataset:
+    """Returns the data set to evaluate a file on; of a file in its run's folder it is known what was trained on."""
+    if (path.parent / MANIFEST).exists():
+        run = load_run(path.parent)
+        if (run.class_names, run.image_shape) == (metadata.class_names, metadata.input_shape):
+            return run.load_dataset(dataset)
+    data = load_for(dataset or metadata.dataset, metadata.input_shape, metadata.background)
+    return data.for_classes(metadata.class_names)
 
 
 def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:

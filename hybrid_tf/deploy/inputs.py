@@ -7,12 +7,28 @@ import tensorflow as tf
 
 from hybrid_tf.compiler import Metadata, read_metadata
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset
+from hybrid_tf.data.manifest import reasons_of
+from hybrid_tf.data.pixels import WHITE
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.system.notices import say
 
 
-def load_for(dataset: str, shape: tuple[int, int, int]) -> Dataset:
-    """Returns a data set with its images brought to `shape`: height, width, channels."""
-    return load_dataset(dataset, input_size=shape[:2], channels=shape[2], validation=0.0)
+def load_for(dataset: str, shape: tuple[int, int, int], background: str = WHITE) -> Dataset:
+    """Returns a data set with its images brought to `shape`: height, width, channels.
+
+    Nothing is trained on it: what cannot be read is left out, and said on standard error.
+    """
+    found = load_dataset(
+        dataset,
+        input_size=shape[:2],
+        channels=shape[2],
+        validation=0.0,
+        skip_unreadable=True,
+        background=background,
+    )
+    for text in reasons_of(found.manifest.left_out) if found.manifest else ():
+        say(f"{found.name}: left out {text}")
+    return found
 
 
 def test_images(examples: Examples, normalisation: Normalisation, samples: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,11 +25,12 @@ def predict_images(path: Path, images: tuple[Path, ...], top: int = 1) -> list[d
     if path.is_dir():
         source = load_run(path)
         shape, normalisation, scores = source.image_shape, source.normalisation, source.load_model()
+        background = source.config.background
     else:
         source = required_metadata(path)
         shape, normalisation = source.input_shape, Normalisation(source.mean, source.std)
-        scores = Interpreter(path).predict
-    inputs = normalisation.apply(np.stack([load_image(image, shape) for image in images]))
+        scores, background = Interpreter(path).predict, source.background
+    inputs = normalisation.apply(np.stack([load_image(image, shape, background) for image in images]))
     outputs = np.asarray(scores(inputs))
     probabilities = tf.nn.softmax(outputs).numpy()
     return [

@@ -16,9 +16,12 @@ def example_image(metadata: Metadata, path: Path | None = None) -> ExampleImage:
         HybridTFError: when there is neither, or it cannot be read.
     """
     if path is not None:
-        return ExampleImage(load_image(path, metadata.input_shape), f"{path.name}, in the size that the network takes.")
+        return ExampleImage(
+            load_image(path, metadata.input_shape, metadata.background),
+            f"{path.name}, in the size that the network takes.",
+        )
     if not metadata.dataset:
         raise HybridTFError("the file does not say which data set it was trained on: name a test image with --image")
-    data = load_for(metadata.dataset, metadata.input_shape)
+    data = load_for(metadata.dataset, metadata.input_shape, metadata.background)
     images, labels = data.test.take(1)
     return ExampleImage(images[0], f"The first test image of {data.name}: {data.class_names[int(labels[0])]}.")

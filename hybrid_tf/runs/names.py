@@ -3,6 +3,7 @@
 | file | holds |
 |---|---|
 | `config.json` | the settings, and the data set's class names, image shape and normalisation |
+| `images.csv` | of a folder of images: every file, its content's digest and its split, and what was left out |
 | `summary.txt` | the network by layers: `larq.models.summary` and ours |
 | `history.csv`, `curves.png` | loss and accuracy of each epoch |
 | `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
@@ -15,6 +16,7 @@
 """
 
 CONFIG = "config.json"
+MANIFEST = "images.csv"
 SUMMARY = "summary.txt"
 HISTORY = "history.csv"
 CURVES = "curves.png"

@@ -8,13 +8,15 @@ import tensorflow as tf
 
 from hybrid_tf.config import LARGEST_SIZE, SMOKE_IMAGES, Config
 from hybrid_tf.data import Dataset, Normalisation, load_dataset
+from hybrid_tf.data.manifest import TEST, Manifest, count_of
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.plan import Plan
 from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
-from hybrid_tf.runs.names import BEST, CONFIG, REPORT
+from hybrid_tf.runs.names import BEST, CONFIG, MANIFEST, REPORT
 from hybrid_tf.runs.report import Report
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
+from hybrid_tf.system.notices import warn
 from hybrid_tf.version import versions
 
 FORMAT = 1
@@ -96,21 +98,71 @@ class Run:
         load_weights(model, self.folder / weights)
         return model
 
-    def load_dataset(self) -> Dataset:
-        """Returns the data set the run was trained on, split as it was then. Raises HybridTFError as data sets do."""
-        return dataset_of(self.config)
+    def load_dataset(self, dataset: str | None = None) -> Dataset:
+        """Returns the data set the run was trained on, split as it was then, or another one; labels are the run's.
+
+        Says on standard error what has changed in a folder of images, and how many of the test images were trained on.
+
+        Args:
+            dataset: name or path of another data set, or of the run's when its folder was moved.
+
+        Raises:
+            HybridTFError: as `load_dataset` does, and for classes that the run's network does not know.
+        """
+        config = self.config if dataset is None else self.config.with_changes(dataset=dataset)
+        found = dataset_of(config, self.image_shape).for_classes(self.class_names)
+        before = self.manifest
+        if before and found.manifest:
+            if dataset is None and (changes := before.changes(found.manifest)):
+                warn(f"{found.name} is not as it was when {self.folder} was trained: {changes}")
+            tested = found.manifest.of(TEST)
+            if seen := before.trained_on(file.digest for file in tested):
+                warn(f"{seen:,} of the {count_of(tested)} to test on were trained on: new ones will do worse")
+        return found
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What was in the folder of images that the run is trained on; `None` for other data sets."""
+        path = self.folder / MANIFEST
+        return Manifest.load(path, Path(self.config.dataset)) if path.exists() else None
+
+    def keep_manifest(self, now: Manifest | None) -> None:
+        """Stores what is in the folder of images, or checks that it is what a resumed run began with.
+
+        Raises:
+            HybridTFError: saying what has changed.
+        """
+        before = self.manifest
+        if before and now and (changes := before.changes(now)):
+            raise HybridTFError(
+                f"{now.root} is not as it was when {self.folder} began: {changes}: restore it, or choose another --out"
+            )
+        if now and not before:
+            now.save(self.folder / MANIFEST)
 
 
-def dataset_of(config: Config) -> Dataset:
-    """Returns the data set that `config` names, in a smoke run only a part of it."""
+def dataset_of(config: Config, image_shape: tuple[int, int, int] | None = None) -> Dataset:
+    """Returns the data set that `config` names, in a smoke run only a part of it.
+
+    With an `image_shape`, height, width and channels, images have that shape, whatever the settings say.
+    """
+    size = None if config.input_size is None else (config.input_size, config.input_size)
     return load_dataset(
         config.dataset,
-        input_size=None if config.input_size is None else (config.input_size, config.input_size),
-        channels=config.channels,
+        input_size=image_shape[:2] if image_shape else size,
+        channels=image_shape[2] if image_shape else config.channels,
         validation=config.validation,
         seed=config.seed,
         limit=SMOKE_IMAGES if config.smoke else None,
+        skip_unreadable=config.skip_unreadable,
+        background=config.background,
     )
+
+
+def located(config: Config) -> Config:
+    """Returns the settings with the absolute path of a folder of images: a run must find it from anywhere."""
+    folder = Path(config.dataset).expanduser()
+    return config.with_changes(dataset=str(folder.resolve())) if config.dataset and folder.is_dir() else config
 
 
 def load_run(folder: str | Path) -> Run:

@@ -20,7 +20,7 @@ from hybrid_tf.runs.history import plot_curves
 from hybrid_tf.runs.lock import locked
 from hybrid_tf.runs.names import BEST, CONFIG, LAST, REPORT, SUMMARY, TENSORBOARD
 from hybrid_tf.runs.report import Parameters, Report, Weights
-from hybrid_tf.runs.run import Run, dataset_of, load_run
+from hybrid_tf.runs.run import Run, dataset_of, load_run, located
 from hybrid_tf.runs.weights import load_weights, save_weights
 from hybrid_tf.system.files import write_json, write_text
 from hybrid_tf.training.distillation import Distillation, check_teacher, load_teacher
@@ -53,7 +53,7 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, strategy:
             the loss is no longer finite, another process trains there, or the folder cannot be written.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step under way and with a checkpoint; it says how to go on.
     """
-    workers = workers_of(strategy)
+    workers, config = workers_of(strategy), located(config)
     with locked(Path(folder)) if workers.is_chief else nullcontext():
         return _train(config, Path(folder), resume, workers)
 
@@ -94,6 +94,7 @@ def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
         session = Session(run, dataset, teacher and teacher.run, workers, recorder, recorder.position())
         workers.check_agreement(stored is not None, *session.position)
         if workers.is_chief:
+            run.keep_manifest(dataset.manifest)
             run.save()
             write_text(folder / SUMMARY, summary_text(run.spec.build(), summary))
         with int8_aware(run, model, dataset):

@@ -12,7 +12,7 @@ import numpy as np
 from hybrid_tf_runtime.command import positive, run_command
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
 from hybrid_tf_runtime.file_metadata import SAYS_NOTHING, Metadata, metadata
-from hybrid_tf_runtime.images import load_image, pillow
+from hybrid_tf_runtime.images import image_reader, load_image
 from hybrid_tf_runtime.interpreter import Interpreter
 
 
@@ -37,13 +37,13 @@ def classify(file: str | Path, images: Sequence[str | Path], top: int = 1, threa
 
 def _classifier(file: str | Path, top: int, threads: int) -> Callable[[str | Path], dict[str, Any]]:
     """Returns what `classify` does with one image."""
-    pillow()  # once, instead of an error for each image
+    image_reader()  # once, instead of an error for each image
     found, interpreter = metadata(file), Interpreter(file, threads)
     shape = _image_shape(interpreter, found)
     mean, std = np.array(found.mean, np.float32), np.array(found.std, np.float32)
 
     def classify_one(image: str | Path) -> dict[str, Any]:
-        pixels = load_image(image, shape)
+        pixels = load_image(image, shape, found.background)
         scores = interpreter.predict_float((pixels.astype(np.float32)[None] - mean) / std)[0]
         exponentials = np.exp(scores - scores.max())
         probabilities = exponentials / exponentials.sum()

@@ -21,6 +21,7 @@ class Metadata:
         mean, std: numbers of each channel; the input is `(pixel - mean) / std`, pixels 0 to 255; empty when unknown.
         input_shape: height, width and channels of an image; empty when unknown.
         network, plan, dataset: names of these in hybrid-tf; empty for a model from elsewhere.
+        background: colour behind transparent pixels of an image: a name or "#rrggbb".
         versions: versions of hybrid-tf and of the packages that the file was made with.
     """
 
@@ -31,6 +32,7 @@ class Metadata:
     network: str = ""
     plan: str = ""
     dataset: str = ""
+    background: str = "white"
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -75,6 +77,7 @@ def _from_json(text: bytes) -> Metadata:
         std=_tuple(values, "std", float),
         input_shape=_tuple(values, "input_shape", int),
         **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
+        background=str(values.get("background", Metadata.background)),
         versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
     )
     if len(result.mean) != len(result.std) or 0 in result.std:

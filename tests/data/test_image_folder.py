@@ -10,31 +10,85 @@ from hybrid_tf.data import load_dataset, load_image, train_batches
 TWO_CLASSES = {"cat": 20, "dog": 10}
 
 
-def test_one_level_is_divided_80_to_20(image_folder):
-    root = image_folder({"dog": 10, "cat": 20, "ant": 2, ".hidden": 3})
+def split_sizes(dataset):
+    return {name: getattr(dataset, name).size for name in ("train", "validation", "test") if getattr(dataset, name)}
+
+
+def splits_by_digest(dataset):
+    return {file.digest: file.split for file in dataset.manifest.files}
+
+
+def test_one_level_is_divided_by_content(image_folder):
+    root = image_folder({"dog": 100, "cat": 200, ".hidden": 3})
     (root / "cat" / "notes.txt").write_text("no image")
     (root / "cat" / ".0.png").write_text("hidden")
-    dataset = load_dataset(str(root), validation=0)
-    assert dataset.class_names == ("ant", "cat", "dog")
+    dataset = load_dataset(str(root))
+    assert dataset.class_names == ("cat", "dog")
     assert dataset.name == str(root)
     assert dataset.image_shape == (32, 32, 3)
     assert dataset.augmentation == "crop-flip"
-    np.testing.assert_array_equal(np.bincount(dataset.train.take(99)[1]), [1, 16, 8])
-    np.testing.assert_array_equal(np.bincount(dataset.test.take(99)[1]), [1, 4, 2])
+    sizes = split_sizes(dataset)
+    assert sum(sizes.values()) == 300
+    assert 40 <= sizes["test"] <= 80 and 12 <= sizes["validation"] <= 40  # a fifth, and a tenth of the rest, by chance
     assert len(set(dataset.train.take(8)[1])) > 1  # mixed, not sorted by class
+    assert set(dataset.manifest.left_out) == {("cat/.0.png", "hidden"), ("cat/notes.txt", "not an image")}
 
 
-@pytest.mark.parametrize("test_name", ["test", "validation", "val"])
-def test_two_levels(image_folder, test_name):
-    root = image_folder({"train/cat": 10, "train/dog": 10, f"{test_name}/cat": 3, f"{test_name}/dog": 1})
-    dataset = load_dataset(str(root), validation=0.2)
-    assert (dataset.train.size, dataset.validation.size, dataset.test.size) == (16, 4, 4)
-    np.testing.assert_array_equal(np.bincount(dataset.validation.take(9)[1]), [2, 2])
+def test_no_image_moves_when_others_come_or_go(image_folder):
+    root = image_folder({"cat": 40, "dog": 40})
+    before = splits_by_digest(load_dataset(str(root)))
+    (root / "cat" / "3.png").unlink()
+    (root / "dog" / "7.png").rename(root / "dog" / "a new name.png")
+    for number in range(20):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(root / "cat" / f"added{number}.png")
+    after = splits_by_digest(load_dataset(str(root)))
+    assert len(before.keys() & after.keys()) == 79
+    assert {digest: after[digest] for digest in before.keys() & after.keys()} == {
+        digest: before[digest] for digest in before.keys() & after.keys()
+    }
+
+
+def test_the_seed_chooses_held_out_images_alone(image_folder):
+    root = image_folder({"cat": 60, "dog": 60})
+    found = [splits_by_digest(load_dataset(str(root), seed=seed)) for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+    tested = [{digest for digest, split in splits.items() if split == "test"} for splits in found]
+    assert tested[0] == tested[2]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"),
+        ("Train", "VALID", "Test"),
+        ("Training", "validation", "Testing"),
+        ("train", "dev", "test"),
+    ],
+)
+def test_every_usual_spelling_of_splits(image_folder, train, validation, test):
+    counts = {f"{train}/cat": 10, f"{train}/dog": 10, f"{validation}/cat": 4, f"{validation}/dog": 4}
+    root = image_folder(counts | {f"{test}/cat": 3, f"{test}/dog": 1})
+    dataset = load_dataset(str(root))
+    assert split_sizes(dataset) == {"train": 20, "validation": 8, "test": 4}
     np.testing.assert_array_equal(np.bincount(dataset.test.take(9)[1]), [3, 1])
+    none_held_out = load_dataset(str(root), validation=0)
+    assert split_sizes(none_held_out) == {"train": 20, "test": 4}
+    assert "left out: validation image, and none are to be held out (8)" in none_held_out.manifest.notes[0]
 
 
-def test_train_alone_is_divided(image_folder):
-    assert load_dataset(str(image_folder({"train/cat": 10, "train/dog": 10}))).test.size == 4
+def test_train_and_validation_alone(image_folder):
+    root = image_folder({"train/cat": 50, "train/dog": 50, "valid/cat": 5, "valid/dog": 5, "extra/cat": 5})
+    dataset = load_dataset(str(root))
+    assert dataset.validation.size == 10
+    assert 5 <= dataset.test.size <= 40 and dataset.train.size + dataset.test.size == 100
+    assert ("extra/", "a folder beside the splits") in dataset.manifest.left_out
+
+
+def test_nested_folders_and_files_without_suffix(image_folder):
+    root = image_folder({"cat": 10, "cat/2024/may": 10, "dog": 20})
+    (root / "cat" / "3.png").rename(root / "cat" / "3")
+    (root / "cat" / "4.png").rename(root / "cat" / "4.jpg")
+    assert len(load_dataset(str(root)).manifest.files) == 40
 
 
 def test_images_are_those_of_load_image(image_folder):
@@ -47,11 +101,11 @@ def test_images_are_those_of_load_image(image_folder):
 
 @pytest.mark.parametrize(("size", "expected"), [((48, 40), (48, 40)), ((256, 256), (256, 256)), ((257, 100), (64, 64))])
 def test_default_size_when_all_are_equal(image_folder, size, expected):
-    assert load_dataset(str(image_folder({"a": 2, "b": 2}, size=size)), validation=0).image_shape == (*expected, 3)
+    assert load_dataset(str(image_folder({"a": 8, "b": 8}, size=size)), validation=0).image_shape == (*expected, 3)
 
 
 def test_default_size_and_channels_when_mixed(image_folder):
-    root = image_folder({"a": 2, "b": 2}, mode="L")
+    root = image_folder({"a": 8, "b": 8}, mode="L")
     assert load_dataset(str(root), validation=0).image_shape == (32, 32, 1)
     assert load_dataset(str(root), validation=0, channels=3).image_shape == (32, 32, 3)
     Image.new("RGB", (40, 20)).save(root / "a" / "other.png")
@@ -62,8 +116,8 @@ def test_default_size_follows_the_exif_orientation(image_folder):
     root = image_folder({"a": 0, "b": 0})
     exif = Image.Exif()
     exif[0x0112] = 6
-    for name in ("a/0.jpg", "a/1.jpg", "b/0.jpg", "b/1.jpg"):
-        Image.new("RGB", (40, 20)).save(root / name, exif=exif)
+    for number in range(16):
+        Image.new("RGB", (40, 20), (number, 0, 0)).save(root / "ab"[number % 2] / f"{number}.jpg", exif=exif)
     assert load_dataset(str(root), validation=0).image_shape == (40, 20, 3)
 
 
@@ -133,23 +187,94 @@ def test_a_test_class_that_is_not_trained(image_folder):
     assert f"class 'eel' is in {root / 'test'} but not in {root / 'train'}" in error_of(root)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_file_that_is_no_image(image_folder, stream, request):
-    if stream:
-        request.getfixturevalue("streaming")
-    root = image_folder(TWO_CLASSES)
-    (root / "cat" / "bad.png").write_text("no image")
-    assert f"{root / 'cat' / 'bad.png'} is not an image that can be read" in error_of(root)
-
-
 def truncate(path):
     os.truncate(path, path.stat().st_size // 2)
 
 
-def test_a_truncated_image(image_folder):
+@pytest.mark.parametrize("stream", [False, True])
+def test_all_unreadable_files_are_named_at_once(image_folder, stream, request):
+    if stream:
+        request.getfixturevalue("streaming")
     root = image_folder(TWO_CLASSES)
+    (root / "cat" / "page.png").write_text("<!doctype html><p>not found")
+    assert f"{root / 'cat' / 'page.png'} is an HTML page, not an image: repair or remove it" in error_of(root)
+    (root / "cat" / "empty.jpg").touch()
     truncate(root / "dog" / "3.png")
-    assert f"{root / 'dog' / '3.png'} is a damaged image" in error_of(root)
+    message = error_of(root)
+    assert message.startswith(f"3 of 32 files in {root} cannot be used")
+    assert "is empty (1): cat/empty.jpg" in message and "is a damaged image (1): dog/3.png" in message
+    dataset = load_dataset(str(root), skip_unreadable=True)
+    assert len(dataset.manifest.files) == 29
+    assert {item.path for item in dataset.manifest.left_out} == {"cat/page.png", "cat/empty.jpg", "dog/3.png"}
+
+
+def test_a_file_name_that_is_not_utf8(image_folder, request):
+    root = image_folder({"cat": 20, "dog": 20})
+    (root / "cat" / "0.png").rename(os.fsdecode(os.fsencode(root / "cat") + b"/caf\xe9.png"))
+    in_memory = load_dataset(str(root))
+    assert sum(split_sizes(in_memory).values()) == 40
+    request.getfixturevalue("streaming")
+    assert sum(split_sizes(load_dataset(str(root))).values()) == 40
+    in_memory.manifest.save(root / "images.csv")
+    assert type(in_memory.manifest).load(root / "images.csv", root).files == in_memory.manifest.files
+
+
+def test_changes_of_a_folder_are_named(image_folder):
+    root = image_folder({"train/cat": 8, "train/dog": 8, "test/cat": 2, "test/dog": 2})
+    before = load_dataset(str(root)).manifest
+    assert before.changes(before) == ""
+    (root / "train" / "cat" / "0.png").unlink()
+    Image.new("RGB", (32, 32)).save(root / "train" / "dog" / "1.png")
+    (root / "train" / "cat" / "5.png").rename(root / "test" / "cat" / "5.png")
+    now = load_dataset(str(root)).manifest
+    assert before.changes(now) == (
+        "1 image added: test/cat/5.png; 2 images removed: train/cat/0.png, train/cat/5.png; "
+        "1 image changed: train/dog/1.png"
+    )
+    assert before.trained_on(file.digest for file in now.of("test")) == 1
+
+
+def test_equal_images_in_two_splits_and_classes_are_noted(image_folder):
+    root = image_folder({"train/cat": 8, "train/dog": 8, "test/cat": 2, "test/dog": 2})
+    (root / "test" / "cat" / "again.png").write_bytes((root / "train" / "dog" / "3.png").read_bytes())
+    notes = " ".join(load_dataset(str(root), validation=0).manifest.notes)
+    assert "in two splits, the same content: test/cat/again.png = train/dog/3.png" in notes
+    assert "in two classes, the same content" in notes
+
+
+def test_a_class_folder_instead_of_the_folder_of_all(image_folder):
+    root = image_folder({"leaves/healthy": 5, "leaves/ill": 5})
+    assert f"name the folder that holds them all, {root / 'leaves'}" in error_of(root / "leaves" / "healthy")
+
+
+def test_a_folder_that_is_nearly_named(image_folder, monkeypatch):
+    monkeypatch.chdir(image_folder({"leaves/healthy": 5, "leaves/ill": 5}))
+    assert "did you mean the folder 'leaves'?" in error_of("leafs")
+    assert "did you mean the folder 'leaves/healthy'?" in error_of("leaves/health")
+
+
+def test_test_images_beside_the_classes(image_folder):
+    root = image_folder({"cat": 5, "dog": 5, "test/cat": 2, "test/dog": 2})
+    assert "has test images in 'test', but no folder 'train'" in error_of(root)
+
+
+def test_two_folders_of_one_split(image_folder):
+    root = image_folder({"train/cat": 5, "train/dog": 5, "val/cat": 2, "valid/dog": 2})
+    assert "two folders of validation images, 'val' and 'valid'" in error_of(root)
+
+
+def test_labels_follow_the_names_of_a_network(image_folder, request):
+    root = image_folder({"train/dog": 8, "train/cat": 8, "test/dog": 3, "test/cat": 1})
+    for _ in range(2):
+        dataset = load_dataset(str(root)).for_classes(("ant", "dog", "cat"))
+        np.testing.assert_array_equal(np.bincount(dataset.test.take(9)[1]), [0, 3, 1])
+        assert {int(label) for _, labels in dataset.test.batches(4, dataset.normalisation) for label in labels} == {
+            1,
+            2,
+        }
+        request.getfixturevalue("streaming")
+    with pytest.raises(HybridTFError, match="classes that the network does not know: cat; it knows ant, dog"):
+        load_dataset(str(root)).for_classes(("ant", "dog"))
 
 
 def test_a_truncated_image_found_while_streaming(image_folder, streaming, monkeypatch):
@@ -179,5 +304,7 @@ def test_decompression_bomb(image_folder, monkeypatch):
     assert f"{root / 'cat' / 'bomb.png'} has more than 40,000 pixels" in error_of(root)
 
 
-def test_a_share_that_leaves_nothing(image_folder):
-    assert "leaves a part empty" in error_of(image_folder(TWO_CLASSES), validation=0.01)
+def test_a_share_that_leaves_nothing_is_said(image_folder):
+    dataset = load_dataset(str(image_folder(TWO_CLASSES)), validation=0.001)
+    assert dataset.validation is None
+    assert "no image is held out, by chance, at --validation 0.001" in " ".join(dataset.manifest.notes)

@@ -1,0 +1,42 @@
+"""The command that says what is in a folder of images, before anything is trained on it."""
+
+from pathlib import Path
+
+import click
+
+from hybrid_tf.cli.analysis import AS_JSON
+from hybrid_tf.cli.options import QuietCommand
+from hybrid_tf.config import Config
+from hybrid_tf.errors import HybridTFError
+
+
+@click.command(cls=QuietCommand)
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option("--contact-sheet", type=click.Path(path_type=Path), help="PNG file for some images of each class")
+@click.option("--validation", type=float, default=Config.validation, show_default=True, help="share to hold out")
+@click.option("--seed", type=int, default=Config.seed, show_default=True, help="decides which images are held out")
+@AS_JSON
+def data(folder: Path, contact_sheet: Path | None, validation: float, seed: int, as_json: bool) -> None:
+    r"""Show what is in a folder of images: classes, splits, sizes, and what is left out, and why.
+
+    \b
+    Examples: hybrid-tf data photos
+              hybrid-tf data photos --contact-sheet photos.png
+              hybrid-tf data photos --json
+    """
+    from hybrid_tf.data.load import check_share
+    from hybrid_tf.data.overview import draw_contact_sheet, overview, overview_tables
+    from hybrid_tf.data.scan import scan_folder
+    from hybrid_tf.tables import show
+
+    if not folder.is_dir():
+        raise HybridTFError(f"there is no folder {folder}: name one with a sub-folder for each class")
+    check_share(validation)
+    manifest = scan_folder(folder.resolve(), validation=validation, seed=seed, skip_unreadable=True)
+    if contact_sheet:
+        draw_contact_sheet(manifest, contact_sheet)
+    drawn = [f"wrote {contact_sheet}"] if contact_sheet else []
+    show(as_json, overview(manifest), *overview_tables(manifest), *drawn)
+
+
+COMMANDS = (data,)

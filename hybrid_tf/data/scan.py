@@ -1,0 +1,221 @@
+"""The scan of a folder of images: every file is read once, what is no image is told apart, splits are made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from hybrid_tf.data.layout import IN_NO_CLASS, LAYOUT, Layout, find_layout
+from hybrid_tf.data.manifest import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    ImageFile,
+    LeftOut,
+    Manifest,
+    count_of,
+    reasons_of,
+    some_of,
+)
+from hybrid_tf.data.pixels import IMAGE_SUFFIXES, ImageError, is_image, read_header
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.system.progress import with_progress
+
+TEST_SHARE = 0.2  # fraction of a data set without a test split that becomes its test images
+_START = 64  # bytes that say whether a file is an image
+_THREADS = 8
+_CHUNK = 256  # files between two movements of the progress bar
+_UNEVEN = 3  # times as many images in the largest class as in the smallest are worth a note
+
+
+def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bool = False) -> Manifest:
+    """Returns the manifest of the folder `root`.
+
+    Where the folder has no test images, or no validation images, the content of an image alone decides whether it is
+    one: its digest is a number from 0 to 1, and those below a share belong to the split. So no image moves when others
+    are added, removed or renamed, and equal images are never in two splits.
+
+    Args:
+        root: folder that `find_layout` understands.
+        validation: fraction of the training images that is held out where there is no folder of validation images; 0
+            leaves such a folder unused.
+        seed: seed of the choice of held-out images. The test images never depend on it.
+        skip_unreadable: whether image files that cannot be read are left out.
+
+    Raises:
+        HybridTFError: naming all files that cannot be read, or the class or folder that is not as it must be.
+    """
+    layout = find_layout(root)
+    examined = _examined(layout)
+    unreadable = [item for item in examined if isinstance(item, LeftOut) and _ours(item.path)]
+    if unreadable and not skip_unreadable:
+        raise _unreadable(root, unreadable, len(examined))
+    used = [item for item in examined if isinstance(item, ImageFile)]
+    left_out = [*layout.left_out, *(item for item in examined if isinstance(item, LeftOut))]
+    _check_classes(layout, used)
+    files, unused = _divided(used, validation, seed)
+    left_out += unused
+    _check_splits(root, files)
+    manifest = Manifest(root, tuple(files), tuple(sorted(left_out)))
+    return replace(manifest, notes=tuple(_notes(manifest, validation)))
+
+
+def _ours(path: str) -> bool:
+    """Whether a file's name says that it is an image of a format that is read, or nothing at all."""
+    return Path(path).suffix.lower() in {*IMAGE_SUFFIXES, ""}
+
+
+def _examined(layout: Layout) -> list[ImageFile | LeftOut]:
+    """Returns what every file in a class folder is, in the order of the paths."""
+    parts = [layout.files[start : start + _CHUNK] for start in range(0, len(layout.files), _CHUNK)]
+    found: list[ImageFile | LeftOut] = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for part in with_progress(parts, f"reading {layout.root.name}"):
+            found += pool.map(lambda item: _examine(layout.root, *item), part)
+    return found
+
+
+def _examine(root: Path, relative: str, split: str, name: str) -> ImageFile | LeftOut:
+    path = root / relative
+    try:
+        if not path.is_file():
+            return LeftOut(relative, "no regular file")
+        with path.open("rb") as file:
+            start = file.read(_START)
+            if not is_image(start) and path.suffix.lower() not in IMAGE_SUFFIXES:
+                return LeftOut(relative, "not an image")
+            content = start + file.read()
+        header = read_header(content)
+    except ImageError as error:
+        return LeftOut(relative, str(error))
+    except OSError as error:
+        return LeftOut(relative, f"cannot be read: {error.strerror}")
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return ImageFile(
+        relative, name, split, len(content), digest, header.height, header.width, header.mode, header.format,
+        header.bits, header.grey, header.transparent,
+    )  # fmt: skip
+
+
+def _unreadable(root: Path, unreadable: list[LeftOut], count: int) -> HybridTFError:
+    fix = "or leave out what cannot be read with --skip-unreadable"
+    if len(unreadable) == 1:
+        path, reason = unreadable[0]
+        return HybridTFError(f"{root / path} {reason}: repair or remove it, {fix}")
+    return HybridTFError(
+        f"{len(unreadable):,} of {count:,} files in {root} cannot be used, {'; '.join(reasons_of(unreadable))}: repair "
+        f"or remove them (`hybrid-tf data {root}` lists them all), {fix}"
+    )
+
+
+def _check_classes(layout: Layout, used: list[ImageFile]) -> None:
+    root = layout.root
+    train = Counter(file.name for file in used if file.split == TRAIN)
+    names = layout.classes(TRAIN)
+    if len(names) < 2 and any(item.reason == IN_NO_CLASS for item in layout.left_out):
+        raise HybridTFError(
+            f"the images in {root} are in no class folder: expected {LAYOUT}; if this is one of the classes, name the "
+            f"folder that holds them all, {root.parent}"
+        )
+    if not train:
+        raise HybridTFError(f"there are no images in {root}: expected {LAYOUT}")
+    if len(names) < 2:
+        raise HybridTFError(f"{root} has one class, '{names[0]}': at least two are needed as {LAYOUT}")
+    for name in names:
+        if train[name] < 2:
+            raise HybridTFError(
+                f"class '{name}' in {root} has {train[name]} images: at least 2 are needed; add or remove"
+            )
+    for split in (VALIDATION, TEST):
+        for name in {file.name for file in used if file.split == split} - set(names):
+            raise HybridTFError(
+                f"class '{name}' is in {layout.folders[split]} but not in {layout.folders[TRAIN]}: add or remove it"
+            )
+
+
+def _divided(used: list[ImageFile], validation: float, seed: int) -> tuple[list[ImageFile], list[LeftOut]]:
+    """Returns the images with their splits, and the validation images that nobody wants."""
+    given = {file.split for file in used}
+
+    def split_of(file: ImageFile) -> str:
+        if file.split == TRAIN and TEST not in given and _position(file.digest) < TEST_SHARE:
+            return TEST
+        if file.split == TRAIN and VALIDATION not in given and _position(f"{seed}:{file.digest}") < validation:
+            return VALIDATION
+        return file.split
+
+    unused = [
+        LeftOut(file.path, "validation image, and none are to be held out")
+        for file in used
+        if file.split == VALIDATION and validation == 0
+    ]
+    kept = [file for file in used if file.split != VALIDATION or validation > 0]
+    return [file._replace(split=split_of(file)) for file in kept], unused
+
+
+def _position(text: str) -> float:
+    """Returns a number from 0 to 1 that is uniform over all texts."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+def _check_splits(root: Path, files: list[ImageFile]) -> None:
+    counts = Counter(file.split for file in files)
+    train = Counter(file.name for file in files if file.split == TRAIN)
+    total = f"{count_of(files)} in {root}"
+    if not counts[TEST]:
+        raise HybridTFError(
+            f"none of the {total} became a test image, of which a fifth do by chance: add images, or a folder test/"
+        )
+    for name in sorted({file.name for file in files} - train.keys()):
+        raise HybridTFError(f"class '{name}' in {root} has no image left to train on: add images to it")
+
+
+def _notes(manifest: Manifest, validation: float) -> list[str]:
+    notes = [f"left out: {text}" for text in reasons_of(manifest.left_out)]
+    if validation > 0 and not manifest.of(VALIDATION):
+        notes.append(
+            f"no image is held out, by chance, at --validation {validation:g} of so few: the last epoch counts; a "
+            "folder valid/ decides what is held out"
+        )
+    files, names = manifest.files, manifest.class_names
+    for split in SPLITS[1:]:
+        missing = set(names) - {file.name for file in manifest.of(split)}
+        if missing and manifest.of(split):
+            notes.append(f"no {split} image of {some_of(sorted(missing))}")
+    counts = Counter(file.name for file in manifest.of(TRAIN)).most_common()
+    (most, largest), (least, smallest) = counts[0], counts[-1]
+    if largest >= _UNEVEN * smallest:
+        notes.append(
+            f"uneven classes: {largest:,} training images of {most}, {smallest:,} of {least}: accuracy of each class "
+            "says more than that of all; --class-weights balanced counts each class alike"
+        )
+    deep = [file.path for file in files if file.bits not in (8, 32)]
+    if deep:
+        depths = ", ".join(map(str, sorted({file.bits for file in files if file.bits not in (8, 32)})))
+        notes.append(f"{count_of(deep)} scaled from {depths} bits, as their largest values suggest: {some_of(deep)}")
+    floats = [file.path for file in files if file.bits == 32]
+    if floats:
+        notes.append(f"{count_of(floats)} of float pixels, scaled as their largest values suggest: {some_of(floats)}")
+    transparent = [file.path for file in files if file.transparent]
+    if transparent:
+        notes.append(f"{count_of(transparent)} with transparency, composed on --background: {some_of(transparent)}")
+    return [*notes, *_equal(files)]
+
+
+def _equal(files: tuple[ImageFile, ...]) -> list[str]:
+    alike: dict[str, list[ImageFile]] = defaultdict(list)
+    for file in files:
+        alike[file.digest].append(file)
+    kinds: tuple[tuple[Literal["split", "name"], str], ...] = (("split", "splits"), ("name", "classes"))
+    notes = []
+    for field, plural in kinds:
+        several = [group for group in alike.values() if len({getattr(file, field) for file in group}) > 1]
+        if several:
+            pairs = [" = ".join(file.path for file in group[:2]) for group in several]
+            notes.append(f"{count_of(pairs)} in two {plural}, the same content: {some_of(pairs)}")
+    return notes
