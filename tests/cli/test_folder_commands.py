@@ -1,0 +1,174 @@
+"""A folder of photos from the first look to the converted file: classes by name, images by content, nothing silent."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hybrid_tf.data import load_image
+from hybrid_tf.runs.run import load_run
+from tests.support.shared import made_once
+
+TRAIN = ["train", "--network", "resnet20", "--width", "0.25", "--epochs", "1", "--batch-size", "16", "--seed", "1"]
+
+
+def write_photos(root, classes, count=20, first=0):
+    """Writes images of 28x28 pixels: a colour for each class and noise, other images for every `first`."""
+    for name in classes:
+        random = np.random.default_rng([first, *name.encode()])
+        (root / name).mkdir(parents=True, exist_ok=True)
+        colour = np.random.default_rng(list(name.encode())).integers(0, 200, 3)
+        for number in range(count):
+            pixels = colour + random.integers(0, 56, (28, 28, 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{first + number}.png")
+
+
+@pytest.fixture(scope="module")
+def photos_and_run(tmp_path_factory):
+    """The folder `photos`, and `run`, trained there as a user types it."""
+
+    def make(folder):
+        import subprocess
+        import sys
+
+        write_photos(folder / "photos", ("bee", "cat", "dog"))
+        (folder / "photos" / "cat" / "page.jpg").write_text("<html>not found</html>")
+        command = [
+            sys.executable,
+            "-m",
+            "hybrid_tf",
+            *TRAIN,
+            "--dataset",
+            "photos",
+            "--skip-unreadable",
+            "--out",
+            "run",
+        ]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "photos-run", make)
+
+
+@pytest.fixture
+def photos(photos_and_run, tmp_path):
+    """A copy of the photos and of their run, beside each other; the run names the first photos."""
+    shutil.copytree(photos_and_run, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def answers_by_name(run, folder):
+    """Returns the accuracy on a folder with test/<class>, by the network's answers for each file."""
+    model = run.load_model()
+    right = []
+    for path in sorted((folder / "test").glob("*/*.png")):
+        image = run.normalisation.apply(load_image(path, run.image_shape))[None]
+        right.append(run.class_names[int(np.argmax(model(image)))] == path.parent.name)
+    return sum(right) / len(right)
+
+
+@pytest.mark.slow
+def test_classes_are_matched_by_name(hybrid_tf, photos_and_run, photos, tmp_path):
+    run = load_run(photos / "run")
+    pets = tmp_path / "pets"
+    for split, first in (("train", 100), ("test", 200)):
+        write_photos(pets / split, ("cat", "dog"), 12, first)
+    expected = answers_by_name(run, pets)
+    code, out, _ = hybrid_tf("evaluate", run.folder, "--dataset", pets, "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"] == pytest.approx(expected)
+    assert json.loads(out)["images"] == 24
+    assert hybrid_tf("convert", run.folder, "--dataset", pets)[0] == 0
+    for engine in ("lce", "runtime"):
+        _, out, _ = hybrid_tf("evaluate", run.folder / "model.tflite", "--dataset", pets, "--engine", engine, "--json")
+        assert json.loads(out)["accuracy"] == pytest.approx(expected)
+    write_photos(pets / "train", ("eel",), 4)
+    for arguments in (
+        ["evaluate", run.folder],
+        ["evaluate", run.folder / "model.tflite"],
+        ["verify", run.folder],
+        ["convert", run.folder],
+    ):
+        code, _, err = hybrid_tf(*arguments, "--dataset", pets)
+        assert code == 1
+        assert "classes that the network does not know: eel; it knows bee, cat, dog" in err
+
+
+@pytest.mark.slow
+def test_a_run_finds_its_photos_from_anywhere_and_where_they_were_moved(hybrid_tf, photos_and_run, photos, monkeypatch):
+    monkeypatch.chdir(photos / "run")
+    assert hybrid_tf("evaluate", photos / "run")[0] == 0
+    run = load_run(photos / "run")
+    assert run.config.dataset == str(photos_and_run / "photos")
+    moved = run.config.with_changes(dataset=str(photos / "gone" / "photos"))
+    config = json.loads((run.folder / "config.json").read_text())
+    (run.folder / "config.json").write_text(json.dumps(config | {"settings": moved.to_dict()}))
+    code, _, err = hybrid_tf("convert", run.folder)
+    assert code == 1
+    assert f"there is no folder {photos / 'gone' / 'photos'}" in err and "--dataset names it" in err
+    assert not (run.folder / "model.tflite").exists()
+    code, _, err = hybrid_tf("convert", run.folder, "--dataset", photos / "photos")
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.slow
+def test_the_run_knows_what_it_was_trained_on(hybrid_tf, photos, tmp_path):
+    run = load_run(photos / "run")
+    with (run.folder / "images.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    trained = [row["path"] for row in rows if row["split"] == "train"]
+    assert [(row["path"], row["reason"]) for row in rows if row["split"] == "left out"] == [
+        ("cat/page.jpg", "is an HTML page, not an image")
+    ]
+    assert len(rows) == 61
+    other = tmp_path / "other"
+    write_photos(other / "train", ("bee", "cat", "dog"), 4, 300)
+    write_photos(other / "test", ("bee", "cat", "dog"), 3, 400)
+    for path in trained[:5]:
+        shutil.copy(photos / "photos" / path, other / "test" / path.split("/")[0] / f"seen{path.split('/')[1]}")
+    code, _, err = hybrid_tf("evaluate", run.folder, "--dataset", other)
+    assert code == 0
+    assert "5 of the 14 images to test on were trained on" in err
+
+
+@pytest.mark.slow
+def test_a_changed_folder_is_noticed(hybrid_tf, photos):
+    run = load_run(photos / "run")
+    config = json.loads((run.folder / "config.json").read_text())
+    config["settings"]["dataset"] = str(photos / "photos")
+    (run.folder / "config.json").write_text(json.dumps(config))
+    code, _, err = hybrid_tf("evaluate", run.folder)
+    assert (code, err) == (0, "")
+    (photos / "photos" / "dog" / "0.png").unlink()
+    write_photos(photos / "photos", ("dog",), 2, 500)
+    code, _, err = hybrid_tf("evaluate", run.folder)
+    assert code == 0
+    assert "2 images added: dog/500.png, dog/501.png; 1 image removed: dog/0.png" in err
+    (run.folder / "report.json").unlink()
+    arguments = [*TRAIN, "--dataset", photos / "photos", "--skip-unreadable", "--out", run.folder, "--resume"]
+    code, _, err = hybrid_tf(*arguments)
+    assert code == 1
+    assert "2 images added: dog/500.png, dog/501.png; 1 image removed: dog/0.png: restore it" in err
+
+
+def test_the_data_report(hybrid_tf, tmp_path):
+    photos = tmp_path / "photos"
+    write_photos(photos, ("bee",), 60)
+    write_photos(photos, ("cat",), 12)
+    (photos / "bee" / "page.jpg").write_text("<html>")
+    (photos / "cat" / "again.png").write_bytes((photos / "cat" / "3.png").read_bytes())
+    code, out, _ = hybrid_tf("data", photos, "--contact-sheet", tmp_path / "sheet.png", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["images"], found["image_shape"], found["modes"]) == (73, [28, 28, 3], {"RGB": 73})
+    assert sum(found["classes"]["bee"].values()) == 60
+    assert found["left_out"] == [{"path": "bee/page.jpg", "reason": "is an HTML page, not an image"}]
+    assert found["equal"] == [["cat/3.png", "cat/again.png"]]
+    assert any(note.startswith("uneven classes: ") for note in found["notes"])
+    assert Image.open(tmp_path / "sheet.png").size[1] == 2 * 98
+    _, out, _ = hybrid_tf("data", photos)
+    assert "is an HTML page, not an image" in out and "bee/page.jpg" in out and "uneven classes" in out
+    code, _, err = hybrid_tf("data", tmp_path / "absent")
+    assert code == 1 and "there is no folder" in err
