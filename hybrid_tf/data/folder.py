@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hybrid_tf.data.scan import scan_folder
 from hybrid_tf.data.source import Source
 from hybrid_tf.data.streaming import Streaming
 
+_READ_TOGETHER = 64  # images that a thread reads at a time
 _DEFAULT_SIZE = (64, 64)
 _LARGEST_OWN_SIZE = 256  # a side; larger images are photographs, which nobody trains on in full size unasked
 
@@ -68,6 +70,18 @@ class FileRecords:
             order = tf.random.experimental.stateless_shuffle(order, seed)
         paths, labels = tf.constant(self.paths, tf.string), tf.constant(self.labels)
         return tf.data.Dataset.from_tensor_slices((tf.gather(paths, order), tf.gather(labels, order)))
+
+    def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the first `count` images, uint8 [n,H,W,C], and their labels, int32 [n]; raises as `load_image`."""
+        images = np.empty((count, *self.image_shape), np.uint8)
+
+        def fill(start: int) -> None:
+            for number in range(start, min(start + _READ_TOGETHER, count)):
+                images[number] = load_image(os.fsdecode(self.paths[number]), self.image_shape, self.background)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # without tf.data, which takes as long as the decoding
+            deque(pool.map(fill, range(0, count, _READ_TOGETHER)), maxlen=0)
+        return images, self.labels[:count]
 
     def fitted(self, path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the image in `image_shape`, uint8 [H,W,C], and its label, int32."""

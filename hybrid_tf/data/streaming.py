@@ -17,7 +17,6 @@ from hybrid_tf.data.in_memory import InMemory
 from hybrid_tf.data.pipeline import finished, normalised, parallel_map
 from hybrid_tf.errors import HybridTFError
 
-_READ_TOGETHER = 256  # images of a batch when all are read into memory
 _MEASURED_IMAGES = 2048  # images that the normalisation is measured on
 
 
@@ -45,6 +44,9 @@ class Records(Protocol):
 
     def read(self, seed: tf.Tensor | None) -> tf.data.Dataset:
         """Returns tuples that describe one example each: in fixed order, or shuffled as `seed` [2] says."""
+
+    def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the first `count` examples in fixed order, in the data set's shape: uint8 [n,H,W,C], int32 [n]."""
 
     def fitted(self, *record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the image in the data set's shape, uint8 [H,W,C], and its label, int32."""
@@ -87,21 +89,8 @@ class Streaming:
 
     def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the first min(count, size) examples: uint8 [n,H,W,C] and int32 [n]."""
-        count = min(count, self.size)
-        images = np.empty((count, *self._image_shape), np.uint8)
-        labels = np.empty(count, np.int32)
-        filled = 0
-        records = self._records.read(None).take(count)
         with self.clear_errors():
-            for some_images, some_labels in (
-                parallel_map(records, self._records.fitted).batch(_READ_TOGETHER).prefetch(2)
-            ):
-                end = filled + len(some_labels)
-                images[filled:end], labels[filled:end] = some_images.numpy(), some_labels.numpy()
-                filled = end
-        if filled < count:
-            raise HybridTFError(f"{self._records.damage} (it has {filled} of {count} examples)")
-        return images, labels
+            return self._records.take(min(count, self.size))
 
     def images_to_measure(self) -> Iterator[np.ndarray]:
         """Yields the first images."""

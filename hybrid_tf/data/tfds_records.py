@@ -9,6 +9,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from hybrid_tf.data.pipeline import parallel_map
+from hybrid_tf.errors import HybridTFError
+
+_READ_TOGETHER = 256  # images of a batch when many are read into memory
 _SHARDS_AT_ONCE = 16
 _SHUFFLED_TOGETHER = 4096  # undecoded examples: for ImageNet about 450 MB
 _EVALUATION_RESIZE = 256 / 224  # shorter side before the centre crop over that after it, as customary for ImageNet
@@ -88,6 +92,24 @@ class TfdsRecords:
             )
         )
         return shuffled.prefetch(1).unbatch().map(lambda record: (record,))
+
+    def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the first `count` examples in the order of the files: uint8 [n,H,W,C], int32 [n].
+
+        Raises:
+            HybridTFError: when the files hold fewer.
+        """
+        images = np.empty((count, *self.image_shape), np.uint8)
+        labels = np.empty(count, np.int32)
+        filled = 0
+        examples = parallel_map(self.read(None).take(count), self.fitted)
+        for some_images, some_labels in examples.batch(_READ_TOGETHER).prefetch(2):
+            end = filled + len(some_labels)
+            images[filled:end], labels[filled:end] = some_images.numpy(), some_labels.numpy()
+            filled = end
+        if filled < count:
+            raise HybridTFError(f"{self.damage} (it has {filled} of {count} examples)")
+        return images, labels
 
     def fitted(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the image in `image_shape`, uint8 [H,W,C], and its label, int32."""
