@@ -84,7 +84,11 @@ def _splits(root: Path) -> dict[str, Path]:
 
 
 def _check_lone_splits(root: Path, splits: dict[str, Path]) -> None:
-    """Raises HybridTFError when a folder has a split's name and the classes that lie beside it."""
+    """Raises HybridTFError when folders with names of splits are likely to be splits, but cannot be used as such."""
+    if TRAIN in splits and len(splits) > 1:
+        raise HybridTFError(
+            f"the images in {splits[TRAIN]} are in no class folder: put them into {splits[TRAIN].name}/<class>/"
+        )
     classes = {folder.name for folder in _subfolders(root)} - {folder.name for folder in splits.values()}
     for split, folder in splits.items():
         inside = {path.name for path in _subfolders(folder)}

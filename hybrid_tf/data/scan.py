@@ -125,7 +125,10 @@ def _check_classes(layout: Layout, used: list[ImageFile]) -> None:
     if not train:
         raise HybridTFError(f"there are no images in {root}: expected {LAYOUT}")
     if len(names) < 2:
-        raise HybridTFError(f"{root} has one class, '{names[0]}': at least two are needed as {LAYOUT}")
+        inside = layout.folders[TRAIN] / names[0]
+        several = sum(path.is_dir() for path in inside.iterdir()) > 1
+        hint = f"; if the classes are those in {inside}, name that folder" if several else ""
+        raise HybridTFError(f"{root} has one class, '{names[0]}': at least two are needed as {LAYOUT}{hint}")
     for name in names:
         if train[name] < 2:
             raise HybridTFError(

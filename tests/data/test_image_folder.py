@@ -258,6 +258,17 @@ def test_test_images_beside_the_classes(image_folder):
     assert "has test images in 'test', but no folder 'train'" in error_of(root)
 
 
+def test_splits_without_classes_are_no_classes(image_folder):
+    root = image_folder({"train": 5, "test": 5})
+    assert f"the images in {root / 'train'} are in no class folder" in error_of(root)
+
+
+def test_a_folder_within_the_folder(image_folder):
+    root = image_folder({"photos/cat": 5, "photos/dog": 5})
+    assert "has one class, 'photos': at least two are needed as <class>/<image>" in error_of(root)
+    assert f"if the classes are those in {root / 'photos'}, name that folder" in error_of(root)
+
+
 def test_two_folders_of_one_split(image_folder):
     root = image_folder({"train/cat": 5, "train/dog": 5, "val/cat": 2, "valid/dog": 2})
     assert "two folders of validation images, 'val' and 'valid'" in error_of(root)
