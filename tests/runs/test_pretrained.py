@@ -15,14 +15,17 @@ from hybrid_tf.pretrained import pretrained_names
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.fine_tuning import fine_tuning_config
 from hybrid_tf.training.session import train
+from tests.support.extent import some
 
 MOST_BYTES = 15e6
+EVALUATED = ("resnet20-full_precision", "resnet20-residual-taught", "vgg11-residual-taught")  # on all test images
 PUBLISH = str(Path(__file__).parents[2] / "recipes" / "publish.py")
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.skipif(not fashion_mnist_debian.installed(), reason=f"needs: {fashion_mnist_debian.HINT}")
-@pytest.mark.parametrize("name", pretrained_names())
+@pytest.mark.parametrize("name", some(pretrained_names(), EVALUATED))
 def test_a_file_reproduces_its_card(name):
     """In the runtime; `hybrid-tf evaluate` does the same with LCE's interpreter."""
     folder = load_pretrained(name).folder

@@ -10,6 +10,7 @@ EVERYTHING = os.environ.get("HYBRID_TF_SWEEP") == "1"
 # One family is one path through the code. The smallest of CIFAR's ResNets and the deepest, one with ImageNet's first
 # layers, the smallest VGG and the largest.
 CHOSEN = ("resnet20", "resnet110", "resnet18", "vgg11", "vgg19")
+DEEPEST = "resnet110"
 SMALLEST = ("resnet20", "vgg11")
 
 
@@ -29,6 +30,22 @@ def networks_and_plans(plans):
         for plan in plans
         if EVERYTHING or name in CHOSEN or plan == "residual"
     ]
+
+
+def converted_networks_and_plans(plans):
+    """Returns the pairs whose file is made and run: of those chosen, but of the deepest `residual` alone."""
+    chosen = [name for name in CHOSEN if name != DEEPEST]
+    return [
+        pytest.param((name, plan), id=f"{name} {plan}")
+        for name in network_names()
+        for plan in plans
+        if EVERYTHING or name in chosen or (name, plan) == (DEEPEST, "residual")
+    ]
+
+
+def some(names, part):
+    """Returns all names, or those of `part`."""
+    return list(names) if EVERYTHING else [name for name in names if name in part]
 
 
 def count(part, everything):
