@@ -18,7 +18,7 @@ FILE = click.argument("file", metavar="FILE.tflite", type=click.Path(path_type=P
 def export_micro(file: Path, folder: Path, image: Path | None, as_json: bool) -> None:
     r"""Make a folder with all that a network needs in a program with TensorFlow Lite Micro, and an example.
 
-    It needs a C++ compiler and `pip install 'hybrid-tf[micro]'`, to measure the arena.
+    It needs a C++ compiler and the package `tflite-micro` (`make setup` installs it), to measure the arena.
 
     \b
     Examples: hybrid-tf export-micro runs/first/model.tflite -o firmware/network
@@ -49,7 +49,7 @@ def export_micro(file: Path, folder: Path, image: Path | None, as_json: bool) ->
 def micro_report(file: Path, samples: int, as_json: bool) -> None:
     r"""Show what a network takes of a microcontroller's flash and RAM, and on which boards it fits.
 
-    It needs a C++ compiler and `pip install 'hybrid-tf[micro]'`, to measure the arena.
+    It needs a C++ compiler and the package `tflite-micro` (`make setup` installs it), to measure the arena.
 
     \b
     Examples: hybrid-tf micro-report runs/first/model.tflite --json

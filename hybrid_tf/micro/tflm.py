@@ -82,8 +82,8 @@ def check_wheel() -> None:
     if found != VERSION:
         what = f"version {found} of it is installed" if found else "it is not installed"
         raise HybridTFError(
-            f"the arena is measured in {WHEEL} {VERSION}, and {what}: pip install 'hybrid-tf[micro]' "
-            f"or {WHEEL}=={VERSION} (Linux on x86-64, Python 3.10 to 3.13)"
+            f"the arena is measured in {WHEEL} {VERSION}, and {what}: pip install "
+            f"{WHEEL}=={VERSION} (Linux on x86-64, Python 3.10 to 3.13)"
         )
 
 

@@ -179,7 +179,7 @@ def load_run(folder: str | Path) -> Run:
         if type(stored["format"]) is not int or stored["format"] < 1:
             raise ValueError(f"format {stored['format']}")
         if stored["format"] > FORMAT:
-            raise HybridTFError(f"{folder} was written by a newer hybrid-tf: update with `pip install -U hybrid-tf`")
+            raise HybridTFError(f"{folder} was written by a newer hybrid-tf: update this one")
         run = Run(
             folder=folder,
             config=Config.from_dict(stored["settings"]),
