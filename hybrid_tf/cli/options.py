@@ -1,5 +1,6 @@
 """The command line of training, made from the settings: shared by recipes and `hybrid-tf train`."""
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -80,6 +81,26 @@ def network_spec(name: str, options: dict[str, Any], plan: str = "residual") -> 
     return NetworkSpec(name, Plan.parse(plan), shape, options["classes"], options["width"], options["head"])
 
 
+def is_run(source: str, *kinds: str) -> bool:
+    """Whether an argument NETWORK|RUN is a run folder, not a network.
+
+    Args:
+        source: the argument.
+        kinds: what else the argument may be, for the error.
+
+    Raises:
+        HybridTFError: when it is the path of something else.
+    """
+    from hybrid_tf.models.registry import network_names
+    from hybrid_tf.runs.kinds import ABSENT, RUN, expect, kind_of
+
+    path = Path(source)
+    found = kind_of(path)
+    if found != RUN and source not in network_names() and (found != ABSENT or len(path.parts) > 1):
+        expect(path, RUN, *kinds, or_else="the name of a network")
+    return found == RUN
+
+
 def output_options(command: Callable) -> Callable:
     """A decorator for the options that say where a run goes: `out`, `resume`, `as_json`."""
     for decorate in (
@@ -113,6 +134,8 @@ def _numbered(name: str) -> list[Path]:
 
 def run_command(command: click.Command, name: str | None = None) -> None:
     """Runs a click command as a program: a user's mistake ends in one line on standard error and exit code 1 or 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # class names that the terminal's encoding does not have
     try:
         sys.exit(command.main(prog_name=name, standalone_mode=False))
     except click.ClickException as error:

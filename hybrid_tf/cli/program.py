@@ -1,6 +1,5 @@
 """The `hybrid-tf` command. Each command is one call of the library; heavy imports happen inside the commands."""
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hybrid_tf.cli.micro import COMMANDS as MICRO_COMMANDS
 from hybrid_tf.cli.options import (
     QuietCommand,
     given,
+    is_run,
     network_options,
     network_spec,
     output_options,
@@ -21,7 +21,7 @@ from hybrid_tf.cli.options import (
     setting_options,
 )
 from hybrid_tf.config import Config
-from hybrid_tf.errors import HybridTFError
+from hybrid_tf.errors import HybridTFError, unknown
 
 
 def _unwrapped(text: str | None) -> str:
@@ -48,9 +48,7 @@ class Commands(click.Group):
         """As click does it, with a suggestion."""
         name = args[0]
         if name not in self.commands and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.commands, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise click.UsageError(f"unknown command '{name}': {hint}valid: {', '.join(self.commands)}")
+            raise click.UsageError(str(unknown("command", name, self.commands)))
         return super().resolve_command(ctx, args)
 
 
@@ -100,7 +98,7 @@ def summary(network_or_run: str, plan: str, as_json: bool, **options: Any) -> No
     from hybrid_tf.analysis.summary import summarise
     from hybrid_tf.tables import show
 
-    if Path(network_or_run).is_dir():
+    if is_run(network_or_run):
         from hybrid_tf.runs.run import load_run
 
         spec = load_run(network_or_run).spec

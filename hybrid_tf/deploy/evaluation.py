@@ -8,6 +8,7 @@ import numpy as np
 
 from hybrid_tf.compiler import Interpreter
 from hybrid_tf.data import Normalisation
+from hybrid_tf.deploy.freshness import warn_of_unfinished
 from hybrid_tf.deploy.inputs import check_classes, load_for, required_metadata
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import evaluate
@@ -20,6 +21,7 @@ CHUNK = 1024  # images held as float32 at a time
 def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
     """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
     run = load_run(folder)
+    warn_of_unfinished(run)
     data = load_for(dataset, run.image_shape) if dataset else run.load_dataset()
     check_classes(data, len(run.class_names))
     return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)

@@ -37,10 +37,11 @@ def inputs(model: tf.keras.Model, dataset: str | None, samples: int) -> tuple[np
 def required_metadata(path: Path) -> Metadata:
     """Returns the metadata of a file. Raises HybridTFError when it does not say which classes it tells apart."""
     metadata = read_metadata(path)
-    if not metadata.class_names:
+    if not (metadata.class_names and metadata.mean and metadata.std):
         raise HybridTFError(
-            f"{path} does not say which classes and normalisation it has: convert it with `hybrid-tf convert`, "
-            "from a run or with --dataset"
+            f"{path} does not say which classes and normalisation it has: convert it with class names, by "
+            "`hybrid-tf convert` from a run or with --dataset, or by "
+            "hybrid_tf.convert(model, path, hybrid_tf.Metadata(class_names, mean, std)) in Python"
         )
     return metadata
 
