@@ -154,9 +154,11 @@ def lint(ctx: click.Context, source: Path | None, rules: bool, as_json: bool) ->
 
 def _findings(source: Path) -> list[Any]:
     from hybrid_tf.compiler import lint_file, lint_model, load_keras_model
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.runs.kinds import MODEL, RUN, TFLITE, expect
 
     found = expect(source, RUN, MODEL, TFLITE)
+    warn_of_stale_files(source)
     if found == TFLITE:
         return lint_file(source)
     if found == RUN:

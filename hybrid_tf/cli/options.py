@@ -1,8 +1,10 @@
 """The command line of training, made from the settings: shared by recipes and `hybrid-tf train`."""
 
 import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,16 @@ from hybrid_tf.system.quiet import silenced
 RUNS = Path("runs")
 
 
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Ends what prints within it, without an error, when the reader of the output, say `head`, has seen enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # click would make exit code 1 of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class QuietCommand(click.Command):
     """A command that loads TensorFlow, without its start-up messages, once its options are read: `--help` is fast."""
 
@@ -28,7 +40,8 @@ class QuietCommand(click.Command):
 
             tf.config.list_physical_devices()
         tf.get_logger().setLevel("ERROR")
-        return super().invoke(ctx)
+        with reader_may_leave():
+            return super().invoke(ctx)
 
 
 def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
@@ -146,10 +159,8 @@ def run_command(command: click.Command, name: str | None = None) -> None:
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort) as error:
         reason = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
-        click.echo(str(reason or "") or "stopped; a training run continues with --resume", err=True)
+        click.echo(str(reason or "") or "stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)  # the reader, `head` for example, has seen enough
     except OSError as error:
         click.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
         sys.exit(1)

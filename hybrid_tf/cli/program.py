@@ -16,6 +16,7 @@ from hybrid_tf.cli.options import (
     network_options,
     network_spec,
     output_options,
+    reader_may_leave,
     run_command,
     run_folder,
     setting_options,
@@ -43,6 +44,11 @@ class Commands(click.Group):
         """As click does it, without wrapping the lines of examples in its help."""
         cmd.help = _unwrapped(cmd.help)
         super().add_command(cmd, name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, until the reader of the output leaves."""
+        with reader_may_leave():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does it, with a suggestion."""

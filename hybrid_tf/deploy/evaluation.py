@@ -14,6 +14,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import evaluate
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.progress import with_progress
+from hybrid_tf.system.quiet import silenced
 
 CHUNK = 1024  # images held as float32 at a time
 
@@ -58,7 +59,8 @@ def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
             "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
         ) from error
     try:
-        return Interpreter(path).predict_float
+        with silenced():  # LiteRT says which delegate it made
+            return Interpreter(path).predict_float
     except HybridTFRuntimeError as error:
         raise HybridTFError(str(error)) from error
 

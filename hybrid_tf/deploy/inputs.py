@@ -28,10 +28,12 @@ def inputs(model: tf.keras.Model, dataset: str | None, samples: int) -> tuple[np
         images = np.random.default_rng(0).standard_normal((samples, *shape), np.float32)
         return images, None, Metadata(network=model.name)
     data = load_for(dataset, shape)
-    check_classes(data, model.output_shape[-1])
+    outputs = model.output_shape[-1]
+    check_classes(data, outputs)
     images, labels = test_images(data.test, data.normalisation, samples)
     numbers = data.normalisation
-    return images, labels, Metadata(data.class_names, numbers.mean, numbers.std, network=model.name, dataset=dataset)
+    names = (*data.class_names, *(f"class_{number}" for number in range(len(data.class_names), outputs)))
+    return images, labels, Metadata(names, numbers.mean, numbers.std, network=model.name, dataset=dataset)
 
 
 def required_metadata(path: Path) -> Metadata:

@@ -32,8 +32,10 @@ def int8_accuracy(
         samples: number of images to begin with, and to end with where all of them would take long.
     """
     engine, run_file = file_scores(file)
-    run_model = tf.function(lambda images: tf.nest.flatten(model(images, training=False))[0], reduce_retracing=True)
-    run_model(tf.zeros((1, *model.input_shape[1:])))  # traced before it is timed
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))])
+    def run_model(images: tf.Tensor) -> tf.Tensor:
+        return tf.nest.flatten(model(images, training=False))[0]
 
     def right(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         counts = np.zeros(2, int)
@@ -44,6 +46,7 @@ def int8_accuracy(
         return counts
 
     images, labels = examples.take(samples)
+    right(images[:1], labels[:1])  # traced before it is timed
     start = time.monotonic()
     counts = right(images, labels)
     times = examples.size / len(images)

@@ -12,6 +12,7 @@ from hybrid_tf.compiler import Interpreter
 from hybrid_tf.compiler.isolation import isolated
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.notices import warn
+from hybrid_tf.system.quiet import silenced
 
 _SECONDS = 1.0  # for all rounds
 _MOST_ROUNDS = 200
@@ -87,7 +88,8 @@ def _runtime_times(files: tuple[Path, ...]) -> tuple[str, list[np.ndarray]] | No
     except ImportError:
         return None
     try:
-        interpreters = [hybrid_tf_runtime.Interpreter(path) for path in files]
+        with silenced():  # LiteRT says which delegate it made
+            interpreters = [hybrid_tf_runtime.Interpreter(path) for path in files]
         return "hybrid-tf-runtime", _in_turns([_runnable(interpreter) for interpreter in interpreters])
     except hybrid_tf_runtime.HybridTFRuntimeError:  # it cannot run them; LCE's interpreter says what is wrong
         return None

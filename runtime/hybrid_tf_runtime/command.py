@@ -22,8 +22,7 @@ positive.__name__ = "whole number from 1"  # what argparse calls it in its messa
 
 
 def printable(text: str) -> str:
-    """Returns `text` as one line without the characters that a terminal would obey: names come from files."""
-    text = " ".join(text.split())
+    """Returns `text` without the characters that a terminal would obey, line ends included: names come from files."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 

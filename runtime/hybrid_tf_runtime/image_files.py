@@ -42,7 +42,7 @@ def image_files(arguments: Iterable[str]) -> Iterator[ImageFile]:
 
 def _listed() -> Generator[ImageFile, None, int]:
     skipped, any_name = 0, False
-    for line in sys.stdin.buffer:
+    for line in sys.stdin.buffer if sys.stdin else ():  # it is absent where it was closed
         if name := os.fsdecode(line.rstrip(b"\r\n")):
             any_name = True
             skipped += yield from _named(name)
@@ -65,7 +65,7 @@ def _matching(pattern: str) -> Generator[ImageFile, None, int]:
 
 def _named(name: str) -> Generator[ImageFile, None, int]:
     """Yields a file, or the images in a folder; returns how many files in it are none."""
-    if not Path(name).is_dir():
+    if not name or not Path(name).is_dir():
         yield ImageFile(name)
         return 0
     failures: list[OSError] = []

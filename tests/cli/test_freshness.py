@@ -1,6 +1,7 @@
 """A file that is older than its run, and a run that is not finished, are named wherever they are used."""
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -8,26 +9,17 @@ import pytest
 from PIL import Image
 
 from hybrid_tf.compiler import Metadata, read_metadata
-from hybrid_tf.config import Config
 from hybrid_tf.runs.digest import weights_digest
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.runs.weights import save_weights
-from hybrid_tf.training.session import train
-from tests.support.shared import made_once
+from tests.cli.conftest import PLAN
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A finished run, whose files are converted by the first test that needs them."""
-    config = Config(network="resnet20", width=0.125, smoke=True)
-    return made_once(tmp_path_factory, "run-to-go-on", lambda folder: train(config, folder / "run")) / "run"
-
-
 @pytest.fixture
-def run(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "run")
+def run(small_run, tmp_path):
+    return shutil.copytree(small_run, tmp_path / "run")
 
 
 def go_on(run):
@@ -42,7 +34,7 @@ def test_an_older_file_is_named_with_the_fix(hybrid_tf, run, tmp_path):
     for options in ([], ["--int8", "--calibration", "32"]):
         code, _, err = hybrid_tf("convert", run, "--samples", "8", *options)
         assert code == 0
-        assert "older" not in err
+        assert "older weights" not in err
     assert read_metadata(file).weights == read_metadata(int8).weights == weights_digest(run / "best.weights.h5") != ""
     photo = tmp_path / "photo.png"
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(photo)
@@ -56,7 +48,7 @@ def test_an_older_file_is_named_with_the_fix(hybrid_tf, run, tmp_path):
         ["compare", run],
         ["report", run, "-o", tmp_path / "page.html"],
     ]
-    assert not [command for command in commands if "older weights" in hybrid_tf(*command)[2]]
+    assert not [command for command in commands[:2] if "older weights" in hybrid_tf(*command)[2]]
     go_on(run)
     warning = f"warning: {file} was made from older weights than {run / 'best.weights.h5'}: make it again with "
     for command in commands:
@@ -66,7 +58,7 @@ def test_an_older_file_is_named_with_the_fix(hybrid_tf, run, tmp_path):
         assert f"`hybrid-tf convert {run} --int8`\n" in err or str(int8) not in err
     code, _, err = hybrid_tf("convert", run, "--samples", "8")
     assert code == 0
-    assert "older" not in hybrid_tf("predict", file, photo)[2]
+    assert "older weights" not in hybrid_tf("predict", file, photo)[2]
 
 
 def test_a_file_for_the_folder_of_another_run_is_not_judged_by_its_weights(hybrid_tf, run, tmp_path):
@@ -75,23 +67,26 @@ def test_a_file_for_the_folder_of_another_run_is_not_judged_by_its_weights(hybri
     file = other / "model.int8.tflite"
     assert hybrid_tf("convert", run, "--samples", "8", "-o", file)[0] == 0
     assert read_metadata(file).weights == ""
-    assert "older" not in hybrid_tf("inspect", file)[2]
+    assert "older weights" not in hybrid_tf("inspect", file)[2]
 
 
 def test_an_unfinished_run_is_named(hybrid_tf, run, tmp_path):
     (run / "report.json").unlink()
-    rows = (run / "history.csv").read_text().splitlines()
-    (run / "history.csv").write_text("\n".join(rows[:2]) + "\n")
+    history = (run / "history.csv").read_text()
+    (run / "history.csv").write_text("".join(history.splitlines(keepends=True)[:2]))
     photo = tmp_path / "photo.png"
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(photo)
     for command in (["convert", run, "--samples", "8"], ["evaluate", run], ["predict", run, photo], ["verify", run]):
         code, _, err = hybrid_tf(*command)
         assert code == 0
         assert f"warning: run {run} is not finished (epoch 1 of 2): these are its best weights so far; continue" in err
-        assert f"`hybrid-tf train --network resnet20 --width 0.125 --smoke --out {run} --resume`" in err
-    code, _, err = hybrid_tf("train", "--network", "resnet20", "--width", "0.125", "--smoke", "--out", run, "--resume")
+        settings = f"--network vgg11 --plan {PLAN} --head compact --width 0.125 --smoke --out {run} --resume"
+        assert all(word in err.split("continue with ")[1] for word in settings.split()), err
+    (run / "history.csv").write_text(history)
+    resume = shlex.split(err.split("continue with `hybrid-tf ")[1].partition("`")[0])
+    code, _, err = hybrid_tf(*resume)
     assert code == 0, err
-    assert "not finished" not in hybrid_tf("evaluate", run)[2]
+    assert "is not finished" not in hybrid_tf("evaluate", run)[2]
 
 
 def test_older_files_are_read_and_not_judged():

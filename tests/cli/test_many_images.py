@@ -33,7 +33,7 @@ def test_three_thousand_images(tmp_path, record_property):
     convert(network(lambda x: x, channels=4, size=SIDE), file, Metadata(tuple("abcde"), (128.0,) * 3, (64.0,) * 3))
     folder.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
-    Image.fromarray(pixels).resize((400, 300)).save(folder / "0.jpg")
+    Image.fromarray(pixels).resize((200, 150)).save(folder / "0.jpg")
     for number in range(1, IMAGES):
         os.link(folder / "0.jpg", folder / f"{number}.jpg")
 

@@ -36,14 +36,14 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(monkeypatch, capfd):
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["hybrid-tf-classify", *map(str, arguments)])
         try:
             classify.main()
         except SystemExit as stopped:
-            return stopped.code, *capsys.readouterr()
-        return 0, *capsys.readouterr()
+            return stopped.code, *capfd.readouterr()
+        return 0, *capfd.readouterr()
 
     return run
 
@@ -175,7 +175,9 @@ def test_files_that_are_no_classifiers_are_refused(command, photos, tmp_path):
     about = Metadata(("cat", "dog"), (0.0,) * 3, (1.0,) * 3, (12, 12, 3))
     with pytest.raises(HybridTFError, match="the metadata names 2 classes, but the model has 5 scores"):
         convert(model, wrong, about)
-    wrong.write_bytes(add_metadata(bare.read_bytes(), "hybrid_tf", about.to_json().encode()))
+    wrong.write_bytes(
+        add_metadata(bare.read_bytes().replace(b"hybrid_tf", b"other____"), "hybrid_tf", about.to_json().encode())
+    )
     code, _, _ = command(wrong, photos[0])
     assert "to a score for each of its 2 classes" in code
 
