@@ -22,6 +22,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 if TYPE_CHECKING:
     from hybrid_tf.compiler.conversion import convert
+    from hybrid_tf.compiler.metadata import Metadata
     from hybrid_tf.compiler.verification import verify
     from hybrid_tf.config import Config
     from hybrid_tf.data.load import load_dataset
@@ -38,6 +39,7 @@ _WHERE = {
     "BinarizationConfig": "models.spec",
     "Config": "config",
     "HybridTFError": "errors",
+    "Metadata": "compiler.metadata",
     "NetworkSpec": "models.spec",
     "Plan": "models.plan",
     "build_model": "models.registry",
@@ -53,6 +55,7 @@ __all__ = [
     "BinarizationConfig",
     "Config",
     "HybridTFError",
+    "Metadata",
     "NetworkSpec",
     "Plan",
     "__version__",

@@ -17,9 +17,31 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> HybridTFError:
         valid: the names that exist.
     """
     valid = [str(item) for item in valid]
-    near = get_close_matches(name.lower(), valid, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    near = nearest(name, valid)
+    hint = f"did you mean '{near}'? " if near else ""
     return HybridTFError(f"unknown {kind} '{name}': {hint}valid: {', '.join(valid)}")
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """Returns which of the `valid` names was meant: of those alike the one with the fewest slips; `None` if none is."""
+    alike = get_close_matches(name.lower(), list(valid), n=1000, cutoff=0.5)
+    return min(alike, key=lambda other: _slips(name.lower(), other), default=None)
+
+
+def _slips(one: str, other: str) -> int:
+    """Returns how many letters are put in, left out, mistaken or swapped with their neighbour between two names.
+
+    It is the optimal string alignment distance.
+    """
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        rows.append([i])
+        for j, theirs in enumerate(other, 1):
+            least = min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (letter != theirs))
+            if i > 1 and j > 1 and (letter, one[i - 2]) == (other[j - 2], theirs):
+                least = min(least, rows[i - 2][j - 2] + 1)
+            rows[i].append(least)
+    return rows[-1][-1]
 
 
 def printable(text: str) -> str:

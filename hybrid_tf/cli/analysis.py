@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hybrid_tf.cli.options import QuietCommand, network_options, network_spec
+from hybrid_tf.cli.options import QuietCommand, is_run, network_options, network_spec
 from hybrid_tf.errors import HybridTFError
 
 if TYPE_CHECKING:
@@ -30,8 +30,12 @@ def inspect(file: Path, as_json: bool) -> None:
     Example: hybrid-tf inspect runs/first/model.tflite --json
     """
     from hybrid_tf.analysis.inspection import inspect_file
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
+    from hybrid_tf.runs.kinds import TFLITE, expect
     from hybrid_tf.tables import show
 
+    expect(file, TFLITE)
+    warn_of_stale_files(file)
     found = inspect_file(file)
     show(as_json, found.to_dict(), *found.tables())
 
@@ -65,6 +69,7 @@ def energy(
     """
     from hybrid_tf.analysis.cost import NOTE, cost_tables, file_cost
     from hybrid_tf.analysis.energy_profiles import DEFAULT, energy_profile
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.tables import show
 
     profiles = [energy_profile(name) for name in dict.fromkeys(names or (DEFAULT,))]
@@ -74,6 +79,7 @@ def energy(
         raise HybridTFError("--int8 is for a network or a run: a FILE.tflite is int8 or is not")
     if source.endswith(".tflite"):
         against = [] if twin is None else [file_cost(twin, profiles)]
+        warn_of_stale_files(Path(source))
         found = [*against, file_cost(Path(source), profiles, *against)]
     else:
         found = _network_costs(source, plans, profiles, options | {"int8": int8})
@@ -90,14 +96,17 @@ def _network_costs(
     source: str, plans: tuple[str, ...], profiles: list["EnergyProfile"], options: dict[str, Any]
 ) -> list["Cost"]:
     from hybrid_tf.analysis.network_cost import INT8, PLANS, network_costs
+    from hybrid_tf.runs.kinds import TFLITE
 
-    if not Path(source).is_dir():
+    if not is_run(source, TFLITE):
         spec = network_spec(source, options)
         return network_costs(spec, plans or PLANS, profiles, int8=options["int8"])
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.runs.names import FILE, INT8_FILE
     from hybrid_tf.runs.run import load_run
 
     run = load_run(source)
+    warn_of_stale_files(run.folder)
     plan = str(run.spec.plan)
     files = {plan: run.folder / FILE, plan + INT8: run.folder / INT8_FILE}
     return network_costs(
@@ -145,10 +154,14 @@ def lint(ctx: click.Context, source: Path | None, rules: bool, as_json: bool) ->
 
 def _findings(source: Path) -> list[Any]:
     from hybrid_tf.compiler import lint_file, lint_model, load_keras_model
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
+    from hybrid_tf.runs.kinds import MODEL, RUN, TFLITE, expect
 
-    if source.suffix == ".tflite":
+    found = expect(source, RUN, MODEL, TFLITE)
+    warn_of_stale_files(source)
+    if found == TFLITE:
         return lint_file(source)
-    if source.is_dir():
+    if found == RUN:
         from hybrid_tf.runs.run import load_run
 
         return lint_model(load_run(source).load_model())

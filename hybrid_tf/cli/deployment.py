@@ -1,5 +1,6 @@
 """The commands that take a run or a file to the device: evaluate, convert, verify, predict."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,14 @@ if TYPE_CHECKING:
 
     from hybrid_tf.compiler import Conversion, Verification
     from hybrid_tf.deploy.conversion import Int8Options
+    from hybrid_tf.deploy.speed import SideBySide
 
 SAMPLES = click.option(
-    "--samples", type=click.IntRange(1), default=256, show_default=True, help="test images to compare Keras and LCE on"
+    "--samples",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="test images to compare on; noise where there are none",
 )
 
 
@@ -32,8 +38,12 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json
               hybrid-tf evaluate model.tflite --dataset fashion_mnist --engine runtime
     """
     from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_run
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
+    from hybrid_tf.runs.kinds import RUN, TFLITE, expect
     from hybrid_tf.tables import percent, show
 
+    expect(run_or_file, RUN, TFLITE)
+    warn_of_stale_files(run_or_file)
     if run_or_file.is_dir() and engine:
         raise click.UsageError(f"--engine is for a file: {run_or_file} is a run, which Keras evaluates")
     found = (
@@ -48,7 +58,7 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json
 @click.command(cls=QuietCommand)
 @click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: RUN/model.tflite]")
-@click.option("--dataset", help="real images to verify on, and to calibrate with; a run has its own, unless they moved")
+@click.option("--dataset", help="real images to verify on, not noise, and to calibrate with; a run has its own")
 @click.option("--int8", is_flag=True, help="make the full-precision sections int8: a quarter of their memory")
 @click.option(
     "--calibration", type=click.IntRange(1), help="with --int8: training images to measure ranges on  [default: 500]"
@@ -62,6 +72,10 @@ def convert(
 ) -> None:
     r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
 
+    Verified is that the file computes what the network does, on test images; of a Keras model without --dataset on
+    normal noise. An int8 file is compared with the network as int8 rounds it, and what the rounding costs is measured:
+    the accuracy of both on the same test images. Where there is a float and an int8 file, both are timed.
+
     \b
     Examples: hybrid-tf convert runs/first
               hybrid-tf convert runs/first --int8
@@ -69,28 +83,39 @@ def convert(
               hybrid-tf convert model.keras -o model.tflite --dataset cifar10
     """
     from hybrid_tf.deploy.conversion import convert_model, convert_run
+    from hybrid_tf.deploy.speed import side_by_side
+    from hybrid_tf.runs.kinds import MODEL, RUN, expect
     from hybrid_tf.tables import show
 
     int8 = _int8_options(**options)
-    if run_or_model.is_dir():
+    if expect(run_or_model, RUN, MODEL) == RUN:
         conversion, verification = convert_run(run_or_model, output, samples, int8, dataset)
     else:
         conversion, verification = convert_model(run_or_model, output, dataset, samples, int8)
-    result = {"conversion": conversion.to_dict(), "verification": verification.to_dict()}
-    show(as_json, result, _conversion_table(conversion), _verification_table(verification))
+    both = side_by_side(conversion.path)
+    result = {
+        "conversion": conversion.to_dict(),
+        "verification": verification.to_dict(),
+        "side_by_side": both and both.to_dict(),
+    }
+    tables = [_conversion_table(conversion), _verification_table(verification), *([_speed_table(both)] if both else [])]
+    show(as_json, result, *tables)
+    _warn_of_lost_accuracy(run_or_model, verification)
 
 
 @click.command(cls=QuietCommand)
 @click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
 @click.argument("file", required=False, metavar="[FILE.tflite]", type=click.Path(path_type=Path))
-@click.option("--dataset", help="real images for a Keras model; a run has its own")
+@click.option("--dataset", help="images for a Keras model; a run has its own")
 @SAMPLES
 @AS_JSON
 @click.pass_context
 def verify(
     ctx: click.Context, run_or_model: Path, file: Path | None, dataset: str | None, samples: int, as_json: bool
 ) -> None:
-    r"""Compare a converted file with its Keras model on real test images; exit code 1 when they differ.
+    r"""Compare a converted file with its Keras model on test images; exit code 1 when they differ.
+
+    A run has its own test images; a Keras model without --dataset is compared on normal noise.
 
     \b
     Example: hybrid-tf verify runs/first runs/first/model.tflite --samples 1000
@@ -107,21 +132,39 @@ def verify(
 
 @click.command(cls=QuietCommand)
 @click.argument("run_or_file", metavar="RUN|FILE.tflite", type=click.Path(path_type=Path))
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE|FOLDER|PATTERN|-...", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, help="classes to list for each image")
-@AS_JSON
-def predict(run_or_file: Path, images: tuple[Path, ...], top: int, as_json: bool) -> None:
-    r"""Classify images with a run or a converted file.
+@click.option("--json", "as_json", is_flag=True, help="print JSON Lines: one object for each image")
+@click.pass_context
+def predict(ctx: click.Context, run_or_file: Path, images: tuple[str, ...], top: int, as_json: bool) -> None:
+    r"""Classify images with a run or a converted file, one line each, as they are done.
 
-    \b
-    Example: hybrid-tf predict runs/first/model.tflite one.png two.jpg --top 3
+    Of a folder all images are taken, in folders below it, too, but for hidden files. A quoted pattern is resolved, `**`
+    matches folders; `-` reads paths from standard input, one a line. What cannot be read is one line on standard error,
+    with --json also an object with `error`, and the exit code is then 1.
+
+    
+    Examples: hybrid-tf predict runs/first/model.tflite one.png two.jpg --top 3
+              hybrid-tf predict model.tflite photos --json > classes.jsonl
+              find . -name '*.jpg' -newer last | hybrid-tf predict model.tflite -
     """
     from hybrid_tf.deploy.prediction import predict_images
-    from hybrid_tf.tables import percent, show, table
+    from hybrid_tf.errors import printable
+    from hybrid_tf.system.notices import say
+    from hybrid_tf.tables import percent
 
-    found = predict_images(run_or_file, images, top)
-    rows = [[item["image"], guess["class"], percent(guess["probability"])] for item in found for guess in item["top"]]
-    show(as_json, found, table(str(run_or_file), ["image", "class", "probability"], rows))
+    failed = 0
+    for found in predict_images(run_or_file, images, top):
+        if as_json:
+            print(json.dumps(found), flush=True)
+        elif "top" in found:
+            classes = ", ".join(f"{guess['class']} {percent(guess['probability'])}" for guess in found["top"])
+            print(printable(f"{found['image']}: {classes}"), flush=True)
+        if "error" in found:
+            failed += 1
+            say(f"error: {found['error']}")
+    if failed:
+        ctx.exit(1)
 
 
 def _int8_options(int8: bool, **options: Any) -> "Int8Options | None":
@@ -145,9 +188,10 @@ def _verification_table(verification: "Verification") -> "Table":
     from hybrid_tf.tables import percent, table
 
     found = verification
+    keras = "Keras with the rounding of int8" if found.int8_tensors else "Keras"
     rows = [
-        ["images compared", f"{found.images:,}"],
-        ["accuracy of Keras", percent(found.keras_accuracy)],
+        ["compared on", f"{found.images:,} {found.inputs}"],
+        [f"accuracy of {keras}", percent(found.keras_accuracy)],
         ["accuracy of the file", percent(found.file_accuracy)],
         ["same class", percent(found.top1_agreement)],
         ["largest difference of a score", f"{found.max_abs_difference:.1e}"],
@@ -157,7 +201,51 @@ def _verification_table(verification: "Verification") -> "Table":
     if found.int8_tensors:
         share = f"{found.other_int8:.2%} of the values, by at most {found.most_lsb} LSB"
         rows += [["int8 tensors compared", found.int8_tensors], ["... that differ", share]]
-    return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
+    if found.accuracy:
+        both = found.accuracy
+        rows += [
+            [f"accuracy of the network without int8, {both.images:,} test images", percent(both.network)],
+            [f"accuracy of the int8 file, on the same, in {both.engine}", percent(both.int8)],
+            ["int8 loses", f"{both.lost_points:.2f} points"],
+        ]
+    return table("verified" if found.passed else "NOT verified", [f"{keras} against the file", ""], rows)
+
+
+def _speed_table(both: "SideBySide") -> "Table":
+    from hybrid_tf.tables import table
+
+    rows = [
+        [
+            file.path,
+            f"{file.bytes:,}",
+            f"{file.milliseconds:.3f}",
+            ", ".join(word for word in ("smaller", "faster") if getattr(both, word) == file.path) or "-",
+        ]
+        for file in both.files
+    ]
+    title = f"side by side on this computer, in {both.engine}, one thread, medians of {both.rounds} runs in turns"
+    return table(title, ["file", "bytes", "ms an image", ""], rows)
+
+
+def _warn_of_lost_accuracy(source: Path, verification: "Verification") -> None:
+    from hybrid_tf.deploy.int8_accuracy import MOST_LOST
+    from hybrid_tf.runs.run import load_run
+    from hybrid_tf.system.notices import warn
+    from hybrid_tf.tables import percent
+
+    found = verification.accuracy
+    if found is None or found.lost_points <= MOST_LOST:
+        return
+    if source.is_dir() and not load_run(source).config.int8_aware:
+        tuned = f"{source}-int8"
+        train = f"hybrid-tf train --resume-from {source} --int8-aware --out {tuned}"
+        fix = f"`{train}`, then `hybrid-tf convert {tuned} --int8`"
+    else:
+        fix = "keep the layers that suffer in float32 with --int8-except LAYER"
+    warn(
+        f"int8 loses {found.lost_points:.2f} points of accuracy: {percent(found.network)} without, "
+        f"{percent(found.int8)} with it on the same {found.images:,} test images. To mend it: {fix}"
+    )
 
 
 COMMANDS = (evaluate, convert, verify, predict)

@@ -25,12 +25,14 @@ def export_micro(file: Path, folder: Path, image: Path | None, as_json: bool) ->
               hybrid-tf export-micro model.tflite -o network --image photo.jpg
     """
     from hybrid_tf.compiler import read_metadata
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.micro.example_image import example_image
     from hybrid_tf.micro.export import check_classifier
     from hybrid_tf.micro.export import export_micro as export
     from hybrid_tf.tables import show, table
 
     metadata = read_metadata(file)
+    warn_of_stale_files(file)
     check_classifier(file, metadata)
     found = export(file, folder, example_image(metadata, image), metadata)
     rows = [
@@ -55,10 +57,12 @@ def micro_report(file: Path, samples: int, as_json: bool) -> None:
     Examples: hybrid-tf micro-report runs/first/model.tflite --json
               hybrid-tf micro-report runs/first/model.tflite --samples 1000
     """
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.micro.report import NOTE
     from hybrid_tf.micro.report import micro_report as report
     from hybrid_tf.tables import show
 
+    warn_of_stale_files(file)
     found = report(file, samples)
     show(as_json, found.to_dict(), *found.tables(), NOTE)
 

@@ -1,7 +1,10 @@
 """The command line of training, made from the settings: shared by recipes and `hybrid-tf train`."""
 
+import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,16 @@ from hybrid_tf.system.quiet import silenced
 RUNS = Path("runs")
 
 
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Ends what prints within it, without an error, when the reader of the output, say `head`, has seen enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # click would make exit code 1 of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class QuietCommand(click.Command):
     """A command that loads TensorFlow, without its start-up messages, once its options are read: `--help` is fast."""
 
@@ -27,7 +40,8 @@ class QuietCommand(click.Command):
 
             tf.config.list_physical_devices()
         tf.get_logger().setLevel("ERROR")
-        return super().invoke(ctx)
+        with reader_may_leave():
+            return super().invoke(ctx)
 
 
 def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
@@ -80,6 +94,26 @@ def network_spec(name: str, options: dict[str, Any], plan: str = "residual") -> 
     return NetworkSpec(name, Plan.parse(plan), shape, options["classes"], options["width"], options["head"])
 
 
+def is_run(source: str, *kinds: str) -> bool:
+    """Whether an argument NETWORK|RUN is a run folder, not a network.
+
+    Args:
+        source: the argument.
+        kinds: what else the argument may be, for the error.
+
+    Raises:
+        HybridTFError: when it is the path of something else.
+    """
+    from hybrid_tf.models.registry import network_names
+    from hybrid_tf.runs.kinds import ABSENT, RUN, expect, kind_of
+
+    path = Path(source)
+    found = kind_of(path)
+    if found != RUN and source not in network_names() and (found != ABSENT or len(path.parts) > 1):
+        expect(path, RUN, *kinds, or_else="the name of a network")
+    return found == RUN
+
+
 def output_options(command: Callable) -> Callable:
     """A decorator for the options that say where a run goes: `out`, `resume`, `as_json`."""
     for decorate in (
@@ -113,6 +147,8 @@ def _numbered(name: str) -> list[Path]:
 
 def run_command(command: click.Command, name: str | None = None) -> None:
     """Runs a click command as a program: a user's mistake ends in one line on standard error and exit code 1 or 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # class names that the terminal's encoding does not have
     try:
         sys.exit(command.main(prog_name=name, standalone_mode=False))
     except click.ClickException as error:
@@ -123,10 +159,8 @@ def run_command(command: click.Command, name: str | None = None) -> None:
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort) as error:
         reason = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
-        click.echo(str(reason or "") or "stopped; a training run continues with --resume", err=True)
+        click.echo(str(reason or "") or "stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)  # the reader, `head` for example, has seen enough
     except OSError as error:
         click.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
         sys.exit(1)

@@ -1,6 +1,5 @@
 """The `hybrid-tf` command. Each command is one call of the library; heavy imports happen inside the commands."""
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,17 @@ from hybrid_tf.cli.micro import COMMANDS as MICRO_COMMANDS
 from hybrid_tf.cli.options import (
     QuietCommand,
     given,
+    is_run,
     network_options,
     network_spec,
     output_options,
+    reader_may_leave,
     run_command,
     run_folder,
     setting_options,
 )
 from hybrid_tf.config import Config
-from hybrid_tf.errors import HybridTFError
+from hybrid_tf.errors import HybridTFError, unknown
 
 
 def _unwrapped(text: str | None) -> str:
@@ -45,13 +46,16 @@ class Commands(click.Group):
         cmd.help = _unwrapped(cmd.help)
         super().add_command(cmd, name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, until the reader of the output leaves."""
+        with reader_may_leave():
+            return super().invoke(ctx)
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does it, with a suggestion."""
         name = args[0]
         if name not in self.commands and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.commands, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise click.UsageError(f"unknown command '{name}': {hint}valid: {', '.join(self.commands)}")
+            raise click.UsageError(str(unknown("command", name, self.commands)))
         return super().resolve_command(ctx, args)
 
 
@@ -101,7 +105,7 @@ def summary(network_or_run: str, plan: str, as_json: bool, **options: Any) -> No
     from hybrid_tf.analysis.summary import summarise
     from hybrid_tf.tables import show
 
-    if Path(network_or_run).is_dir():
+    if is_run(network_or_run):
         from hybrid_tf.runs.run import load_run
 
         spec = load_run(network_or_run).spec

@@ -123,6 +123,9 @@ def _options_text(settings: dict[str, Any]) -> str:
 
 def show_run(run: "Run", as_json: bool) -> None:
     """Prints the result of a finished run and what to do next."""
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
+
+    warn_of_stale_files(run.folder)
     report = run.report
     rows = [
         ["test accuracy", percent(report.test_accuracy)],
@@ -138,5 +141,5 @@ def show_run(run: "Run", as_json: bool) -> None:
         report.to_dict() | {"run": str(run.folder)},
         table(title, ["", "result"], rows),
         f"run folder: {run.folder}",
-        f"next: hybrid-tf convert {run.folder}",
+        f"next: hybrid-tf convert {run.folder}{' --int8' if run.config.int8_aware else ''}",
     )

@@ -102,11 +102,15 @@ def convert_and_verify(
 def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str) -> tuple[bytes, Conversion]:
     shape = image_shape(model)
     metadata = metadata or Metadata()
-    if metadata.input_shape and tuple(metadata.input_shape) != shape:
-        raise HybridTFError(f"the metadata gives images of {metadata.input_shape}, but the model takes {shape}")
+    _check_metadata(metadata, shape)
     check_layers(model)
     plan = plan_int8(model, metadata.int8.except_layers) if metadata.int8 else None
     traced = plan.traced if plan else trace_model(model)
+    scores = traced.function.structured_outputs["scores"].shape[1]
+    if len(metadata.class_names) not in (0, scores):
+        raise HybridTFError(
+            f"the metadata names {len(metadata.class_names)} classes, but the model has {scores} scores"
+        )
     check_padding(traced.function.graph)
     check_relus(traced.calls, traced.inputs)
     if plan:
@@ -125,3 +129,16 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io:
         match_points(file, plan, metadata.int8)
         check_no_float(file, plan)
     return content, Conversion(path, len(content), len(traced.calls), file.op_counts())
+
+
+def _check_metadata(metadata: Metadata, shape: tuple[int, int, int]) -> None:
+    if metadata.input_shape and tuple(metadata.input_shape) != shape:
+        raise HybridTFError(f"the metadata gives images of {metadata.input_shape}, but the model takes {shape}")
+    counts = {len(metadata.mean), len(metadata.std)}
+    if counts - {0} and counts != {shape[2]}:
+        raise HybridTFError(
+            f"the metadata has {len(metadata.mean)} means and {len(metadata.std)} standard deviations, but the model's "
+            f"images have {shape[2]} channels: give one of each for a channel"
+        )
+    if len(metadata.std) and not min(metadata.std) > 0:
+        raise HybridTFError("a standard deviation in the metadata is not above 0: give 1.0 for pixels as they are")

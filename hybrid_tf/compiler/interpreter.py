@@ -59,7 +59,7 @@ class Interpreter:
             inputs = with_progress(images, progress)
             if self._image.type == "INT8":
                 inputs = (rounded_image(image, self._image) for image in inputs)
-            outputs = self._load().predict(iter(inputs))
+            outputs = self.load().predict(iter(inputs))
             return [outputs] if isinstance(outputs, np.ndarray) else outputs
 
         scores, *others = isolated(predict, self.name)
@@ -74,10 +74,11 @@ class Interpreter:
         return [scores, *others]
 
     def _try_to_load(self) -> list[np.ndarray]:
-        self._load()
+        self.load()
         return []
 
-    def _load(self) -> larq_compute_engine.testing.Interpreter:
+    def load(self) -> larq_compute_engine.testing.Interpreter:
+        """Returns LCE's own interpreter with the file in it; some files take the process down, see `isolated`."""
         with silenced() as written:
             try:
                 # LCE's interpreter trusts every offset in the file and takes the process down with a damaged one;

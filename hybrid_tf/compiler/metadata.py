@@ -49,6 +49,7 @@ class Metadata:
         background: colour behind transparent pixels of an image: a name or "#rrggbb".
         versions: versions of hybrid-tf and of the packages that the file was made with.
         int8: how the full-precision sections were rounded; `None` where they are float32.
+        weights: SHA-256 of the run's weights that the file was made from; empty when it was not made from a run.
     """
 
     class_names: tuple[str, ...] = ()
@@ -61,10 +62,19 @@ class Metadata:
     background: str = "white"
     versions: dict[str, str] = field(default_factory=versions)
     int8: Int8 | None = None
+    weights: str = ""
 
     def to_json(self) -> str:
-        """Returns the metadata as one JSON object."""
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+        """Returns the metadata as one JSON object. Raises HybridTFError for numbers that JSON does not have."""
+        values = asdict(self)
+        if not self.weights:
+            del values["weights"]
+        try:
+            return json.dumps(values, ensure_ascii=False, allow_nan=False, default=lambda array: array.tolist())
+        except (ValueError, TypeError, AttributeError) as error:
+            raise HybridTFError(
+                f"the metadata cannot be stored ({error}): give names as text, and finite numbers"
+            ) from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Metadata":
@@ -82,7 +92,7 @@ class Metadata:
                 mean=_tuple(values, "mean", float),
                 std=_tuple(values, "std", float),
                 input_shape=_tuple(values, "input_shape", int),
-                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
+                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset", "weights")},
                 background=str(values.get("background", cls.background)),
                 versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
                 int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),

@@ -1,4 +1,4 @@
-"""The verification of a converted file against the Keras model it was made from, on real images.
+"""The verification of a converted file against the Keras model it was made from, on images.
 
 A binary network is a step function: where the input of a binary layer is zero but for rounding, Keras and LCE may take
 different signs, both rightly, and the scores then differ visibly. In a deep network that happens for most images, so
@@ -52,8 +52,30 @@ _BATCH = 16
 
 
 @dataclass(frozen=True)
+class Accuracy:
+    """The accuracy of a network in full precision and of its int8 file, on the same test images.
+
+    Attributes:
+        images: number of test images.
+        network: top-1 accuracy of the network in Keras without the rounding of int8, 0 to 1.
+        int8: top-1 accuracy of the int8 file, 0 to 1.
+        engine: name of what ran the file.
+    """
+
+    images: int
+    network: float
+    int8: float
+    engine: str
+
+    @property
+    def lost_points(self) -> float:
+        """How many percentage points int8 loses; negative when it gains."""
+        return 100 * (self.network - self.int8)
+
+
+@dataclass(frozen=True)
 class Verification:
-    """How a file compares with its Keras model.
+    """How a file compares with its Keras model, an int8 file with the model *with the rounding of int8*.
 
     Attributes:
         images: number of images that were compared.
@@ -70,6 +92,8 @@ class Verification:
         most_lsb: largest difference of an int8 value of file and Keras on equal inputs, in least significant bits
             (LSB).
         other_int8: fraction of an int8 tensor's values that differ, as the mean over all tensors and images.
+        inputs: what the images are, in words.
+        accuracy: what int8 costs, where it was measured.
     """
 
     images: int
@@ -85,6 +109,8 @@ class Verification:
     int8_tensors: int = 0
     most_lsb: int = 0
     other_int8: float = 0.0
+    inputs: str = "the images that were given"
+    accuracy: Accuracy | None = None
 
     @property
     def failure(self) -> str | None:

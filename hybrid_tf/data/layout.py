@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hybrid_tf.data.image_files import IMAGE_SUFFIXES
 from hybrid_tf.data.manifest import TEST, TRAIN, VALIDATION, LeftOut
-from hybrid_tf.data.pixels import IMAGE_SUFFIXES
 from hybrid_tf.errors import HybridTFError
 
 LAYOUT = "<class>/<image>, or train/<class>/<image> and test/<class>/<image>"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from hybrid_tf.data.image_files import IMAGE_SUFFIXES
 from hybrid_tf.data.layout import IN_NO_CLASS, LAYOUT, Layout, find_layout
 from hybrid_tf.data.manifest import (
     SPLITS,
@@ -22,7 +23,7 @@ from hybrid_tf.data.manifest import (
     reasons_of,
     some_of,
 )
-from hybrid_tf.data.pixels import IMAGE_SUFFIXES, ImageError, is_image, read_header
+from hybrid_tf.data.pixels import ImageError, is_image, read_header
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 

@@ -20,9 +20,13 @@ from hybrid_tf.compiler import (
 )
 from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, LEAST_IMAGES
 from hybrid_tf.data import Dataset
+from hybrid_tf.deploy.freshness import warn_of_stale_files, warn_of_unfinished
 from hybrid_tf.deploy.inputs import inputs, load_for, test_images
+from hybrid_tf.deploy.int8_accuracy import int8_accuracy
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.names import FILE, INT8_FILE
+from hybrid_tf.runs.digest import weights_digest
+from hybrid_tf.runs.kinds import MODEL, RUN, TFLITE, expect
+from hybrid_tf.runs.names import BEST, FILE, INT8_FILE
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.training.fine_tuning import stored_ranges
 
@@ -53,6 +57,7 @@ def metadata_of(run: Run) -> Metadata:
         plan=run.config.plan,
         dataset=run.config.dataset,
         background=run.config.background,
+        weights=weights_digest(run.folder / BEST),
     )
 
 
@@ -67,8 +72,10 @@ def convert_run(
 
     Args:
         folder: path of the run folder.
-        output: path of the file; `None` means `model.tflite`, or `model.int8.tflite`, in the run folder.
-        samples: number of test images to verify on, at most all of them.
+        output: path of the file; `None` means `model.tflite`, or `model.int8.tflite`, in the run folder. In the folder
+            of another run it does not say which weights it was made from: they are not those beside it.
+        samples: number of test images to verify on, at most all of them. The accuracy of an int8 file is measured on
+            all where that takes seconds.
         int8: how the full-precision sections become int8; `None` leaves them float32. Ranges are measured on the run's
             training images, unless it was trained with ranges.
         dataset: name or path of another data set than the run's, or of the run's when its folder was moved.
@@ -78,15 +85,23 @@ def convert_run(
             what Keras does; no file is left behind then.
     """
     run = load_run(folder)
+    warn_of_unfinished(run)
+    output = output or run.folder / (INT8_FILE if int8 else FILE)
     data, model, metadata = run.load_dataset(dataset), run.load_model(), metadata_of(run)
+    if (output.parent / BEST).exists() and not output.parent.samefile(run.folder):
+        metadata = replace(metadata, weights="")
     if int8:
         ranges = stored_ranges(run, int8.except_layers)
         if ranges and int8.calibration is not None:
             raise HybridTFError(f"run {run.folder} was trained with ranges of its own: leave --calibration out")
         metadata = replace(metadata, int8=ranges or _calibrated(model, data, int8))
     images, labels = test_images(data.test, run.normalisation, samples)
-    output = output or run.folder / (INT8_FILE if int8 else FILE)
-    return convert_and_verify(model, output, metadata, images, labels, int8.io if int8 else "float32")
+    io = int8.io if int8 else "float32"
+    conversion, verification = convert_and_verify(model, output, metadata, images, labels, io)
+    if int8:
+        accuracy = int8_accuracy(model, output, data.test, run.normalisation, samples)
+        verification = replace(verification, accuracy=accuracy)
+    return conversion, replace(verification, inputs=f"test images of {data.name}")
 
 
 def convert_model(
@@ -104,28 +119,43 @@ def convert_model(
     if int8 and dataset is None:
         raise HybridTFError("--int8 measures ranges on real images: name those of the training with --dataset")
     images, labels, metadata = inputs(model, dataset, samples)
-    if int8:
-        data = load_for(dataset, tuple(model.input_shape[1:]))
-        metadata = replace(metadata, int8=_calibrated(model, data, int8))
     output = output or path.with_suffix(".int8.tflite" if int8 else ".tflite")
-    return convert_and_verify(model, output, metadata, images, labels, int8.io if int8 else "float32")
+    if not int8:
+        conversion, verification = convert_and_verify(model, output, metadata, images, labels)
+        return conversion, replace(verification, inputs=_inputs_text(dataset))
+    data = load_for(dataset, tuple(model.input_shape[1:]))
+    metadata = replace(metadata, int8=_calibrated(model, data, int8))
+    conversion, verification = convert_and_verify(model, output, metadata, images, labels, int8.io)
+    accuracy = int8_accuracy(model, output, data.test, data.normalisation, samples)
+    return conversion, replace(verification, accuracy=accuracy, inputs=_inputs_text(dataset))
 
 
 def verify_file(path: Path, file: Path | None = None, dataset: str | None = None, samples: int = 256) -> Verification:
-    """Compares a converted file with the run or saved model it was made from, on real test images.
+    """Compares a converted file with the run or saved model it was made from, on test images.
 
-    What an int8 file rounds to is in the file, so nothing else says that it is one.
+    Without a data set a saved model has none, and is compared on normal noise; `inputs` of the result says so. What an
+    int8 file rounds to is in the file, so nothing else says that it is one.
 
     Raises:
         HybridTFError: when one of them cannot be loaded.
     """
-    if path.is_dir():
+    others = () if file is None else (file,)
+    found = expect(path, RUN, MODEL, command="verify", others=others, first="the run or the Keras model")
+    file = file or (path / FILE if found == RUN else path.with_suffix(".tflite"))
+    if not file.exists():
+        raise HybridTFError(f"cannot read {file}: no such file; make it with `hybrid-tf convert {path}`")
+    expect(file, TFLITE)
+    warn_of_stale_files(file)
+    if found == RUN:
         run = load_run(path)
-        images, labels = test_images(run.load_dataset(dataset).test, run.normalisation, samples)
-        return verify(run.load_model(), file or path / FILE, images, labels)
+        warn_of_unfinished(run)
+        data = run.load_dataset(dataset)
+        images, labels = test_images(data.test, run.normalisation, samples)
+        verification = verify(run.load_model(), file, images, labels)
+        return replace(verification, inputs=f"test images of {data.name}")
     model = load_keras_model(path)
     images, labels, _ = inputs(model, dataset, samples)
-    return verify(model, file or path.with_suffix(".tflite"), images, labels)
+    return replace(verify(model, file, images, labels), inputs=_inputs_text(dataset))
 
 
 def file_size(model: tf.keras.Model, metadata: Metadata | None = None, *, int8: bool = False) -> int:
@@ -147,3 +177,7 @@ def file_size(model: tf.keras.Model, metadata: Metadata | None = None, *, int8: 
 def _calibrated(model: tf.keras.Model, data: Dataset, int8: Int8Options) -> Int8:
     images, labels = data.train.take(int8.calibration or CALIBRATION_IMAGES)
     return calibrate_int8(model, data.normalisation.apply(images), labels, int8.except_layers)
+
+
+def _inputs_text(dataset: str | None) -> str:
+    return f"test images of {dataset}" if dataset else "inputs of normal noise, no images: name some with --dataset"

@@ -8,12 +8,14 @@ import numpy as np
 
 from hybrid_tf.compiler import Interpreter, Metadata
 from hybrid_tf.data import Dataset, Normalisation
+from hybrid_tf.deploy.freshness import warn_of_unfinished
 from hybrid_tf.deploy.inputs import load_for, required_metadata
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import evaluate
 from hybrid_tf.runs.names import MANIFEST
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.progress import with_progress
+from hybrid_tf.system.quiet import silenced
 
 CHUNK = 1024  # images held as float32 at a time
 
@@ -21,6 +23,7 @@ CHUNK = 1024  # images held as float32 at a time
 def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
     """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
     run = load_run(folder)
+    warn_of_unfinished(run)
     data = run.load_dataset(dataset)
     return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
 
@@ -65,7 +68,8 @@ def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
             "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
         ) from error
     try:
-        return Interpreter(path).predict_float
+        with silenced():  # LiteRT says which delegate it made
+            return Interpreter(path).predict_float
     except HybridTFRuntimeError as error:
         raise HybridTFError(str(error)) from error
 

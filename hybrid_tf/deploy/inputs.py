@@ -44,19 +44,22 @@ def inputs(model: tf.keras.Model, dataset: str | None, samples: int) -> tuple[np
         images = np.random.default_rng(0).standard_normal((samples, *shape), np.float32)
         return images, None, Metadata(network=model.name)
     data = load_for(dataset, shape)
-    check_classes(data, model.output_shape[-1])
+    outputs = model.output_shape[-1]
+    check_classes(data, outputs)
     images, labels = test_images(data.test, data.normalisation, samples)
     numbers = data.normalisation
-    return images, labels, Metadata(data.class_names, numbers.mean, numbers.std, network=model.name, dataset=dataset)
+    names = (*data.class_names, *(f"class_{number}" for number in range(len(data.class_names), outputs)))
+    return images, labels, Metadata(names, numbers.mean, numbers.std, network=model.name, dataset=dataset)
 
 
 def required_metadata(path: Path) -> Metadata:
     """Returns the metadata of a file. Raises HybridTFError when it does not say which classes it tells apart."""
     metadata = read_metadata(path)
-    if not metadata.class_names:
+    if not (metadata.class_names and metadata.mean and metadata.std):
         raise HybridTFError(
-            f"{path} does not say which classes and normalisation it has: convert it with `hybrid-tf convert`, "
-            "from a run or with --dataset"
+            f"{path} does not say which classes and normalisation it has: convert it with class names, by "
+            "`hybrid-tf convert` from a run or with --dataset, or by "
+            "hybrid_tf.convert(model, path, hybrid_tf.Metadata(class_names, mean, std)) in Python"
         )
     return metadata
 

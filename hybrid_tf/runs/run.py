@@ -12,6 +12,7 @@ from hybrid_tf.data.manifest import TEST, Manifest, count_of
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.plan import Plan
 from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
+from hybrid_tf.runs.kinds import kind_of
 from hybrid_tf.runs.names import BEST, CONFIG, MANIFEST, REPORT
 from hybrid_tf.runs.report import Report
 from hybrid_tf.runs.weights import load_weights
@@ -173,7 +174,8 @@ def load_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not (folder / CONFIG).exists():
-        raise HybridTFError(f"{folder} is not a run folder: it has no {CONFIG}; train one with `hybrid-tf train`")
+        what = f"it is {kind_of(folder)}" if folder.is_file() else f"it has no {CONFIG}"
+        raise HybridTFError(f"{folder} is not a run folder: {what}; train one with `hybrid-tf train`")
     stored = read_json(folder / CONFIG)
     try:
         if type(stored["format"]) is not int or stored["format"] < 1:

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.digest import DIGEST
 from hybrid_tf.system.files import atomic_path
 from hybrid_tf.system.h5_files import check_h5
 
-_DIGEST = "hybrid_tf_sha256"  # HDF5 itself has no checksums
 _BESIDE = 4096  # bytes that a file has for each weight, at most
 _COPIES = 4  # Keras writes the state of the optimiser, too: of Adam twice the weights
 
@@ -30,7 +30,7 @@ def save_weights(model: tf.keras.Model, path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, _bytes(stored) + _BESIDE * (len(stored) + 1))
         model.save_weights(temporary)
         with h5py.File(temporary, "r+") as file:
-            file.attrs[_DIGEST] = _digest(model)
+            file.attrs[DIGEST] = _digest(model)
 
 
 def load_weights(model: tf.keras.Model, path: Path) -> None:
@@ -44,7 +44,7 @@ def load_weights(model: tf.keras.Model, path: Path) -> None:
     try:
         with h5py.File(path, "r") as file:
             check_h5(file, _COPIES * _bytes(model.weights))
-            digest = file.attrs[_DIGEST]
+            digest = file.attrs[DIGEST]
         model.load_weights(path)
         if digest != _digest(model):
             raise ValueError("checksum")

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from hybrid_tf.deploy.conversion import Int8Options, convert_run
 from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_run
+from hybrid_tf.deploy.freshness import warn_of_stale_files
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import weight_layers
 from hybrid_tf.models.layers import is_binary
@@ -45,6 +46,7 @@ def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | Non
         HybridTFError: for a run that is not finished or a smoke run, or an `int8_run` that is no such fine-tuning.
     """
     source, target = _trained(run), (into or FOLDER) / name
+    warn_of_stale_files(run)
     int8_source = _fine_tuned(int8_run, run, target) if int8_run else None
     commands = [train_command(one.config) for one in (source, int8_source) if one]
     for file in _COPIED:

@@ -13,6 +13,7 @@ from hybrid_tf.analysis.cost import Cost
 from hybrid_tf.analysis.energy import picojoules
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
 from hybrid_tf.analysis.network_cost import INT8, model_cost
+from hybrid_tf.deploy.freshness import warn_of_stale_files
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.graph import LayerProfile
 from hybrid_tf.graphs.memory import size
@@ -151,6 +152,7 @@ def comparison_table(runs: Sequence[RunCost]) -> Table:
 
 def _costs(run: Run, profile: EnergyProfile) -> list[RunCost]:
     report = run.report
+    warn_of_stale_files(run.folder)
     twin = model_cost(run.spec.twin().build(), "full_precision", [profile])
     history = read_history(run.folder)
     if not history:

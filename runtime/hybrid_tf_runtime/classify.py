@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from hybrid_tf_runtime.command import positive, run_command
+from hybrid_tf_runtime.command import positive, printable, run_command
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
 from hybrid_tf_runtime.file_metadata import SAYS_NOTHING, Metadata, metadata
+from hybrid_tf_runtime.image_files import image_files
 from hybrid_tf_runtime.images import image_reader, load_image
 from hybrid_tf_runtime.interpreter import Interpreter
 
@@ -45,9 +47,13 @@ def _classifier(file: str | Path, top: int, threads: int) -> Callable[[str | Pat
     def classify_one(image: str | Path) -> dict[str, Any]:
         pixels = load_image(image, shape, found.background)
         scores = interpreter.predict_float((pixels.astype(np.float32)[None] - mean) / std)[0]
+        if not np.isfinite(scores).all():
+            raise HybridTFRuntimeError(
+                f"{interpreter.name} gives scores that are no numbers for {image}: train it again"
+            )
         exponentials = np.exp(scores - scores.max())
         probabilities = exponentials / exponentials.sum()
-        best = np.argsort(-scores)[:top]
+        best = np.argsort(-scores, kind="stable")[:top]
         named = [{"class": found.class_names[i], "probability": float(probabilities[i])} for i in best]
         return {"image": str(image), "top": named}
 
@@ -81,31 +87,51 @@ def main() -> None:
         description="Classify images with a network that hybrid-tf converted: its file says what the classes are.",
         epilog="examples:\n"
         "  hybrid-tf-classify model.tflite photo.jpg --top 3\n"
-        "  hybrid-tf-classify model.tflite photos/*.png --threads 4 --json > classes.json",
+        "  hybrid-tf-classify model.tflite photos --threads 4 --json > classes.jsonl\n"
+        "  find . -name '*.jpg' -newer last | hybrid-tf-classify model.tflite -",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE.tflite", help="made by `hybrid-tf convert` or `make demo`")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="of any size: PNG, JPEG and what else Pillow reads")
+    parser.add_argument(
+        "images",
+        metavar="IMAGE|FOLDER|PATTERN|-",
+        nargs="+",
+        help="images of any size; all in a folder and below it, but for hidden files; those that a quoted pattern "
+        "matches, ** for folders; - for paths on standard input, one a line",
+    )
     parser.add_argument("--top", type=positive, default=1, metavar="K", help="classes to show for each image (1)")
     parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads that work on one image (1)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON Lines: one object for each image")
     run_command(parser, _show)
 
 
 def _show(options: argparse.Namespace) -> None:
     """Shows each result at once. An image that cannot be read does not stop the others."""
+    _check_order(options.file, options.images)
     classify_one = _classifier(options.file, options.top, options.threads)
-    results = []
-    for image in options.images:
+    failed = False
+    for name, error in image_files(options.images):
         try:
-            results.append(classify_one(image))
-        except HybridTFRuntimeError as error:
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        if not options.json:
-            best = ", ".join(f"{item['class']} {100 * item['probability']:.2f} %" for item in results[-1]["top"])
-            print(f"{image}: {best}", flush=True)
-    if options.json:
-        print(json.dumps(results, indent=2, ensure_ascii=False))
-    if len(results) < len(options.images):
+            found: dict[str, Any] = {"image": name, "error": error} if error else classify_one(name)
+        except HybridTFRuntimeError as reason:
+            found = {"image": name, "error": str(reason)}
+        if options.json:
+            print(json.dumps(found), flush=True)
+        elif "top" in found:
+            best = ", ".join(f"{item['class']} {100 * item['probability']:.2f} %" for item in found["top"])
+            print(printable(f"{name}: {best}"), flush=True)
+        if "error" in found:
+            failed = True
+            print(printable(f"error: {found['error']}"), file=sys.stderr, flush=True)
+    if failed:
         sys.exit(1)
+
+
+def _check_order(file: str, images: Sequence[str]) -> None:
+    """Raises HybridTFRuntimeError when the network comes behind the images."""
+    network = next((image for image in images if image.endswith(".tflite") and Path(image).is_file()), None)
+    if file.endswith(".tflite") or network is None:
+        return
+    rest = [file, *(image for image in images if image != network)]
+    meant = shlex.join(["hybrid-tf-classify", network, *rest[:3]]) + (" ..." if len(rest) > 3 else "")
+    raise HybridTFRuntimeError(f"{file} is no network: the first argument is the .tflite file; did you mean `{meant}`?")

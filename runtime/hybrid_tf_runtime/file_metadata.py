@@ -9,7 +9,10 @@ from hybrid_tf_runtime.model_file import Model, load_model
 
 _NAME = "hybrid_tf"  # name of the entry in the file's list of metadata; its content is a JSON object
 
-SAYS_NOTHING = "does not say which classes and normalisation it has: make it with `hybrid-tf convert`"
+SAYS_NOTHING = (
+    "does not say which classes and normalisation it has: convert it with class names, by `hybrid-tf convert` from a "
+    "run or with --dataset, or by hybrid_tf.convert(model, path, hybrid_tf.Metadata(class_names, mean, std)) in Python"
+)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageColor
 
-IMAGE_SUFFIXES = frozenset(
-    [
-        *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
-        *(".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-    ]
-)
 WHITE = "white"
 
 # Of what Pillow reads, the formats of these suffixes: it would have Ghostscript run what an EPS file says.

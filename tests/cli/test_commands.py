@@ -81,7 +81,7 @@ def test_a_run_is_evaluated_converted_verified_and_used(hybrid_tf, run, picture,
 
     _, by_run, _ = hybrid_tf("predict", run, picture, "--top", "3", "--json")
     _, by_file, _ = hybrid_tf("predict", file, picture, "--top", "3", "--json")
-    classes = [[guess["class"] for guess in json.loads(text)[0]["top"]] for text in (by_run, by_file)]
+    classes = [[guess["class"] for guess in json.loads(text)["top"]] for text in (by_run, by_file)]
     assert classes[0] == classes[1]
     assert len(classes[0]) == 3
 
@@ -101,8 +101,15 @@ def test_a_keras_model_is_converted(hybrid_tf, run, tmp_path):
     code, out, _ = hybrid_tf("convert", path, "--dataset", "digits", "--samples", "16")
     assert code == 0
     assert "verified" in out
-    code, _, _ = hybrid_tf("verify", path, "--samples", "8")
-    assert code == 0
+    assert "16 test images of digits" in out
+    for command in ("verify", "convert"):  # without --dataset it is noise, which the table and the JSON say
+        code, out, _ = hybrid_tf(
+            command, path, "--samples", "8", *(["-o", tmp_path / "n.tflite"][: 2 * (command == "convert")])
+        )
+        assert code == 0
+        assert "8 inputs of normal noise, no images" in out
+    _, out, _ = hybrid_tf("verify", path, "--samples", "8", "--json")
+    assert "normal noise" in json.loads(out)["inputs"]
     code, out, _ = hybrid_tf("evaluate", path.with_suffix(".tflite"))
     assert code == 0
     assert "digits" in out
@@ -126,6 +133,10 @@ def test_a_file_of_other_weights_is_not_verified(hybrid_tf, run, tmp_path):
         (["train", "--weight-decy", "3"], "Did you mean '--weight-decay'"),
         (["train", "--epochs", "many"], "'many' is not a valid integer"),
         (["train", "--network", "vgg91"], "unknown network 'vgg91': did you mean 'vgg19'"),
+        (["train", "--network", "resnet21"], "did you mean 'resnet20'"),
+        (["summary", "resnet50"], "did you mean 'resnet56'"),
+        (["energy", "resnet101"], "did you mean 'resnet110'"),
+        (["summary", "no/run"], "cannot read no/run: no such file or folder; expected a run folder or the name of"),
         (["train", "--plan", "residul"], "did you mean 'residual'"),
         (["train", "--plan", "sections=4"], "unknown stage '4': valid: 1, 2, 3"),
         (["train", "--plan", "xnor", "--plan", "residual"], "--plan can be given once"),
@@ -241,4 +252,4 @@ def test_a_folder_of_images_is_trained_on(hybrid_tf, tmp_path):
     assert hybrid_tf("convert", out)[0] == 0
     pictures = [tmp_path / "images" / name / f"{number}.png" for name in ("bright", "dark") for number in range(5)]
     _, text, _ = hybrid_tf("predict", out / "model.tflite", *pictures, "--json")
-    assert [row["top"][0]["class"] for row in json.loads(text)] == 5 * ["bright"] + 5 * ["dark"]
+    assert [row["top"][0]["class"] for row in map(json.loads, text.splitlines())] == 5 * ["bright"] + 5 * ["dark"]

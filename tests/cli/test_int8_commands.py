@@ -8,25 +8,20 @@ import pytest
 from PIL import Image
 
 from hybrid_tf.compiler import Interpreter, read_metadata
-from hybrid_tf.config import Config
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.files import read_json
 from hybrid_tf.training.fine_tuning import int8_aware
-from hybrid_tf.training.session import train
-from tests.support.shared import made_once
+from tests.cli.conftest import PLAN
 from tests.support.small_networks import full_precision_network
 
 pytestmark = pytest.mark.slow
 
-PLAN = "residual+sections=2,3,4"  # binary layers with shortcuts, and full-precision ones with ReLUs
 SHORTCUT = "stage2_conv1_shortcut"
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A finished run folder."""
-    config = Config(network="vgg11", plan=PLAN, head="compact", width=0.125, smoke=True)
-    return made_once(tmp_path_factory, "run-for-int8", lambda folder: train(config, folder / "run")) / "run"
+@pytest.fixture
+def run(small_run):
+    return small_run
 
 
 @pytest.fixture
