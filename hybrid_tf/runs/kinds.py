@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from hybrid_tf.data.image_files import IMAGE_SUFFIXES
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import CONFIG, FILE
 
@@ -26,8 +27,6 @@ def kind_of(path: Path) -> str:
         return "a file of weights without a network"
     if suffix in _MODEL_SUFFIXES:
         return MODEL
-    from hybrid_tf.data.image_files import IMAGE_SUFFIXES  # loads TensorFlow, which `hybrid-tf inspect` does without
-
     if suffix in IMAGE_SUFFIXES:
         return "an image"
     return "a file of another kind"

@@ -77,7 +77,7 @@ def test_images_that_cannot_be_read_are_one_line_and_stop_no_other(command, mode
     wrong = {
         tmp_path / "missing.jpg": "No such file or directory",
         model_file: "is not an image that can be read",
-        broken: "is not an image that can be read",
+        broken: "is a damaged image",
         tmp_path / "empty": "holds no images",
         tmp_path / "*.gif": "no file matches",
     }
