@@ -1,54 +1,89 @@
-"""The accuracy of a run or of a converted file, and what runs such a file."""
+"""What a run or a converted file gives on test images, and what runs such a file."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hybrid_tf.compiler import Interpreter
-from hybrid_tf.data import Normalisation
+from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.deploy.inputs import check_classes, load_for, required_metadata
+from hybrid_tf.deploy.metrics import Evaluation
+from hybrid_tf.deploy.tally import Tally
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.evaluation import evaluate
-from hybrid_tf.runs.run import load_run
+from hybrid_tf.runs.evaluation import BATCH_SIZE
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
+from hybrid_tf.tflite import names
+from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 CHUNK = 1024  # images held as float32 at a time
 
+Scores = Callable[[np.ndarray], np.ndarray]
 
-def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
-    """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
+
+def evaluate_run(folder: Path, dataset: str | None = None) -> Evaluation:
+    """Returns what a run's best weights give in Keras, on its test images or another data set's."""
     run = load_run(folder)
-    data = load_for(dataset, run.image_shape) if dataset else run.load_dataset()
-    check_classes(data, len(run.class_names))
-    return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
+    return evaluate_network(run, load_for(dataset, run.image_shape) if dataset else run.load_dataset())
 
 
-def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -> dict[str, Any]:
-    """Returns the accuracy of a converted file on its data set's test images or another's.
+def evaluate_network(run: Run, data: Dataset) -> Evaluation:
+    """Returns what a run's best weights give in Keras on the test images of `data`.
+
+    Raises:
+        HybridTFError: when the images have another shape than the network takes, or cannot be read.
+    """
+    if data.image_shape != run.image_shape:
+        has, takes = ("x".join(map(str, shape)) for shape in (data.image_shape, run.image_shape))
+        raise HybridTFError(
+            f"the images of {data.name} are {has} now, and the network of {run.folder} takes {takes}: "
+            f"name them with `hybrid-tf evaluate {run.folder} --dataset {data.name}`, which resizes them"
+        )
+    predict, text = run.load_model().predict_on_batch, f"{run.folder} on {data.name}"
+    return _evaluate(predict, data, Tally(run.class_names, run.normalisation), "Keras", BATCH_SIZE, text)
+
+
+def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str = "lce") -> Evaluation:
+    """Returns what a converted file gives on its data set's test images or another's.
 
     Args:
         path: path of the file.
-        dataset: name of another data set than the file's.
+        dataset: another data set than the file's, or its name.
         engine: name of the engine that runs the file, one of ENGINES.
 
     Raises:
         HybridTFError: when the file or the data set cannot be read, or the engine is not installed.
     """
     metadata = required_metadata(path)
-    data = load_for(dataset or metadata.dataset, metadata.input_shape)
-    check_classes(data, len(metadata.class_names))
-    normalisation = Normalisation(metadata.mean, metadata.std)
-    images, labels = data.test.take(data.test.size)
-    predict, right = ENGINES[engine](path), 0
-    for start in with_progress(range(0, len(images), CHUNK), f"{path.name} on {data.name}"):
-        outputs = predict(normalisation.apply(images[start : start + CHUNK]))
-        right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
-    return {"dataset": data.name, "engine": engine, "accuracy": right / len(images), "images": len(images)}
+    data = dataset if isinstance(dataset, Dataset) else load_for(dataset or metadata.dataset, metadata.input_shape)
+    tally = Tally(metadata.class_names, Normalisation(metadata.mean, metadata.std), gives_probabilities(path))
+    return _evaluate(ENGINES[engine](path), data, tally, engine, CHUNK, f"{path.name} on {data.name}")
 
 
-def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def gives_probabilities(path: Path) -> bool:
+    """Whether a converted file ends with a softmax, so that its scores are probabilities, not logits."""
+    file = parse_tflite(read_bytes(path), path)
+    makers = {tensor: operator for operator in file.operators for tensor in operator.outputs}
+    last = makers.get(file.outputs[0])
+    while last and last.name in (names.DEQUANTIZE, names.QUANTIZE, names.RESHAPE):
+        last = makers.get(last.inputs[0])
+    return last is not None and last.name == names.SOFTMAX
+
+
+def _evaluate(predict: Scores, data: Dataset, tally: Tally, engine: str, batch_size: int, text: str) -> Evaluation:
+    """Returns what `predict` gives, reading the test images once; `text` stands beside the progress bar."""
+    check_classes(data, len(tally.class_names))
+    batches = iter(data.test.batches(batch_size, tally.normalisation))
+    with data.test.clear_errors():
+        for _ in with_progress(range(math.ceil(data.test.size / batch_size)), text):
+            images, labels = (part.numpy() for part in next(batches))
+            tally.add(images, labels, np.asarray(predict(images)))
+    return tally.evaluation(data.name, engine)
+
+
+def _runtime(path: Path) -> Scores:
     try:
         from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
     except ImportError as error:
