@@ -15,6 +15,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import BATCH_SIZE
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
+from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
@@ -91,7 +92,8 @@ def _runtime(path: Path) -> Scores:
             "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
         ) from error
     try:
-        return Interpreter(path).predict_float
+        with silenced():  # LiteRT says which delegate it makes
+            return Interpreter(path).predict_float
     except HybridTFRuntimeError as error:
         raise HybridTFError(str(error)) from error
 

@@ -82,9 +82,10 @@ def scatter(points: Sequence[Series], x_label: str, y_label: str, front: Sequenc
         for point in points:
             axes.scatter(point.x, point.y, s=45, zorder=3, **_look(point))
         positions = [x for point in points for x in point.x]
-        if max(positions) > _FAR * min(positions):
+        ratio = max(positions) / min(positions)
+        if ratio > _FAR:
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=5))
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < _FAR**3 else (1,), numticks=6))
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
