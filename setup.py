@@ -42,7 +42,7 @@ setup(
         "hybrid_tf": ["py.typed"],
         "hybrid_tf.micro": ["templates/*", *(f"sources/{kernel}" for kernel in KERNELS)],
         "hybrid_tf.pretrained": ["*/*"],
-        "hybrid_tf.study": ["report.html"],
+        "hybrid_tf.study": ["templates/*.html"],
     },
     entry_points={"console_scripts": ["hybrid-tf = hybrid_tf.cli:main"]},
     classifiers=[

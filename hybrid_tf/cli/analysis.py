@@ -195,18 +195,22 @@ def compare(runs: tuple[Path, ...], profile_name: str | None, as_json: bool) -> 
 @PROFILE
 @AS_JSON
 def report(runs: tuple[Path, ...], output: Path, profile_name: str | None, as_json: bool) -> None:
-    r"""Write one HTML page about finished runs: tables, figures and curves; it needs no network to be read.
+    r"""Write one HTML page about finished runs: cost, curves, and what each gets wrong; it needs no network to be read.
+
+    Each network is evaluated on its test images once; its run folder keeps the result.
 
     \b
     Example: hybrid-tf report runs/compare/* -o report.html
     """
-    from hybrid_tf.study.report import run_costs, write_report
+    from hybrid_tf.study.report import run_costs
+    from hybrid_tf.study.report_page import write_report
     from hybrid_tf.tables import show
 
     profile = _profile(profile_name)
-    found = run_costs(runs, profile)
+    found = run_costs(runs, profile, evaluated=True)
     write_report(found, output, profile)
-    show(as_json, {"report": str(output), "runs": [run.to_dict() for run in found]}, f"wrote {output}")
+    rows = [run.to_dict() | {"evaluation": run.evaluation and run.evaluation.to_dict()} for run in found]
+    show(as_json, {"report": str(output), "runs": rows}, f"wrote {output}")
 
 
 def _profile(name: str | None) -> "EnergyProfile":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hybrid_tf.compiler import Conversion, Verification
     from hybrid_tf.deploy.conversion import Int8Options
+    from hybrid_tf.deploy.metrics import Evaluation
     from hybrid_tf.deploy.speed import SideBySide
 
 SAMPLES = click.option(
@@ -29,17 +30,23 @@ SAMPLES = click.option(
 @click.argument("run_or_file", metavar="RUN|FILE.tflite", type=click.Path(path_type=Path))
 @click.option("--dataset", help="another data set than the run's")
 @click.option("--engine", type=click.Choice(["lce", "runtime"]), help="what runs a file  [default: lce]")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="an HTML page: confusions, calibration, surest mistakes"
+)
 @AS_JSON
-def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json: bool) -> None:
+def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, report: Path | None, as_json: bool) -> None:
     r"""Accuracy of a run (in Keras) or of a converted file (in LCE's interpreter, or hybrid-tf-runtime) on test images.
 
+    The table shows the worst classes; --json has all of them, and the confusion matrix.
+
     \b
-    Examples: hybrid-tf evaluate runs/first
+    Examples: hybrid-tf evaluate runs/first --report wrong.html
               hybrid-tf evaluate model.tflite --dataset fashion_mnist --engine runtime
     """
     from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_run
     from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.runs.kinds import RUN, TFLITE, expect
+    from hybrid_tf.system.notices import warn
     from hybrid_tf.tables import percent, show
 
     expect(run_or_file, RUN, TFLITE)
@@ -51,8 +58,35 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, as_json
         if run_or_file.is_dir()
         else evaluate_file(run_or_file, dataset, engine or "lce")
     )
-    text = f"{found['dataset']}: {percent(found['accuracy'])} of {found['images']:,} test images right"
-    show(as_json, found, f"{run_or_file}: {text} ({found['engine']})")
+    text = f"{found.dataset}: {percent(found.accuracy)} of {found.images:,} test images right"
+    parts: list[Any] = [f"{run_or_file}: {text} ({found.engine})", _classes_table(found)]
+    if report:
+        from hybrid_tf.study.evaluation_page import write_evaluation_page
+
+        write_evaluation_page(found, report, str(run_or_file))
+        parts.append(f"wrote {report}")
+    show(as_json, found.to_dict() | ({"report": str(report)} if report else {}), *parts)
+    for text in found.warnings:
+        warn(text)
+
+
+def _classes_table(found: "Evaluation") -> "Table":
+    from hybrid_tf.study.evaluation_page import LISTED, worst_classes
+    from hybrid_tf.tables import percent, table
+
+    rows = [
+        [
+            row.name,
+            f"{row.images:,}",
+            percent(row.accuracy),
+            "{:.1f} to {:.1f} %".format(*(100 * end for end in row.interval)) if row.interval else "-",
+            row.taken_for or "-",
+        ]
+        for row in worst_classes(found)[:LISTED]
+    ]
+    more = f", the {LISTED} worst of {len(found.class_names)}" if len(found.class_names) > LISTED else ""
+    title = f"classes{more}; balanced accuracy {percent(found.balanced_accuracy)}"
+    return table(title, ["class", "images", "accuracy", "95 % interval", "others taken most often for"], rows)
 
 
 @click.command(cls=QuietCommand)

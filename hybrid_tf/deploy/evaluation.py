@@ -1,8 +1,8 @@
-"""The accuracy of a run or of a converted file, and what runs such a file."""
+"""What a run or a converted file gives on test images, and what runs such a file."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,44 +10,50 @@ from hybrid_tf.compiler import Interpreter, Metadata
 from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.deploy.freshness import warn_of_unfinished
 from hybrid_tf.deploy.inputs import load_for, required_metadata
+from hybrid_tf.deploy.metrics import Evaluation
+from hybrid_tf.deploy.tally import Tally
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.evaluation import evaluate
+from hybrid_tf.runs.evaluation import BATCH_SIZE
 from hybrid_tf.runs.names import MANIFEST
-from hybrid_tf.runs.run import load_run
+from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.system.quiet import silenced
+from hybrid_tf.tflite import names
+from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 CHUNK = 1024  # images held as float32 at a time
 
+Scores = Callable[[np.ndarray], np.ndarray]
 
-def evaluate_run(folder: Path, dataset: str | None = None) -> dict[str, Any]:
-    """Returns the accuracy of a run's best weights in Keras, on its test images or another data set's."""
+
+def evaluate_run(folder: Path, dataset: str | None = None) -> Evaluation:
+    """Returns what a run's best weights give in Keras, on its test images or another data set's."""
     run = load_run(folder)
     warn_of_unfinished(run)
-    data = run.load_dataset(dataset)
-    return {"dataset": data.name, "engine": "Keras"} | evaluate(run.load_model(), data.test, run.normalisation)
+    return evaluate_network(run, run.load_dataset(dataset))
 
 
-def evaluate_file(path: Path, dataset: str | None = None, engine: str = "lce") -> dict[str, Any]:
-    """Returns the accuracy of a converted file on its data set's test images or another's.
+def evaluate_network(run: Run, data: Dataset) -> Evaluation:
+    """Returns what a run's best weights give in Keras on the test images of `data`, which `Run.load_dataset` gave."""
+    predict, text = run.load_model().predict_on_batch, f"{run.folder} on {data.name}"
+    return _evaluate(predict, data, Tally(run.class_names, run.normalisation), "Keras", BATCH_SIZE, text)
+
+
+def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str = "lce") -> Evaluation:
+    """Returns what a converted file gives on its data set's test images or another's.
 
     Args:
         path: path of the file.
-        dataset: name of another data set than the file's.
+        dataset: another data set than the file's, or its name.
         engine: name of the engine that runs the file, one of ENGINES.
 
     Raises:
         HybridTFError: when the file or the data set cannot be read, or the engine is not installed.
     """
     metadata = required_metadata(path)
-    data = _data_of(path, metadata, dataset)
-    normalisation = Normalisation(metadata.mean, metadata.std)
-    images, labels = data.test.take(data.test.size)
-    predict, right = ENGINES[engine](path), 0
-    for start in with_progress(range(0, len(images), CHUNK), f"{path.name} on {data.name}"):
-        outputs = predict(normalisation.apply(images[start : start + CHUNK]))
-        right += int(np.sum(outputs.argmax(axis=1) == labels[start : start + CHUNK]))
-    return {"dataset": data.name, "engine": engine, "accuracy": right / len(images), "images": len(images)}
+    data = dataset if isinstance(dataset, Dataset) else _data_of(path, metadata, dataset)
+    tally = Tally(metadata.class_names, Normalisation(metadata.mean, metadata.std), gives_probabilities(path))
+    return _evaluate(ENGINES[engine](path), data, tally, engine, CHUNK, f"{path.name} on {data.name}")
 
 
 def _data_of(path: Path, metadata: Metadata, dataset: str | None) -> Dataset:
@@ -60,7 +66,27 @@ def _data_of(path: Path, metadata: Metadata, dataset: str | None) -> Dataset:
     return data.for_classes(metadata.class_names)
 
 
-def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def gives_probabilities(path: Path) -> bool:
+    """Whether a converted file ends with a softmax, so that its scores are probabilities, not logits."""
+    file = parse_tflite(read_bytes(path), path)
+    makers = {tensor: operator for operator in file.operators for tensor in operator.outputs}
+    last = makers.get(file.outputs[0])
+    while last and last.name in (names.DEQUANTIZE, names.QUANTIZE, names.RESHAPE):
+        last = makers.get(last.inputs[0])
+    return last is not None and last.name == names.SOFTMAX
+
+
+def _evaluate(predict: Scores, data: Dataset, tally: Tally, engine: str, batch_size: int, text: str) -> Evaluation:
+    """Returns what `predict` gives, reading the test images once; `text` stands beside the progress bar."""
+    batches = iter(data.test.batches(batch_size, tally.normalisation))
+    with data.test.clear_errors():
+        for _ in with_progress(range(math.ceil(data.test.size / batch_size)), text):
+            images, labels = (part.numpy() for part in next(batches))
+            tally.add(images, labels, np.asarray(predict(images)))
+    return tally.evaluation(data.name, engine)
+
+
+def _runtime(path: Path) -> Scores:
     try:
         from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
     except ImportError as error:
@@ -68,7 +94,7 @@ def _runtime(path: Path) -> Callable[[np.ndarray], np.ndarray]:
             "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
         ) from error
     try:
-        with silenced():  # LiteRT says which delegate it made
+        with silenced():  # LiteRT says which delegate it makes
             return Interpreter(path).predict_float
     except HybridTFRuntimeError as error:
         raise HybridTFError(str(error)) from error

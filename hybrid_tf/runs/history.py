@@ -2,7 +2,10 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import CURVES, HISTORY
@@ -45,7 +48,25 @@ def plot_curves(folder: Path, rows: list[dict[str, float]]) -> None:
             if key in rows[0]:
                 axes.plot([row["epoch"] for row in rows], [row[key] for row in rows], label=label, marker=".")
         axes.set(xlabel="epoch", ylabel=name)
+        limit = readable_limit([row[key] for row in rows for key in (name, f"val_{name}") if key in row])
+        if limit is not None:
+            axes.set_ylim(top=limit)
+            axes.set_title(f"values above {limit:.3g} are cut off", fontsize="small")
         axes.grid(alpha=0.3)
         axes.legend()
     with atomic_path(folder / CURVES) as path:
         figure.savefig(path, dpi=120)
+
+
+def readable_limit(values: Sequence[float]) -> float | None:
+    """Returns where to cut an axis off, so that few values far above the others do not hide these; `None` for nowhere.
+
+    Far is more than five times the outer fence, the upper quartile and three times the distance of the quartiles
+    (J. W. Tukey, Exploratory Data Analysis, 1977); few is a fifth of all. A loss that falls as usual is shown whole.
+    """
+    finite = np.array([value for value in values if np.isfinite(value)])
+    if not len(finite):
+        return None
+    low, high = np.quantile(finite, [0.25, 0.75])
+    fence = float(high + 3 * (high - low))
+    return fence if 0 < 5 * fence < finite.max() and np.mean(finite > fence) <= 0.2 else None

@@ -9,6 +9,7 @@
 | `best.weights.h5`, `last.weights.h5` | weights of the best epoch on the validation images, and of the last |
 | `model.tflite`, `model.int8.tflite` | the converted network, once there is one; with int8 sections |
 | `row.json` | what a comparison shows of the finished run |
+| `evaluation.json`, `evaluation.int8.json` | what a report shows of the network and its int8 file on the test images |
 | `int8.json` | the ranges of an int8-aware training |
 | `report.json` | the result, on the test images; it is there when the run is finished |
 | `checkpoints/`, `tensorboard/` | what `--resume` continues from; logs for TensorBoard |
@@ -25,6 +26,8 @@ LAST = "last.weights.h5"
 FILE = "model.tflite"
 INT8_FILE = "model.int8.tflite"
 ROW = "row.json"
+EVALUATION = "evaluation.json"
+INT8_EVALUATION = "evaluation.int8.json"
 RANGES = "int8.json"
 REPORT = "report.json"
 CHECKPOINTS = "checkpoints"

@@ -2,20 +2,31 @@
 
 import io
 import re
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 # Matplotlib does not know CSS colours: text and lines are drawn in a colour that nothing else has, and in the SVG it is
 # replaced by the page's own.
 _INK = "#010203"
 _INCHES = (4.0, 2.9)  # about as wide as a phone, so that text keeps its size there
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito, safe for colour blindness
-_MARKERS = "osD^vP"
+# Markers of Matplotlib, and the letters that look like them. Their number has no factor in common with that of the
+# colours, so that as many styles as their product differ.
+_MARKERS = (
+    ("o", "\u25cf"),
+    ("s", "\u25a0"),
+    ("D", "\u25c6"),
+    ("^", "\u25b2"),
+    ("v", "\u25bc"),
+    ("<", "\u25c0"),
+    (">", "\u25b6"),
+)
+_FAR = 5  # the largest position over the smallest, above which an axis is logarithmic
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hybrid-tf",  # the same figure gives the same text
@@ -37,18 +48,26 @@ class Series(NamedTuple):
     """What is drawn in one colour.
 
     Attributes:
-        label: label in the legend.
+        style: number of its colour and marker, as `legend_entry` takes it.
         x: positions on the x axis.
         y: values at these positions.
     """
 
-    label: str
+    style: int
     x: Sequence[float]
     y: Sequence[float]
 
 
+def legend_entry(style: int) -> tuple[str, str]:
+    """Returns the sign and the colour that a legend outside of the figure shows for a style.
+
+    In a figure, a legend of long names would be cut off; text of the page is wrapped.
+    """
+    return _MARKERS[style % len(_MARKERS)][1], SERIES[style % len(SERIES)]
+
+
 def scatter(points: Sequence[Series], x_label: str, y_label: str, front: Sequence[int] = ()) -> str:
-    """Returns a figure of single points over a logarithmic x axis.
+    """Returns a figure of single points, over a logarithmic x axis where they lie far apart.
 
     Args:
         points: series with one position each.
@@ -60,22 +79,51 @@ def scatter(points: Sequence[Series], x_label: str, y_label: str, front: Sequenc
         figure, axes = _axes(x_label, y_label)
         ends = sorted((points[number].x[0], points[number].y[0]) for number in front)
         axes.plot(*zip(*ends, strict=True), color=_INK, alpha=0.4, linestyle=":") if ends else None
-        for number, point in enumerate(points):
-            style = {"color": SERIES[number % len(SERIES)], "marker": _MARKERS[number % len(_MARKERS)]}
-            axes.scatter(point.x, point.y, s=45, label=point.label, zorder=3, **style)
-        axes.set_xscale("log")
+        for point in points:
+            axes.scatter(point.x, point.y, s=45, zorder=3, **_look(point))
+        positions = [x for point in points for x in point.x]
+        ratio = max(positions) / min(positions)
+        if ratio > _FAR:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < _FAR**3 else (1,), numticks=6))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.margins(0.15)
         return _svg(figure)
 
 
-def lines(groups: Sequence[Sequence[Series]], x_label: str, y_label: str) -> str:
-    """Returns a figure of lines: a colour for each group, whose second line is dashed."""
+def lines(groups: Sequence[Sequence[Series]], x_label: str, y_label: str, top: float | None = None) -> str:
+    """Returns a figure of lines, the second of each group dashed; what is above `top` is cut off."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(x_label, y_label)
-        for number, group in enumerate(groups):
-            for series, style in zip(group, ("-", "--"), strict=False):
-                axes.plot(series.x, series.y, style, color=SERIES[number % len(SERIES)], label=series.label)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        for series, style in (pair for group in groups for pair in zip(group, ("-", "--"), strict=False)):
+            apart = max(1, len(series.x) // 8)  # a marker on every eighth of a line tells lines of one colour apart
+            axes.plot(series.x, series.y, style, markersize=4, markevery=apart, linewidth=1.2, **_look(series))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        if top is not None:
+            axes.set_ylim(top=top)
+        return _svg(figure)
+
+
+def reliability(confidences: Sequence[float], accuracies: Sequence[float], sizes: Sequence[int]) -> str:
+    """Returns a reliability diagram: the share that is right, in percent, in bins of the probability.
+
+    Args:
+        confidences: mean probability of each bin, in percent; the bins divide 0 to 100 evenly.
+        accuracies: share of each bin's images that is right, in percent.
+        sizes: number of images in each bin; a bin without images is not drawn.
+    """
+    width = 100 / len(sizes)
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes("probability (%)", "right (%)")
+        axes.plot([0, 100], [0, 100], color=_INK, alpha=0.4, linestyle=":")
+        for number, (confidence, accuracy, size) in enumerate(zip(confidences, accuracies, sizes, strict=True)):
+            if size:
+                axes.bar(width * (number + 0.5), accuracy, 0.9 * width, color=SERIES[0], alpha=0.8)
+                axes.plot([confidence], [accuracy], marker="o", markersize=4, color=SERIES[1])
+        axes.set(xlim=(0, 100), ylim=(0, 105))
         return _svg(figure)
 
 
@@ -89,6 +137,10 @@ def pareto_front(cost: Sequence[float], gain: Sequence[float]) -> list[int]:
     ]
 
 
+def _look(series: Series) -> dict[str, str]:
+    return {"color": SERIES[series.style % len(SERIES)], "marker": _MARKERS[series.style % len(_MARKERS)][0]}
+
+
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_INCHES, layout="constrained")
     axes = figure.subplots()
@@ -98,13 +150,13 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
 
 
 def _svg(figure: Figure) -> str:
-    if figure.axes[0].get_legend_handles_labels()[1]:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     text = io.StringIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
-    svg = re.sub(r' (width|height)="[^"]*pt"', "", svg, count=2)  # the page sets the size
-    # Names must differ between the figures of one page.
-    prefix = f"f{zlib.crc32(svg.encode()):08x}-"
-    return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    return re.sub(r' (width|height)="[^"]*pt"', "", svg, count=2)  # the page sets the size
+
+
+def with_names_of_its_own(svg: str, number: int) -> str:
+    """Returns a figure whose names begin with a number: those of two figures of one page must differ."""
+    return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>f{number}-", svg)

@@ -56,10 +56,8 @@ def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | Non
     convert_run(int8_run or target, target / INT8_FILE, int8=Int8Options())
     files = sorted(target.glob("*.tflite"))
     results = {
-        "keras": evaluate_run(target)["accuracy"],
-        **{
-            file.name: {engine: evaluate_file(file, engine=engine)["accuracy"] for engine in _ENGINES} for file in files
-        },
+        "keras": evaluate_run(target).accuracy,
+        **{file.name: {engine: evaluate_file(file, engine=engine).accuracy for engine in _ENGINES} for file in files},
     }
     write_json(target / "card.json", results)
     sizes = {file.name: file.stat().st_size for file in files}

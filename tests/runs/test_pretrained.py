@@ -32,8 +32,8 @@ def test_a_file_reproduces_its_card(name):
     card = read_json(folder / "card.json")
     for file in sorted(folder.glob("*.tflite")):
         found = evaluate_file(file, engine="runtime")
-        assert found["images"] == 10000
-        assert found["accuracy"] == card[file.name]["runtime"], file.name
+        assert found.images == 10000
+        assert found.accuracy == card[file.name]["runtime"], file.name
     text = (folder / "README.md").read_text()
     assert f"{100 * card['keras']:.2f} %" in text
 
@@ -78,4 +78,4 @@ def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
     ranges = {name: tuple(low_high) for name, low_high in read_json(tuned / "int8.json")["ranges"].items()}
     assert read_metadata(file).int8.ranges == ranges
     found = evaluate_file(file, engine="runtime")
-    assert found["accuracy"] == read_json(tmp_path / "small" / "card.json")[file.name]["runtime"]
+    assert found.accuracy == read_json(tmp_path / "small" / "card.json")[file.name]["runtime"]

@@ -1,9 +1,7 @@
-"""Reports, comparisons and lint on finished runs; the page is opened in a real browser."""
+"""Comparisons and lint on finished runs; test_report_page.py has the page about them."""
 
 import json
-import re
 import shutil
-import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -16,20 +14,6 @@ from hybrid_tf.training.session import train
 from tests.support.shared import made_once
 
 pytestmark = pytest.mark.slow
-
-BROWSER = shutil.which("chromium")
-# Collects what goes wrong while the page loads, and measures it: the title then holds the result.
-PROBE = """<script>
-const wrong = [];
-addEventListener("error", event => wrong.push(String(event.message || event.target.outerHTML)), true);
-addEventListener("load", () => {
-  const outside = [...document.querySelectorAll("body *")].filter(item => !item.closest(".scroll")
-    && item.getBoundingClientRect().right > innerWidth + 1).map(item => item.tagName);
-  const sizes = [...document.querySelectorAll("svg text")].map(item => item.getBoundingClientRect().height);
-  document.title = JSON.stringify({width: innerWidth, scroll: document.documentElement.scrollWidth, outside, wrong,
-                                   smallest: Math.min(...sizes)});
-});
-</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +28,6 @@ def runs(tmp_path_factory):
     return made_once(tmp_path_factory, "runs-to-compare", make)
 
 
-@pytest.fixture(scope="module")
-def page(runs, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    done = CliRunner().invoke(report, [str(runs / "full_precision"), str(runs / "residual"), "-o", str(path)])
-    assert done.exit_code == 0, done.output
-    return path
-
-
 def test_comparison(runs):
     done = CliRunner().invoke(compare, [str(runs / "full_precision"), str(runs / "residual"), "--json"])
     first, second = json.loads(done.stdout)
@@ -59,49 +35,6 @@ def test_comparison(runs):
     assert second["cost"]["compression"]["weights"] == pytest.approx(second["report"]["compression"], abs=1e-3)
     assert second["file_bytes"] == (runs / "residual" / "model.tflite").stat().st_size
     assert first["file_bytes"] is None
-
-
-def test_the_page_needs_nothing_else(page):
-    text = page.read_text()
-    # What a browser would fetch: sources, links and style imports. Names of XML vocabularies are not fetched.
-    assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?!data:)", text)
-    assert "@import" not in text
-    assert "url(http" not in text
-    for expected in ("residual", "not converted", "stage3_block3_conv2", "Pareto front", "a model, not a measurement"):
-        assert expected in text
-    assert text.count("<svg") == 4
-
-
-def test_names_in_the_page_are_unique(page):
-    names = re.findall(r' id="([^"]+)"', page.read_text())
-    assert len(names) == len(set(names))
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser: apt-get install chromium")
-@pytest.mark.parametrize("width", [1280, 500, 390])
-def test_the_page_in_a_browser(page, tmp_path, width):
-    probed = tmp_path / "probed.html"
-    probed.write_text(page.read_text().replace("<head>", "<head>" + PROBE))
-    # A window is at least 500 pixels wide, so the page is shown in a frame of the width asked for.
-    frame = tmp_path / "frame.html"
-    frame.write_text(
-        f'<iframe src="probed.html" style="width:{width}px;height:4000px;border:0"></iframe>'
-        "<script>addEventListener('load', () => setTimeout(() => document.body.dataset.found = "
-        "frames[0].document.title, 100))</script>"
-    )
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-    command += ["--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--window-size=1400,4200"]
-    done = subprocess.run([*command, "--dump-dom", frame.as_uri()], capture_output=True, text=True, timeout=120)
-    found = re.search(r'data-found="([^"]*)"', done.stdout)
-    assert found, done.stderr[-2000:]
-    measured = json.loads(found[1].replace("&quot;", '"'))
-    assert measured["width"] == width
-    assert measured["wrong"] == []
-    assert measured["scroll"] <= width
-    assert measured["outside"] == []
-    assert measured["smallest"] >= 9  # pixels: text in figures stays legible
 
 
 def test_lint_of_a_run_and_a_file(runs):
