@@ -34,7 +34,7 @@ def test_the_accuracies_are_those_of_evaluate(hybrid_tf, run):
     found = json.loads(out)
     accuracy = found["verification"]["accuracy"]
     assert (code, accuracy["images"]) == (0, 256)  # all test images of a smoke run: that is quick
-    assert accuracy["network"] == pytest.approx(evaluate_run(run)["accuracy"])
+    assert accuracy["network"] == pytest.approx(evaluate_run(run).accuracy)
     test, normalisation = load_run(run).load_dataset().test, load_run(run).normalisation
     images, labels = test.take(test.size)
     scores = Interpreter(run / "model.int8.tflite").predict(normalisation.apply(images))
