@@ -1,5 +1,6 @@
 """The one exception a user's mistake raises, "did you mean" suggestions, and text that may come from a file."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -23,9 +24,18 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> HybridTFError:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Returns which of the `valid` names was meant: of those alike the one with the fewest slips; `None` if none is."""
-    alike = get_close_matches(name.lower(), list(valid), n=1000, cutoff=0.5)
-    return min(alike, key=lambda other: _slips(name.lower(), other), default=None)
+    """Returns which of the `valid` names was meant: of those alike the one with the fewest slips; `None` if none is.
+
+    Of several the one with the nearest number is: `resnet50` is rather `resnet56` than `resnet20`.
+    """
+    name = name.lower()
+    alike = get_close_matches(name, list(valid), n=1000, cutoff=0.5)
+    return min(alike, key=lambda other: (_slips(name, other), abs(_number(name) - _number(other))), default=None)
+
+
+def _number(name: str) -> int:
+    found = re.search("[0-9]{1,9}", name)
+    return int(found.group()) if found else 0
 
 
 def _slips(one: str, other: str) -> int:

@@ -23,8 +23,10 @@ NETWORKS = [
         ("ResNet-20", "resnet20"),
         ("resnet101", "resnet110"),
         ("vgg91", "vgg19"),
+        ("vgg12", "vgg11"),
+        ("resnet50", "resnet56"),
         ("resent34", "resnet34"),
-        ("vgg", "vgg19"),
+        ("vgg", "vgg11"),
         ("mobilenet_v2_from_elsewhere", None),
     ],
 )

@@ -25,7 +25,8 @@ def reader_may_leave() -> Iterator[None]:
     """Ends what prints within it, without an error, when the reader of the output, say `head`, has seen enough."""
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout:  # else it was closed
+            sys.stdout.flush()
     except BrokenPipeError:  # click would make exit code 1 of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -162,7 +163,7 @@ def run_command(command: click.Command, name: str | None = None) -> None:
         click.echo(str(reason or "") or "stopped", err=True)
         sys.exit(130)
     except OSError as error:
-        click.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
+        click.echo(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
         sys.exit(1)
 
 

@@ -23,6 +23,8 @@ def kind_of(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix == ".tflite" or _head(path)[4:8] == b"TFL3":
         return TFLITE
+    if path.is_file() and path.stat().st_size == 0:
+        return "an empty file"
     if path.name.endswith(".weights.h5"):
         return "a file of weights without a network"
     if suffix in _MODEL_SUFFIXES:

@@ -38,5 +38,8 @@ def run_command(parser: argparse.ArgumentParser, command: Callable[[argparse.Nam
         sys.exit(printable(f"error: {error}"))
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of the output: the disk is full, for example
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(f"error: cannot write the results: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -42,7 +42,7 @@ def image_files(arguments: Iterable[str | Path]) -> Iterator[ImageFile]:
         else:
             skipped += yield from _named(argument)
     if skipped:
-        print(f"skipped {skipped:,} files in folders that are no images, by their names", file=sys.stderr)
+        print(f"skipped in folders, being no images by their names: {skipped:,}", file=sys.stderr)
 
 
 def _listed() -> Generator[ImageFile, None, int]:
@@ -85,5 +85,5 @@ def _named(name: str) -> Generator[ImageFile, None, int]:
         found, skipped = found + len(images), skipped + len(shown) - len(images)
     yield from (ImageFile(str(error.filename), f"cannot read {error.filename}: {error.strerror}") for error in failures)
     if not found and not failures:
-        yield ImageFile(name, f"{name} holds no images" + (f", but {skipped:,} other files" if skipped else ""))
+        yield ImageFile(name, f"{name} holds no images" + (f"; other files: {skipped:,}" if skipped else ""))
     return skipped

@@ -110,14 +110,14 @@ def test_help_has_an_example(hybrid_tf, command):
     [
         (["inspect", "none.tflite"], "cannot read none.tflite"),
         (["inspect", "text.tflite"], "text.tflite is not a TensorFlow Lite file"),
-        (["inspect", "."], "cannot read ."),
+        (["inspect", "."], "is a folder without a run (it has no config.json): expected a .tflite file"),
         (["energy", "none.tflite"], "cannot read none.tflite"),
         (["energy", "vgg91"], "unknown network 'vgg91': did you mean 'vgg19'"),
         (["energy", "vgg11", "--plan", "residul"], "did you mean 'residual'"),
         (["energy", "vgg11", "--energy-profile", "horowitz"], "unknown energy profile 'horowitz'"),
         (["energy", "vgg11", "--energy-profile", "text.tflite"], "text.tflite is not valid JSON"),
         (["energy", "vgg11", "--twin", "twin.tflite"], "--twin is for a FILE.tflite"),
-        (["energy", "."], "is not a run folder"),
+        (["energy", "."], "is a folder without a run"),
     ],
 )
 def test_a_mistake_is_one_clear_line(hybrid_tf, tmp_path, monkeypatch, arguments, message):

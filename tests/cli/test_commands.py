@@ -181,7 +181,8 @@ def test_truncated_weights(hybrid_tf, run, picture, tmp_path, command):
         (tmp_path / name).write_bytes((run / name).read_bytes())
     content = (run / "best.weights.h5").read_bytes()
     (tmp_path / "best.weights.h5").write_bytes(content[: len(content) // 2])
-    code, out, err = hybrid_tf(*command, tmp_path, *([picture] if command == ["predict"] else []))
+    others = {"predict": [picture], "verify": [run / "model.tflite"]}.get(command[0], [])
+    code, out, err = hybrid_tf(*command, tmp_path, *others)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "best.weights.h5 is damaged" in err
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "report.json", "best.weights.h5"}

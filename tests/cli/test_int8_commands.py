@@ -52,7 +52,7 @@ def test_a_run_with_int8_input_and_a_layer_in_float(result, run, tmp_path):
     assert scores["lce"]["images"] == 360
     assert result("verify", run, file, "--samples", "8")["passed"]
     Image.fromarray(np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)).save(tmp_path / "picture.png")
-    [prediction] = result("predict", file, tmp_path / "picture.png", "--top", "10")
+    prediction = result("predict", file, tmp_path / "picture.png", "--top", "10")
     assert sum(guess["probability"] for guess in prediction["top"]) == pytest.approx(1)
 
 

@@ -20,6 +20,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     Image.new("L", (8, 8)).save("photo.jpg")
     (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "empty.png").touch()
     (tmp_path / "mine.keras").write_text("a model")
     return tmp_path
 
@@ -49,6 +50,7 @@ def here(tmp_path, monkeypatch):
         (["convert", "best.weights.h5"], "best.weights.h5 is a file of weights without a network: expected a run"),
         (["convert", "photos"], "photos is a folder without a run (it has no config.json): expected a run"),
         (["inspect", "run"], "run is a run folder: expected a .tflite file, such as run/model.tflite"),
+        (["predict", "empty.png", "photo.jpg"], "empty.png is an empty file: expected a run folder or a .tflite file"),
         (["inspect", "photo.jpg"], "photo.jpg is an image: expected a .tflite file"),
         (["lint", "notes.txt"], "notes.txt is a file of another kind: expected a run folder or a Keras model"),
         (["summary", "model.tflite"], "model.tflite is a .tflite file: expected a run folder or the name of a network"),

@@ -112,7 +112,7 @@ def odd_folder(photos, tmp_path):
 def test_both_commands_print_the_same(command, hybrid_tf, model_file, odd_folder, options):
     ours, theirs = command(model_file, odd_folder, *options), hybrid_tf("predict", model_file, odd_folder, *options)
     assert ours[0] == theirs[0] == 1
-    assert "skipped 1 files in folders that are no images" in ours[2]
+    assert "skipped in folders, being no images by their names: 1" in ours[2]
     for (_, out, err), reader in ((ours, "classify"), (theirs, "predict")):
         assert err.count("error: ") == 1, reader
         assert out.isascii() == ("--json" in options)
@@ -145,6 +145,11 @@ def test_a_list_comes_from_a_pipe_and_lines_go_into_one(model_file, odd_folder, 
     done = subprocess.run([*start, "-", "--top", "5"], input=names, capture_output=True, env=environment)
     assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", 200)
     assert rb"a\xe9roplane" in done.stdout
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*start, photos[1]], stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.startswith(b"error: ")
+    assert b"No space left on device" in done.stderr
     shell = f"{shlex.join(map(str, start))} - | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", shell], input=names, capture_output=True)
     assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", 1)

@@ -39,7 +39,7 @@ def named(tmp_path, monkeypatch):
 def test_a_folder_is_all_its_images(named, capsys):
     names = ["[x].jpg", "a.PNG", "b.jpg", NOT_UTF8, "sub/c.jpg"]
     assert named("photos") == [(f"photos/{name}", "") for name in names]
-    assert capsys.readouterr() == ("", "skipped 2 files in folders that are no images, by their names\n")
+    assert capsys.readouterr() == ("", "skipped in folders, being no images by their names: 2\n")
 
 
 def test_a_link_that_leads_back_is_followed_once(named):
@@ -58,8 +58,8 @@ def test_patterns(named):
 
 def test_what_holds_no_images(named, capsys):
     assert named("empty") == [("empty", "empty holds no images")]
-    assert named("texts") == [("texts", "texts holds no images, but 1 other files")]
-    assert capsys.readouterr().err == "skipped 1 files in folders that are no images, by their names\n"
+    assert named("texts") == [("texts", "texts holds no images; other files: 1")]
+    assert capsys.readouterr().err == "skipped in folders, being no images by their names: 1\n"
     for name in ("missing.jpg", ""):
         assert named(name) == [(name, "")]  # whoever reads it says so
 
