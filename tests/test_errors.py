@@ -23,7 +23,7 @@ NETWORKS = [
         ("ResNet-20", "resnet20"),
         ("resnet101", "resnet110"),
         ("vgg91", "vgg19"),
-        ("vgg12", "vgg11"),
+        ("vgg12", "vgg13"),  # or vgg11, which is as near
         ("resnet50", "resnet56"),
         ("resent34", "resnet34"),
         ("vgg", "vgg11"),
