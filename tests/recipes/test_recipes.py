@@ -13,7 +13,7 @@ from hybrid_tf import load_pretrained
 from hybrid_tf.cli import cli
 from hybrid_tf.cli.options import given
 from hybrid_tf.data import fashion_mnist_debian
-from hybrid_tf.training.fine_tuning import fine_tuning_config, train_command
+from hybrid_tf.training.settings import complete_config, train_command
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 TRAINING = sorted(path.name for path in RECIPES.glob("*_hybrid.py"))
@@ -51,7 +51,9 @@ def test_a_smoke_run(name, recipe_here, tmp_path):
     assert (tmp_path / "here" / "best.weights.h5").exists()
 
 
-@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "ablation.py", "demo.py"])
+@pytest.mark.parametrize(
+    "name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "ablation.py", "small_sets.py", "demo.py"]
+)
 def test_help_shows_the_command(name, recipe_here, tmp_path):
     text = (_recipe if name == TRAINING[0] else recipe_here)(name, "--help", folder=tmp_path).stdout
     assert ("make demo" if name == "demo.py" else f"python recipes/{name}") in text
@@ -107,7 +109,7 @@ def _settings(command):
     """The settings that a `hybrid-tf train` command has."""
     program, name, *arguments = shlex.split(command)
     assert (program, name) == ("hybrid-tf", "train")
-    return fine_tuning_config(given(cli.commands[name].make_context(name, arguments).params))
+    return complete_config(given(cli.commands[name].make_context(name, arguments).params))
 
 
 @pytest.mark.parametrize("study", ["fashion_mnist", "ablation"])
@@ -117,9 +119,10 @@ def test_the_command_of_a_run_has_its_settings(study):
     assert [_settings(train_command(config)) for config in configs] == configs
 
 
-def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have():
+def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     start = str(load_pretrained("resnet20-residual-taught").folder)
-    config = fine_tuning_config({"resume_from": start, "int8_aware": True, "epochs": 5})
+    config = complete_config({"resume_from": start, "int8_aware": True, "epochs": 5})
     command = train_command(config)
     assert command == f"hybrid-tf train --resume-from {shlex.quote(start)} --epochs 5 --int8-aware"
     assert _settings(command) == config
