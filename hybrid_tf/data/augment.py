@@ -38,7 +38,7 @@ def augment(
     """
     count = tf.shape(images)[0]
 
-    def draws(shape: list[int], seed: tf.Tensor, *limits: float, **options: tf.DType) -> tf.Tensor:
+    def draws(shape: list[int], seed: tf.Tensor, *limits: int, **options: tf.DType) -> tf.Tensor:
         """Returns numbers [N, *shape], those for the images among the numbers for the whole batch."""
         whole = tf.random.stateless_uniform([batch or count, *shape], seed, *limits, **options)
         return whole[first : first + count]
@@ -47,7 +47,7 @@ def augment(
     if augmentation.startswith("crop"):
         images = _shifted(images, seeds[0], draws)
     elif augmentation.startswith("strong"):
-        images = strongly_augmented(images, seeds[0], draws)
+        images = strongly_augmented(images, seeds[0], first, batch or count)
     elif augmentation.startswith("resized-crop"):
         images = _resized_crops(
             images, random_boxes(batch or count, *images.shape[1:3], seeds[0])[first : first + count]

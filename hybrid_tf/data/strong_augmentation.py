@@ -7,7 +7,6 @@ brightness, contrast and colour by a factor each (Howard, arXiv 1312.5402); and 
 """
 
 import math
-from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -17,37 +16,39 @@ _SHIFT = 1 / 8  # of the side, in each direction
 _COLOUR = (0.6, 1.4)  # factors of brightness, contrast and saturation
 _HIDDEN = 1 / 2  # side of the largest hidden square, as a fraction of the shorter side
 
-Draws = Callable[..., tf.Tensor]
 
-
-def strongly_augmented(images: tf.Tensor, seed: tf.Tensor, draws: Draws) -> tf.Tensor:
+def strongly_augmented(images: tf.Tensor, seed: tf.Tensor, first: int, batch: int | tf.Tensor) -> tf.Tensor:
     """Returns images [B,H,W,C] of pixels in 0..255 as float32, each changed at random, of pixels in 0..255.
 
     Args:
-        images: batch of images, uint8 or float32.
+        images: images of a batch, uint8 or float32.
         seed: seed [2] of the random draws.
-        draws: function of a shape, a seed and two limits that returns uniform numbers [B, *shape].
+        first: number of the first image within a larger batch; the images are changed as they would be in that batch.
+        batch: size of the larger batch.
     """
+    part = slice(first, first + tf.shape(images)[0])
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-    images = _moved(tf.cast(images, tf.float32), draws([5], seeds[0], 0.0, 1.0))
-    images = _recoloured(images, draws([3], seeds[1], *_COLOUR))
-    return _partly_hidden(images, draws([3], seeds[2], 0.0, 1.0))
+    # Of the whole batch, because a cosine of one number and of eight at once may differ in the last digit.
+    transforms = _transforms(tf.random.stateless_uniform([batch, 5], seeds[0]), *images.shape[1:3])
+    images = _moved(tf.cast(images, tf.float32), transforms[part])
+    images = _recoloured(images, tf.random.stateless_uniform([batch, 3], seeds[1], *_COLOUR)[part])
+    return _partly_hidden(images, tf.random.stateless_uniform([batch, 3], seeds[2])[part])
 
 
-def _moved(images: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """Returns images that are turned, scaled and shifted about their centre; what comes in is reflected.
+def _transforms(shares: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Returns maps [N, 8] that turn, scale and shift images about their centre, as TensorFlow writes them.
 
     Args:
-        images: images float32 [B,H,W,C].
-        shares: where each of five magnitudes is between its limits, 0 to 1: [B, 5].
+        shares: where each of five magnitudes is between its limits, 0 to 1: [N, 5].
+        height: height of the images in pixels.
+        width: width of the images in pixels.
     """
-    height, width = images.shape[1:3]
     angle, zoom_y, zoom_x, down, right = tf.unstack(shares, axis=1)
     angle = (2 * angle - 1) * _ANGLE
     low, high = map(math.log, _ZOOM)
     zoom_y, zoom_x = (tf.exp(low + share * (high - low)) for share in (zoom_y, zoom_x))
     cosine, sine = tf.cos(angle), tf.sin(angle)
-    # The map of TensorFlow leads from a place (x, y) of the result to where it is read.
+    # Each leads from a place (x, y) of the result to where it is read.
     rows = [[cosine / zoom_x, -sine / zoom_x], [sine / zoom_y, cosine / zoom_y]]
     centre = [(width - 1) / 2, (height - 1) / 2]
     shift = [(2 * right - 1) * _SHIFT * width, (2 * down - 1) * _SHIFT * height]
@@ -56,11 +57,15 @@ def _moved(images: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
         for middle, moved, row in zip(centre, shift, rows, strict=True)
     ]
     zero = tf.zeros_like(angle)
-    transforms = tf.stack([*rows[0], offsets[0], *rows[1], offsets[1], zero, zero], axis=1)
+    return tf.stack([*rows[0], offsets[0], *rows[1], offsets[1], zero, zero], axis=1)
+
+
+def _moved(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+    """Returns images float32 [B,H,W,C] under the maps [B, 8]; what comes in from outside is reflected."""
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=transforms,
-        output_shape=(height, width),
+        output_shape=images.shape[1:3],
         interpolation="BILINEAR",
         fill_mode="REFLECT",
         fill_value=0.0,
