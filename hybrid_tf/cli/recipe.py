@@ -63,7 +63,7 @@ def train_one(
     if resume or (resume is not None and (folder / CONFIG).exists()):
         config = resumed_config(folder, wanted)
         if (folder / REPORT).exists():
-            say(f"{folder} is finished: this is its result; without --resume, a new run is trained")
+            say(f"{folder} is finished: this is its result; another --out trains again")
     run = train(config, folder, resume=resume is not None, strategy=strategy)
     if run.finished:  # else this is a worker, and the chief has not written it yet
         show_run(run, as_json)

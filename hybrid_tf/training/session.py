@@ -6,7 +6,7 @@ import time
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,7 +14,6 @@ from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import WHOLE, Dataset, Shard, train_batches
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.models.plan import FULL_PRECISION, Plan
 from hybrid_tf.runs.evaluation import BATCH_SIZE, evaluate, one_hot
 from hybrid_tf.runs.history import plot_curves
 from hybrid_tf.runs.lock import locked
@@ -37,6 +36,7 @@ from hybrid_tf.training.optimizers import compile_model, loss_of
 from hybrid_tf.training.recalibration import recalibrate
 from hybrid_tf.training.recorder import Position, Recorder, never, write_error
 from hybrid_tf.training.resuming import check_settings
+from hybrid_tf.training.stages import Stage, stages_of
 from hybrid_tf.training.transfer import Transfer, take_over
 
 
@@ -133,23 +133,6 @@ def _class_names(config: Config, dataset: Dataset) -> tuple[str, ...]:
     if classes < len(names):
         raise HybridTFError(f"--classes {classes} is too few: data set '{dataset.name}' has {len(names)} classes")
     return (*names, *(f"class_{number}" for number in range(len(names), classes)))
-
-
-class Stage(NamedTuple):
-    """Epochs `first` to `last` - 1 of a run, counted from 0, that share a network and a learning-rate schedule."""
-
-    first: int
-    last: int
-    binary_kernels: bool
-
-
-def stages_of(config: Config) -> list[Stage]:
-    """Returns the stages of a run: one, or with `two_stage` two, of which the first has no binary kernels."""
-    epochs = config.run_epochs
-    if not config.two_stage or Plan.parse(config.plan) == FULL_PRECISION:
-        return [Stage(0, epochs, True)]
-    first = min(max(round(config.two_stage * epochs), 1), epochs - 1)
-    return [Stage(0, first, False), Stage(first, epochs, True)]
 
 
 def _build(run: Run, stage: Stage) -> tf.keras.Model:

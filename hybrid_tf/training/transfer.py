@@ -14,6 +14,7 @@ import tensorflow as tf
 from hybrid_tf.config import option
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import weight_layers
+from hybrid_tf.models.layers import is_binary
 from hybrid_tf.models.registry import find_network
 from hybrid_tf.pretrained import load_pretrained, pretrained_names
 from hybrid_tf.runs.names import CONFIG
@@ -93,8 +94,19 @@ def take_over(model: tf.keras.Model, run: Run) -> Transfer | None:
             order = [source.class_names.index(each) for each in run.class_names]
             weights = [np.take(weight, order, axis=-1) for weight in weights]
         _check_shapes(layer, weights, source, run)
+        if is_binary(layer):
+            weights[0] = _turnable(weights[0], layer.get_weights()[0])
         layer.set_weights(weights)
     return Transfer(source, layers, fresh)
+
+
+def _turnable(kernel: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """Returns a binary layer's kernel; if it holds signs alone, with the mean magnitude of a fresh one.
+
+    Shipped networks store the signs. They are all that counts in the network, but weights of -1 and 1 are as far from
+    the other sign as can be, and no step is large enough to turn one.
+    """
+    return np.sign(kernel) * np.abs(fresh).mean() if (np.abs(kernel) == 1).all() else kernel
 
 
 def _check_network(source: Run, run: Run) -> None:

@@ -112,11 +112,30 @@ def _settings(command):
     return complete_config(given(cli.commands[name].make_context(name, arguments).params))
 
 
-@pytest.mark.parametrize("study", ["fashion_mnist", "ablation"])
+@pytest.mark.parametrize("study", ["fashion_mnist", "ablation", "small_sets"])
 def test_the_command_of_a_run_has_its_settings(study):
     recipe = runpy.run_path(str(RECIPES / f"{study}.py"))
-    configs = [config for entry in recipe["ENTRIES"] for config, _ in entry.runs(recipe["FOLDER"])]
+    entries = [entry for entry in recipe["ENTRIES"] if not entry.start]  # what starts from a run needs it
+    configs = [config for entry in entries for config, _ in entry.runs(recipe["FOLDER"])]
     assert [_settings(train_command(config)) for config in configs] == configs
+
+
+@pytest.mark.slow
+def test_a_small_set_has_its_numbers_of_images_and_tests_on_others(tmp_path):
+    recipe = runpy.run_path(str(RECIPES / "small_sets.py"))
+    recipe["_write_set"]("digits", tmp_path / "digits", 6)
+    counts = {
+        part: [len(list(folder.iterdir())) for folder in sorted((tmp_path / "digits" / part).iterdir())]
+        for part in ("train", "test")
+    }
+    assert counts["train"] == [30, 6] * 5
+    assert sum(counts["test"]) == 1000 and min(counts["test"]) > 80
+    pictures = {part: {path.read_bytes() for path in (tmp_path / "digits" / part).rglob("*.png")} for part in counts}
+    assert len(pictures["train"]) == 180 and not pictures["train"] & pictures["test"]
+    started = next(entry for entry in recipe["ENTRIES"] if entry.name == "digits started, strong")
+    config, folder = started.runs(Path("runs"))[2]
+    assert (config.start_from, config.augmentation) == ("runs/all-of-fashion_mnist-0", "strong")
+    assert (config.seed, folder) == (2, Path("runs/digits-started-strong-2"))
 
 
 def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have(tmp_path, monkeypatch):

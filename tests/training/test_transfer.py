@@ -1,6 +1,7 @@
 """A training that starts from another one's weights: what is taken over, how fast it learns, what does not fit."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from hybrid_tf import load_pretrained
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.models.layers import binary_conv
+from hybrid_tf.models.layers import binary_conv, is_binary
 from hybrid_tf.runs.names import BEST, REPORT
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.training.optimizers import compile_model
@@ -80,8 +81,6 @@ def test_all_but_the_last_layer_is_taken_over(source, images, tmp_path):
 
 @pytest.mark.slow
 def test_the_last_layer_of_the_same_classes_follows_their_names(source, tmp_path):
-    from dataclasses import replace
-
     run = load_run(source)
     run = replace(run, config=run.config.with_changes(start_from=str(source)), class_names=run.class_names[::-1])
     model = _fresh(run)
@@ -153,6 +152,20 @@ def test_a_shipped_network_gives_its_settings():
     with pytest.raises(HybridTFError, match=r"neither a run folder nor a shipped network, which are .*resnet20-xnor"):
         complete_config({"start_from": "resnet20-residul"})
     assert shipped.config.teacher is not None and config.teacher is None
+
+
+@pytest.mark.slow
+def test_signs_of_a_shipped_network_can_turn_again():
+    shipped = load_pretrained("vgg11-xnor")
+    run = replace(shipped, config=shipped.config.with_changes(start_from="vgg11-xnor"))
+    model = _fresh(run)
+    take_over(model, run)
+    pixels = np.random.default_rng(0).normal(size=(4, *run.image_shape)).astype(np.float32)
+    trained = shipped.load_model()
+    np.testing.assert_allclose(model(pixels), trained(pixels), rtol=1e-4, atol=1e-4)
+    for layer in filter(is_binary, model.layers):
+        assert set(np.unique(np.abs(trained.get_layer(layer.name).kernel))) == {1.0}
+        assert np.abs(layer.kernel).max() < 0.2
 
 
 @pytest.mark.slow
