@@ -8,6 +8,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.digest import weights_digest
 from hybrid_tf.runs.history import read_history
 from hybrid_tf.runs.names import BEST, FILE, INT8_FILE
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.system.notices import warn
 
 if TYPE_CHECKING:
@@ -38,13 +39,7 @@ def warn_of_unfinished(run: "Run") -> None:
     """Warns when a run is not finished, with how far it has come and how to continue it."""
     if run.finished:
         return
-    from hybrid_tf.training.fine_tuning import train_command
-
-    try:
-        command = train_command(run.config)
-    except HybridTFError:  # the run that it starts from is gone
-        command = "hybrid-tf train ..."
     warn(
         f"run {run.folder} is not finished (epoch {len(read_history(run.folder))} of {run.config.run_epochs}): these "
-        f"are its best weights so far; continue with `{command} --out {run.folder} --resume`"
+        f"are its best weights so far; continue with `{resume_command(run.folder)}`"
     )

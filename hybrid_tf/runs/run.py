@@ -15,6 +15,7 @@ from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
 from hybrid_tf.runs.kinds import kind_of
 from hybrid_tf.runs.names import BEST, CONFIG, MANIFEST, REPORT
 from hybrid_tf.runs.report import Report
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.system.notices import warn
@@ -53,7 +54,7 @@ class Run:
         """The report of a finished run. Raises HybridTFError when it is not finished, or the report is damaged."""
         path = self.folder / REPORT
         if not self.finished:
-            raise HybridTFError(f"run {self.folder} is not finished: continue it with --resume")
+            raise HybridTFError(f"run {self.folder} is not finished: `{resume_command(self.folder)}` continues it")
         stored = read_json(path)
         try:
             return Report.from_dict(stored)
@@ -158,12 +159,6 @@ def dataset_of(config: Config, image_shape: tuple[int, int, int] | None = None) 
         skip_unreadable=config.skip_unreadable,
         background=config.background,
     )
-
-
-def located(config: Config) -> Config:
-    """Returns the settings with the absolute path of a folder of images: a run must find it from anywhere."""
-    folder = Path(config.dataset).expanduser()
-    return config.with_changes(dataset=str(folder.resolve())) if config.dataset and folder.is_dir() else config
 
 
 def load_run(folder: str | Path) -> Run:
