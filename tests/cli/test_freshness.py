@@ -12,7 +12,6 @@ from hybrid_tf.compiler import Metadata, read_metadata
 from hybrid_tf.runs.digest import weights_digest
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.runs.weights import save_weights
-from tests.cli.conftest import PLAN
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +79,7 @@ def test_an_unfinished_run_is_named(hybrid_tf, run, tmp_path):
         code, _, err = hybrid_tf(*command)
         assert code == 0
         assert f"warning: run {run} is not finished (epoch 1 of 2): these are its best weights so far; continue" in err
-        settings = f"--network vgg11 --plan {PLAN} --head compact --width 0.125 --smoke --out {run} --resume"
-        assert all(word in err.split("continue with ")[1] for word in settings.split()), err
+        assert f"continue with `hybrid-tf train --resume {run}`" in err
     (run / "history.csv").write_text(history)
     resume = shlex.split(err.split("continue with `hybrid-tf ")[1].partition("`")[0])
     code, _, err = hybrid_tf(*resume)

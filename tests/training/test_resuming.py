@@ -43,13 +43,12 @@ def test_paths_are_stored_absolute_and_are_equal_however_they_are_written(tmp_pa
     (tmp_path / "link").symlink_to(tmp_path / "here")
     monkeypatch.chdir(tmp_path)
     run = _run(tmp_path, teacher="here", start_from="link", dataset="here")
-    assert run.config.teacher == run.config.start_from == str(tmp_path / "here")
+    assert run.config.teacher == run.config.start_from == run.config.dataset == str(tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    for name in ("teacher", "start_from"):
+    for name in ("teacher", "start_from", "dataset"):
         check_settings(run, {name: "../here/."})
         with pytest.raises(HybridTFError, match=f"was started with --{name.replace('_', '-')} .*, not here"):
             check_settings(run, {name: "here"})
-    check_settings(run, {"dataset": "./here"})
     # The name of a shipped network is no path.
     assert _run(tmp_path, start_from="resnet20-xnor").config.start_from == "resnet20-xnor"
 
@@ -138,7 +137,7 @@ def test_the_first_lines_say_what_is_trained_on_what(noise, tmp_path, hybrid_tf,
     counts = [part.size for part in (dataset.train, dataset.validation, dataset.test)]
     first = errors.splitlines()
     images = "images: {} to train on, {} held out, {} to test".format(*counts)
-    assert f"data: {noise}, 2 classes; {images}; 28x28x1 (--input-size)" in first
+    assert f"data: {noise}, 2 classes (left, right); {images}; 28x28x1 (--input-size)" in first
     steps = f"1 epochs of {counts[0] // 8} steps, batch size 8 (chosen from the number of images)"
     assert f"network: vgg11, plan residual, width 0.125; {steps}; augmentation crop-flip" in first
     assert "run folder: run" in first
