@@ -131,8 +131,7 @@ def load_folder(
     labels = {name: label for label, name in enumerate(manifest.class_names)}
 
     def examples(split: str) -> Streaming | None:
-        # In the order of the digests every part of the files is a mixture of the classes.
-        files = sorted(manifest.of(split), key=lambda file: (file.digest, file.path))
+        files = manifest.mixed(split)
         paths = np.array([os.fsencode(manifest.root / file.path) for file in files], object)
         found = FileRecords(paths, np.array([labels[file.name] for file in files], np.int32), image_shape, background)
         return Streaming(found, image_shape) if files else None

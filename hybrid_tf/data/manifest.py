@@ -72,6 +72,10 @@ class Manifest:
         """Returns the images of a split."""
         return [file for file in self.files if file.split == split]
 
+    def mixed(self, split: str) -> list[ImageFile]:
+        """Returns the images of a split as the data set has them, by digest: every part is a mixture of the classes."""
+        return sorted(self.of(split), key=lambda file: (file.digest, file.path))
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, sorted."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from hybrid_tf.compiler import Interpreter, Metadata
 from hybrid_tf.data import Dataset, Normalisation
+from hybrid_tf.data.manifest import TEST
 from hybrid_tf.deploy.freshness import warn_of_unfinished
 from hybrid_tf.deploy.inputs import load_for, required_metadata
 from hybrid_tf.deploy.metrics import Evaluation
@@ -83,7 +84,8 @@ def _evaluate(predict: Scores, data: Dataset, tally: Tally, engine: str, batch_s
         for _ in with_progress(range(math.ceil(data.test.size / batch_size)), text):
             images, labels = (part.numpy() for part in next(batches))
             tally.add(images, labels, np.asarray(predict(images)))
-    return tally.evaluation(data.name, engine)
+    files = data.manifest.mixed(TEST) if data.manifest else []
+    return tally.evaluation(data.name, engine, [str(Path(data.name, file.path)) for file in files])
 
 
 def _runtime(path: Path) -> Scores:

@@ -101,7 +101,12 @@ def _restored(values: Mapping[str, Any]) -> Evaluation:
         ),
         mistakes=tuple(
             Mistake(
-                int(row["number"]), int(row["label"]), int(row["predicted"]), _share(row["probability"]), row["picture"]
+                int(row["number"]),
+                int(row["label"]),
+                int(row["predicted"]),
+                _share(row["probability"]),
+                row["picture"],
+                str(row["path"]),
             )
             for row in values["mistakes"]
         ),

@@ -56,6 +56,7 @@ class Mistake:
         predicted: number of the class that it was given.
         probability: probability of that class, 0 to 1.
         picture: PNG of the image as the network sees it, reduced if it is large, in base64.
+        path: path of its file; empty where the data set is no folder of images.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Mistake:
     predicted: int
     probability: float
     picture: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ class Evaluation:
             "mistakes": [
                 {
                     "image": item.number,
+                    "path": item.path or None,
                     "class": self.class_names[item.label],
                     "predicted": self.class_names[item.predicted],
                     "probability": item.probability,

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -66,8 +67,14 @@ class Tally:
         self._mistakes = sorted(self._mistakes, key=lambda item: (-item[0], item[1]))[:MISTAKES]
         self._images += len(labels)
 
-    def evaluation(self, dataset: str, engine: str) -> Evaluation:
-        """Returns what was counted, of at least one image, under the names of data set and engine."""
+    def evaluation(self, dataset: str, engine: str, paths: Sequence[str] = ()) -> Evaluation:
+        """Returns what was counted, of at least one image.
+
+        Args:
+            dataset: name of the data set.
+            engine: name of what ran the network.
+            paths: path of each image's file; empty where images are no files.
+        """
         labels, predicted, confidence, log_label = np.concatenate(self._rows, axis=1)
         labels, predicted = labels.astype(int), predicted.astype(int)
         others = (f"output {number}" for number in range(len(self.class_names), self._outputs))
@@ -79,7 +86,7 @@ class Tally:
             loss=float(-log_label.mean()),
             bins=calibration_bins(confidence, labels == predicted),
             mistakes=tuple(
-                Mistake(number, label, other, probability, self._picture(image))
+                Mistake(number, label, other, probability, self._picture(image), paths[number] if paths else "")
                 for probability, number, label, other, image in self._mistakes
             ),
         )

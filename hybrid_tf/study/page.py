@@ -36,4 +36,5 @@ def write_page(path: Path, template: str, **values: Any) -> None:
         "count": lambda number: f"{number:,}",
         "figure": lambda svg: Markup(with_names_of_its_own(svg, next(numbers))),
     }
-    write_text(path, environment.get_template(template).render(values))
+    text = environment.get_template(template).render(values)
+    write_text(path, text.encode(errors="replace").decode())  # names of files need not be UTF-8

@@ -19,7 +19,7 @@ def stored():
     random = np.random.default_rng(0)
     tally = Tally(("a", "b", "c"), Normalisation((0.0,), (1.0,)))
     tally.add(np.ones((40, 4, 4, 1), np.float32), random.integers(0, 3, 40), random.normal(size=(40, 3)))
-    found = tally.evaluation("set", "Keras")
+    found = tally.evaluation("set", "Keras", [f"photos/{number}.png" for number in range(40)])
     return found, json.loads(json.dumps({"of": OF, "evaluation": asdict(found)}))
 
 

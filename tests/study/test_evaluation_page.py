@@ -1,5 +1,7 @@
 """The page about one evaluation: whatever the classes are called, however many there are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,16 @@ def test_the_worst_class_is_the_first():
     assert shares == sorted(shares)
     assert [len(row) for row in EvaluationView(found).matrix] == [4] * 4
     assert [[cell.images for cell in row] for row in EvaluationView(found).matrix] == [list(r) for r in found.confusion]
+
+
+def test_names_of_folders_and_files_need_not_be_utf_8(tmp_path):
+    found = evaluation(["a", "caf\udce9"])
+    page = tmp_path / "page.html"
+    write_evaluation_page(
+        replace(found, mistakes=(replace(found.mistakes[0], path="x/\udce9.png"),)), page, "runs/mine"
+    )
+    assert "caf?" in page.read_text()
+    assert "x/?.png" in page.read_text()
 
 
 def test_no_mistake_is_said(tmp_path):
