@@ -73,8 +73,9 @@ def convert(
     r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
 
     Verified is that the file computes what the network does, on test images; of a Keras model without --dataset on
-    normal noise. The scores of an int8 file are compared with the network as int8 rounds it, and what the rounding costs
-    is measured: the accuracy of both on the same test images. Where there is a float and an int8 file, both are timed.
+    normal noise. The scores of an int8 file are compared with the network as int8 rounds it, and what the rounding
+    costs is measured: the accuracy of both on the same test images. Where there is a float and an int8 file, both are
+    timed.
 
     \b
     Examples: hybrid-tf convert runs/first
