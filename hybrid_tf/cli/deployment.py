@@ -107,8 +107,9 @@ def convert(
     r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
 
     Verified is that the file computes what the network does, on test images; of a Keras model without --dataset on
-    normal noise. An int8 file is compared with the network as int8 rounds it, and what the rounding costs is measured:
-    the accuracy of both on the same test images. Where there is a float and an int8 file, both are timed.
+    normal noise. The scores of an int8 file are compared with the network as int8 rounds it, and what the rounding
+    costs is measured: the accuracy of both on the same test images. Where there is a float and an int8 file, both are
+    timed.
 
     \b
     Examples: hybrid-tf convert runs/first
@@ -222,13 +223,13 @@ def _verification_table(verification: "Verification") -> "Table":
     from hybrid_tf.tables import percent, table
 
     found = verification
-    keras = "Keras with the rounding of int8" if found.int8_tensors else "Keras"
+    plain, rounding = (", without rounding", " to Keras with the rounding of int8") if found.int8_tensors else ("", "")
     rows = [
         ["compared on", f"{found.images:,} {found.inputs}"],
-        [f"accuracy of {keras}", percent(found.keras_accuracy)],
+        [f"accuracy of Keras{plain}", percent(found.keras_accuracy)],
         ["accuracy of the file", percent(found.file_accuracy)],
         ["same class", percent(found.top1_agreement)],
-        ["largest difference of a score", f"{found.max_abs_difference:.1e}"],
+        [f"largest difference of a score{rounding}", f"{found.max_abs_difference:.1e}"],
         ["... of the largest score", f"{found.max_rel_difference:.1e}"],
         ["images with a sign of zero but for rounding", f"{found.images_with_other_signs:,}"],
     ]
@@ -242,7 +243,7 @@ def _verification_table(verification: "Verification") -> "Table":
             [f"accuracy of the int8 file, on the same, in {both.engine}", percent(both.int8)],
             ["int8 loses", f"{both.lost_points:.2f} points"],
         ]
-    return table("verified" if found.passed else "NOT verified", [f"{keras} against the file", ""], rows)
+    return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
 
 
 def _speed_table(both: "SideBySide") -> "Table":

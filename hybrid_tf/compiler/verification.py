@@ -75,7 +75,9 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Verification:
-    """How a file compares with its Keras model, an int8 file with the model *with the rounding of int8*.
+    """How a file compares with its Keras model.
+
+    Differences of an int8 file are to the model *with the rounding of int8*, agreement and accuracies without it.
 
     Attributes:
         images: number of images that were compared.
