@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from hybrid_tf.data.strong_augmentation import strongly_augmented
+
 ORDER, BATCH, IMAGE = 0, 1, 2  # what a seed is used for: the order of an epoch, a whole batch, a single image
 
 _AREA = (0.08, 1.0)  # fraction of the image's area in the crops used to train on ImageNet (arXiv 1409.4842)
@@ -28,7 +30,8 @@ def augment(
         images: batch of images [B,H,W,C], uint8 or float32, pixels in 0..255.
         augmentation: name of the augmentation: "none"; "crop" (shifted by up to an eighth of the side, the border
             reflected); "crop-flip" (and mirrored, half of the time); "resized-crop-flip" (a part of random size and
-            shape, enlarged to the whole, and mirrored); "flip" (mirrored only).
+            shape, enlarged to the whole, and mirrored); "flip" (mirrored only); "strong" (turned, scaled, shifted,
+            recoloured and partly hidden, see `strong_augmentation`); "strong-flip" (and mirrored).
         seed: seed [2] of the random draws.
         first: number of the first image within a larger batch; the images are changed as they would be in that batch.
         batch: size of the larger batch; by default there is none.
@@ -43,6 +46,8 @@ def augment(
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     if augmentation.startswith("crop"):
         images = _shifted(images, seeds[0], draws)
+    elif augmentation.startswith("strong"):
+        images = strongly_augmented(images, seeds[0], first, batch or count)
     elif augmentation.startswith("resized-crop"):
         images = _resized_crops(
             images, random_boxes(batch or count, *images.shape[1:3], seeds[0])[first : first + count]

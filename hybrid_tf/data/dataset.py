@@ -68,9 +68,15 @@ WHOLE = Shard()
 
 
 class Examples(Protocol):
-    """The images and labels of one split, in memory or streamed from disk, in an order that never changes."""
+    """The images and labels of one split, in memory or streamed from disk, in an order that never changes.
+
+    Attributes:
+        size: number of the examples.
+        labels: labels of the examples, int32 [size]; None when they are not known without reading everything.
+    """
 
     size: int
+    labels: np.ndarray | None
 
     def batches(self, batch_size: int, normalisation: Normalisation) -> tf.data.Dataset:
         """Returns (float32 [B,H,W,C] normalised, int32 [B]) in the fixed order; the last batch may be smaller."""
