@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from hybrid_tf.errors import HybridTFError, unknown
@@ -9,13 +10,16 @@ from hybrid_tf.errors import HybridTFError, unknown
 DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1, "bop": 0.004}
 OPTIMIZERS = tuple(DEFAULT_LEARNING_RATES)
 SCHEDULES = ("cosine", "step")
-AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "resized-crop-flip")
+AUGMENTATIONS = ("none", "flip", "crop", "crop-flip", "resized-crop-flip", "strong", "strong-flip")
+CLASS_WEIGHTS = ("none", "balanced")
 HEADS = ("paper", "compact")
 GRADIENTS = ("ste", "approx", "swish")
 
 LARGEST_SIZE = 4096  # pixels, height and width
 SMOKE_EPOCHS = 2
 SMOKE_IMAGES = 256
+
+RUNS = ("resume_from", "start_from", "teacher")  # settings that name another run
 
 
 def _setting(kind: type, default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -32,7 +36,9 @@ class Config:
     )
     dataset: str = _setting(str, "digits", "digits, a TensorFlow Datasets name, or the path of a folder of images")
     epochs: int = _setting(int, 20, "passes over the training images")
-    batch_size: int = _setting(int, 64, "images a step")
+    batch_size: int | None = _setting(
+        int, None, "images a step; default: the largest of 64, 32, 16 and 8 that gives 20 steps an epoch, else 8"
+    )
     width: float = _setting(float, 1.0, "multiplies the channels of every hidden layer")
     head: str | None = _setting(str, None, "VGG only: paper (4096-4096-classes) or compact (one dense layer)", HEADS)
     classes: int | None = _setting(int, None, "outputs of the network; default: the data set's classes")
@@ -73,7 +79,17 @@ class Config:
         int, 0, "batches of training images to measure batch norm's statistics on again when training is done"
     )
     resume_from: str | None = _setting(
-        str, None, "finished run folder to start from: its best weights and settings, 3 epochs, a 20th of its rate"
+        str,
+        None,
+        "finished run folder to fine-tune on its own data: its settings, classes and best weights, 3 epochs, a 20th of "
+        "its rate; for other data there is --start-from",
+    )
+    start_from: str | None = _setting(
+        str,
+        None,
+        "finished run folder, or name of a shipped network, whose weights a training on other data starts from: its "
+        "network, a last layer of your classes, the layers taken over at a tenth of the rate; to fine-tune a run there "
+        "is --resume-from",
     )
     int8_aware: bool = _setting(
         bool, False, "with --resume-from: train with the rounding of `hybrid-tf convert --int8`"
@@ -82,7 +98,20 @@ class Config:
         bool, False, "train in bfloat16 where the hardware is faster at it; weights and files stay float32"
     )
     augmentation: str = _setting(
-        str, "auto", "what training images go through; auto: the data set's usual", ("auto", *AUGMENTATIONS)
+        str,
+        "auto",
+        "what training images go through; auto: the data set's usual; strong, for few images: also turned, scaled, "
+        "recoloured and partly hidden; ...flip: mirrored, too",
+        ("auto", *AUGMENTATIONS),
+    )
+    class_weights: str = _setting(
+        str, "none", "balanced: images of rare classes count more, so that all classes count the same", CLASS_WEIGHTS
+    )
+    patience: int = _setting(
+        int,
+        0,
+        "end after so many epochs without a better one on the held-out images; 0: never. The schedule is still that of "
+        "all --epochs, so an end before them leaves out its slowest, often best part",
     )
     validation: float = _setting(float, 0.1, "share of the training images held out to choose the best epoch")
     seed: int = _setting(int, 0, "decides initial weights, the order of images and their augmentation")
@@ -100,7 +129,7 @@ class Config:
                 raise unknown(item.name.replace("_", " "), str(value), choices)
         rules = {
             "epochs": self.epochs >= 1,
-            "batch_size": self.batch_size >= 1,
+            "batch_size": self.batch_size is None or self.batch_size >= 1,
             "learning_rate": 0 < self.peak_learning_rate < math.inf,
             "weight_decay": 0 <= self.weight_decay < 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
@@ -110,6 +139,7 @@ class Config:
             "attention": 0 <= self.attention < math.inf,
             "recalibrate": self.recalibrate >= 0,
             "validation": 0 <= self.validation < 0.9,
+            "patience": self.patience >= 0,
             "seed": 0 <= self.seed < 2**31,
             "input_size": self.input_size is None or 1 <= self.input_size <= LARGEST_SIZE,
             "channels": self.channels in (None, 1, 3),
@@ -121,6 +151,12 @@ class Config:
             raise HybridTFError("--int8-aware fine-tunes a finished run: name it with --resume-from")
         if self.two_stage and self.resume_from:
             raise HybridTFError("--two-stage is for a training from its start: leave it or --resume-from out")
+        if self.start_from and self.resume_from:
+            raise HybridTFError(
+                "--start-from is for other data, --resume-from for the data of the run it names: leave one of them out"
+            )
+        if self.patience and not self.validation:
+            raise HybridTFError("--patience watches held-out images, and --validation 0 holds out none: leave one out")
         if self.recalibrate and self.int8_aware:
             raise HybridTFError(
                 "--recalibrate changes the kernels that --int8-aware has rounded: leave one of them out"
@@ -139,6 +175,16 @@ class Config:
     def run_epochs(self) -> int:
         """Epochs that are really run: fewer in a smoke run."""
         return min(self.epochs, SMOKE_EPOCHS) if self.smoke else self.epochs
+
+    def with_absolute_paths(self) -> "Config":
+        """Returns a copy whose runs are named by absolute paths, so that it means the same in every working directory.
+
+        What `start_from` names stays as it is when there is no such folder: it is a shipped network.
+        """
+        paths = {name: Path(value) for name in RUNS if (value := getattr(self, name))}
+        return self.with_changes(
+            **{name: str(path.resolve()) for name, path in paths.items() if name != "start_from" or path.is_dir()}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as plain JSON values."""

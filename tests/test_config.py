@@ -20,6 +20,12 @@ from hybrid_tf.errors import HybridTFError
         ({"temperature": 0.0}, "--temperature 0.0 is out of range"),
         ({"attention": -1.0}, "--attention -1.0 is out of range"),
         ({"recalibrate": -1}, "--recalibrate -1 is out of range"),
+        ({"patience": -1}, "--patience -1 is out of range"),
+        ({"patience": 2, "validation": 0.0}, "--patience watches held-out images, and --validation 0 holds out none"),
+        ({"batch_size": 0}, "--batch-size 0 is out of range"),
+        ({"class_weights": "balance"}, "unknown class weights 'balance': did you mean 'balanced'"),
+        ({"augmentation": "strong-flop"}, "unknown augmentation 'strong-flop': did you mean 'strong-flip'"),
+        ({"start_from": "a", "resume_from": "b"}, "--start-from is for other data, --resume-from for the data of the"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

@@ -15,6 +15,7 @@ from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.system.quiet import silenced
 
 RUNS = Path("runs")
+LAST = ""  # the value of --resume that has none
 
 
 class QuietCommand(click.Command):
@@ -81,28 +82,40 @@ def network_spec(name: str, options: dict[str, Any], plan: str = "residual") -> 
 
 
 def output_options(command: Callable) -> Callable:
-    """A decorator for the options that say where a run goes: `out`, `resume`, `as_json`."""
+    """A decorator for the options that say where a run goes: `out`, `resume` (LAST without a value), `as_json`."""
     for decorate in (
         click.option("--json", "as_json", is_flag=True, help="print the result as JSON"),
-        click.option("--resume", is_flag=True, help="continue the run in --out, or the last one of this name"),
+        click.option(
+            "--resume",
+            is_flag=False,
+            flag_value=LAST,
+            metavar="[RUN]",
+            help="continue RUN, with its settings; without RUN that in --out, or the last one of this name, started "
+            "when there is none",
+        ),
         click.option("--out", type=click.Path(path_type=Path), help="run folder  [default: runs/NETWORK-PLAN-DATASET]"),
     ):
         command = decorate(command)
     return command
 
 
-def run_folder(config: Config, out: Path | None, resume: bool, several_plans: bool = False) -> Path:
+def run_folder(config: Config, out: Path | None, resume: str | None, several_plans: bool = False) -> Path:
     """Returns where a run goes: `out`, or a folder below `runs/` named after the settings and numbered when taken.
 
-    With `resume` it is the last one of that name.
+    With `resume` it is the folder that is resumed, or, if it is LAST, the last one of that name.
+
+    Raises:
+        HybridTFError: when `resume` and `out` are two folders.
     """
-    if out is not None:
-        return out
+    if resume and out is not None and out.resolve() != Path(resume).resolve():
+        raise HybridTFError(f"--resume {resume} goes on in its own folder: leave --out {out} out")
+    if resume or out is not None:
+        return Path(resume) if resume else out
     dataset = Path(config.dataset).name if "/" in config.dataset else config.dataset
     plan = "compare" if several_plans else Plan.parse(config.plan).file_name
     name = f"{config.network}-{plan}-{dataset}"
     taken = [folder for folder in _numbered(name) if folder.exists()]
-    if resume and taken:
+    if resume is not None and taken:
         return taken[-1]
     return next(folder for folder in _numbered(name) if not folder.exists())
 
@@ -123,7 +136,7 @@ def run_command(command: click.Command, name: str | None = None) -> None:
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort) as error:
         reason = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
-        click.echo(str(reason or "") or "stopped; a training run continues with --resume", err=True)
+        click.echo(str(reason or "") or "stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)  # the reader, `head` for example, has seen enough

@@ -17,7 +17,6 @@ from hybrid_tf.cli.options import (
     network_spec,
     output_options,
     run_command,
-    run_folder,
     setting_options,
 )
 from hybrid_tf.config import Config
@@ -114,25 +113,21 @@ def summary(network_or_run: str, plan: str, as_json: bool, **options: Any) -> No
 @setting_options(Config())
 @click.option("--strategy", metavar="mirrored|multi-worker", help="train on all GPUs, or on several computers")
 @output_options
-def train(out: Path | None, resume: bool, as_json: bool, strategy: str | None, **options: Any) -> None:
+def train(out: Path | None, resume: str | None, as_json: bool, strategy: str | None, **options: Any) -> None:
     r"""Train a network; leaves a run folder.
 
     \b
     Examples: hybrid-tf train --network resnet20 --plan residual --dataset fashion_mnist --epochs 15
               hybrid-tf train --network vgg11 --head compact --dataset path/to/images --input-size 64 --out runs/mine
-              hybrid-tf train ... --out runs/mine --resume
+              hybrid-tf train --resume runs/mine
+              hybrid-tf train --start-from resnet20-residual --dataset path/to/images --augmentation strong-flip
               hybrid-tf train --resume-from runs/mine --int8-aware --out runs/mine-int8
     """
-    from hybrid_tf.cli.recipe import show_run
-    from hybrid_tf.training.fine_tuning import fine_tuning_config
-    from hybrid_tf.training.session import train as train_run
+    from hybrid_tf.cli.recipe import train_one
 
-    config = fine_tuning_config(given(options))
-    if strategy == "multi-worker" and out is None:
+    if strategy == "multi-worker" and not (out or resume):
         raise HybridTFError("--strategy multi-worker needs --out, a folder that all workers share")
-    run = train_run(config, run_folder(config, out, resume), resume=resume, strategy=strategy)
-    if run.finished:  # else this is a worker, and the chief has not written it yet
-        show_run(run, as_json)
+    train_one({}, given(options), out, resume, as_json, strategy)
 
 
 for _command in (*DEPLOYMENT_COMMANDS, *COMMANDS, *MICRO_COMMANDS):

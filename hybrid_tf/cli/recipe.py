@@ -10,9 +10,12 @@ import click
 from hybrid_tf.cli.options import QuietCommand, given, output_options, run_command, run_folder, setting_options
 from hybrid_tf.config import Config
 from hybrid_tf.errors import unknown
+from hybrid_tf.runs.names import CONFIG, REPORT
+from hybrid_tf.system.notices import say
 from hybrid_tf.tables import percent, show, table
 
 if TYPE_CHECKING:
+    from hybrid_tf.runs.report import Report
     from hybrid_tf.runs.run import Run
     from hybrid_tf.study.comparison import Entry
 
@@ -27,13 +30,43 @@ def run_recipe(doc: str, defaults: dict[str, Any], paper: dict[str, Any]) -> Non
     """
 
     @_command(doc, defaults, paper)
-    def command(use_paper: bool, out: Path | None, resume: bool, as_json: bool, **options: Any) -> None:
-        from hybrid_tf.training.session import train
-
-        config = Config.from_dict(defaults | (paper if use_paper else {}) | given(options))
-        show_run(train(config, run_folder(config, out, resume), resume=resume), as_json)
+    def command(use_paper: bool, out: Path | None, resume: str | None, as_json: bool, **options: Any) -> None:
+        train_one(defaults, (paper if use_paper else {}) | given(options), out, resume, as_json)
 
     run_command(command)
+
+
+def train_one(
+    usual: dict[str, Any],
+    wanted: dict[str, Any],
+    out: Path | None,
+    resume: str | None,
+    as_json: bool,
+    strategy: str | None = None,
+) -> None:
+    """Trains a network, or goes on with a run, and prints the result.
+
+    Args:
+        usual: settings of a new run where nothing else is wanted; a run that goes on has its own.
+        wanted: settings that the user has asked for.
+        out: run folder; None for one that is named after the settings.
+        resume: run folder to go on with, LAST for `out` or the last one of the name; None for a new run.
+        as_json: whether to print the result as JSON.
+        strategy: strategy for several processors.
+    """
+    from hybrid_tf.training.resuming import resumed_config
+    from hybrid_tf.training.session import train
+    from hybrid_tf.training.settings import complete_config
+
+    config = None if resume else complete_config(usual | wanted)
+    folder = run_folder(config or Config(), out, resume)
+    if resume or (resume is not None and (folder / CONFIG).exists()):
+        config = resumed_config(folder, wanted)
+        if (folder / REPORT).exists():
+            say(f"{folder} is finished: this is its result; another --out trains again")
+    run = train(config, folder, resume=resume is not None, strategy=strategy)
+    if run.finished:  # else this is a worker, and the chief has not written it yet
+        show_run(run, as_json)
 
 
 def run_comparison(doc: str, plans: tuple[str, ...], defaults: dict[str, Any], paper: dict[str, Any]) -> None:
@@ -46,7 +79,7 @@ def run_comparison(doc: str, plans: tuple[str, ...], defaults: dict[str, Any], p
     def command(
         use_paper: bool,
         out: Path | None,
-        resume: bool,
+        resume: str | None,
         as_json: bool,
         plan: tuple[str, ...],
         seeds: int,
@@ -57,13 +90,18 @@ def run_comparison(doc: str, plans: tuple[str, ...], defaults: dict[str, Any], p
         config = Config.from_dict(defaults | (paper if use_paper else {}) | given(options))
         folder = run_folder(config, out, resume, several_plans=True)
         title = f"{config.network}, {config.dataset}, {config.run_epochs} epochs each"
-        _compare(plan_entries(config, plan or plans, seeds), folder, title, resume, as_json)
+        _compare(plan_entries(config, plan or plans, seeds), folder, title, resume is not None, as_json)
 
     run_command(command)
 
 
-def run_study(doc: str, title: str, entries: Sequence["Entry"], folder: Path) -> None:
-    """Runs a recipe as a program that trains and compares `entries`, or those of them that are named, in `folder`."""
+def run_study(
+    doc: str, title: str, entries: Sequence["Entry"], folder: Path, prepare: Callable[[], None] = lambda: None
+) -> None:
+    """Runs a recipe as a program that trains and compares `entries`, or those of them that are named, in `folder`.
+
+    `prepare` makes the data sets, if they have to be made.
+    """
     names = [entry.name for entry in entries]
 
     @click.command(cls=QuietCommand, help=_help(doc))
@@ -82,6 +120,7 @@ def run_study(doc: str, title: str, entries: Sequence["Entry"], folder: Path) ->
         if only_list:
             show(as_json, names, *names)
             return
+        prepare()
         found = [entry for entry in entries if entry.name in (chosen or names)]
         found = [replace(entry, config=entry.config.with_changes(smoke=smoke)) for entry in found]
         _compare(found, out, title, True, as_json, finished)
@@ -121,6 +160,14 @@ def _options_text(settings: dict[str, Any]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
 
 
+def _stopped_early(report: "Report") -> list[list[str]]:
+    """Returns a row for a training that patience has ended."""
+    if report.planned_epochs is None or report.planned_epochs == report.epochs:
+        return []
+    waited = report.epochs - report.best_epoch
+    return [["ended early", f"{waited} epochs without a better one; {report.planned_epochs} were planned"]]
+
+
 def show_run(run: "Run", as_json: bool) -> None:
     """Prints the result of a finished run and what to do next."""
     report = run.report
@@ -128,6 +175,7 @@ def show_run(run: "Run", as_json: bool) -> None:
         ["test accuracy", percent(report.test_accuracy)],
         ["validation accuracy", percent(report.validation_accuracy)],
         ["best epoch", f"{report.best_epoch} of {report.epochs}"],
+        *_stopped_early(report),
         ["full-precision weights", f"{report.weights.full_precision:,}"],
         ["binary weights", f"{report.weights.binary:,}"],
         ["compression of the weights", f"{report.compression:.2f}x"],

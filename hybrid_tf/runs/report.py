@@ -47,6 +47,8 @@ class Report:
         compression: memory of the full-precision twin's weights over that of this network's.
         parameters: numbers of parameters of the whole network.
         larq_bytes: memory of all parameters in bytes, as `larq.models.summary` counts it.
+        planned_epochs: number of epochs that the settings ask for, more than `epochs` when patience ended the training;
+            `None` in older reports.
     """
 
     network: str
@@ -64,6 +66,7 @@ class Report:
     compression: float
     parameters: Parameters
     larq_bytes: int
+    planned_epochs: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as plain JSON values."""
@@ -94,5 +97,6 @@ _MOST = 2.0**62
 _LARGEST = {"validation_accuracy": 1.0, "test_accuracy": 1.0}
 _KINDS: dict[Any, Any] = {
     str: str, int: int, float: (int, float), float | None: (int, float, type(None)),
+    int | None: (int, type(None)),
     Weights: Weights, Parameters: Parameters,
 }  # fmt: skip

@@ -13,6 +13,7 @@ from hybrid_tf.models.plan import Plan
 from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
 from hybrid_tf.runs.names import BEST, CONFIG, REPORT
 from hybrid_tf.runs.report import Report
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
 from hybrid_tf.version import versions
@@ -50,7 +51,7 @@ class Run:
         """The report of a finished run. Raises HybridTFError when it is not finished, or the report is damaged."""
         path = self.folder / REPORT
         if not self.finished:
-            raise HybridTFError(f"run {self.folder} is not finished: continue it with --resume")
+            raise HybridTFError(f"run {self.folder} is not finished: `{resume_command(self.folder)}` continues it")
         stored = read_json(path)
         try:
             return Report.from_dict(stored)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.system.files import atomic_path
 from hybrid_tf.system.h5_files import check_h5
 
@@ -40,7 +41,9 @@ def load_weights(model: tf.keras.Model, path: Path) -> None:
         HybridTFError: when the file is absent, damaged, or belongs to another network.
     """
     if not path.exists():
-        raise HybridTFError(f"no weights at {path}: the run has not finished an epoch; continue it with --resume")
+        raise HybridTFError(
+            f"no weights at {path}: the run has not finished an epoch; `{resume_command(path.parent)}` continues it"
+        )
     try:
         with h5py.File(path, "r") as file:
             check_h5(file, _COPIES * _bytes(model.weights))

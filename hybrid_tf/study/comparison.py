@@ -36,21 +36,24 @@ class Entry:
 
     Attributes:
         name: name in tables and, without signs, of run folders.
-        config: settings of the runs; their seed and teacher are not used.
+        config: settings of the runs; their seed, teacher and start are not used.
         seeds: number of runs, which have the seeds 0, 1, ...
         teacher: name of the entry whose first run these runs imitate.
+        start: name of the entry whose first run these runs start from.
     """
 
     name: str
     config: Config
     seeds: int = 1
     teacher: str | None = None
+    start: str | None = None
 
     def runs(self, folder: Path) -> list[tuple[Config, Path]]:
         """Returns the settings and the folder of each run; the folders are in `folder`."""
-        teacher = str(run_path(folder, self.teacher, 0)) if self.teacher else None
+        named = {"teacher": self.teacher, "start_from": self.start}
+        others = {name: str(run_path(folder, entry, 0)) if entry else None for name, entry in named.items()}
         return [
-            (self.config.with_changes(seed=seed, teacher=teacher), run_path(folder, self.name, seed))
+            (self.config.with_changes(seed=seed, **others), run_path(folder, self.name, seed))
             for seed in range(self.seeds)
         ]
 
@@ -116,7 +119,7 @@ def compare(
     """Trains, converts and verifies every entry; writes `compare.json` and `compare.png`.
 
     Args:
-        entries: entries to compare; a teacher comes before those who imitate it.
+        entries: entries to compare; one that others imitate or start from comes before them.
         folder: folder that the runs go to, one folder each.
         resume: whether to continue what is unfinished in `folder`, and keep what is finished.
         finished: whether to train nothing, and leave out what is not finished.

@@ -1,6 +1,7 @@
 """The making of a trained network to ship: a small run folder with its files and a model card."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.profile import weight_layers
 from hybrid_tf.models.layers import is_binary
 from hybrid_tf.pretrained import FOLDER
-from hybrid_tf.runs.names import BEST, CONFIG, HISTORY, INT8_FILE, REPORT, SUMMARY
+from hybrid_tf.runs.names import BEST, HISTORY, INT8_FILE, REPORT, SUMMARY
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.runs.weights import save_weights
 from hybrid_tf.system.files import atomic_path, write_bytes, write_json, write_text
-from hybrid_tf.training.fine_tuning import train_command
+from hybrid_tf.training.settings import config_from_here, train_command
 
-_COPIED = (CONFIG, HISTORY, REPORT, SUMMARY)
+_COPIED = (HISTORY, REPORT, SUMMARY)
 _ENGINES = {"lce": "LCE", "runtime": "hybrid-tf-runtime"}
 
 
@@ -49,6 +50,7 @@ def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | Non
     commands = [train_command(one.config) for one in (source, int8_source) if one]
     for file in _COPIED:
         write_bytes(target / file, (run / file).read_bytes())
+    replace(source, folder=target, config=config_from_here(source.config)).save()
     _store(source.load_model(), target / BEST)
     convert_run(target)
     convert_run(int8_run or target, target / INT8_FILE, int8=Int8Options())
@@ -68,7 +70,7 @@ def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | Non
 def _trained(folder: Path) -> Run:
     """Returns a finished run. Raises HybridTFError for another, and for a smoke run."""
     run = load_run(folder)
-    if run.report.epochs < run.config.epochs:
+    if run.config.smoke:
         raise HybridTFError(f"{folder} is a smoke run: train it in full")
     return run
 

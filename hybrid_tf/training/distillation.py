@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import BEST
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.run import Run, load_run
 
 _STAGE = re.compile(r"stage\d+(?=_)")
@@ -31,7 +32,7 @@ def load_teacher(folder: str) -> Teacher:
     """
     run = load_run(folder)
     if not run.finished:
-        raise HybridTFError(f"--teacher {folder} is not finished: continue it with --resume first")
+        raise HybridTFError(f"--teacher {folder} is not finished: run `{resume_command(folder)}` first")
     try:
         digest = hashlib.sha256((run.folder / BEST).read_bytes()).hexdigest()
     except OSError as error:
@@ -94,17 +95,20 @@ class Distillation(tf.keras.Model):
         """Returns the student's logits [N, classes] for images [N, H, W, C]."""
         return self.student(images, training=training)
 
-    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Trains the student on images [N, H, W, C] and labels [N, classes]; returns the metrics."""
-        images, labels = data
+    def train_step(self, data: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
+        """Trains the student on images [N, H, W, C], labels [N, classes], maybe weights [N]; returns the metrics."""
+        images, labels, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
         config = self._settings
         taught, *taught_stages = self._teach(images, training=False)
         with tf.GradientTape() as tape:
             logits, *stages = self._outputs(images, training=True)
-            loss = (1 - config.distillation) * self.compiled_loss(labels, logits)
-            loss += config.distillation * _softened_divergence(taught, logits, config.temperature)
+            imitation = config.distillation * _softened_divergence(taught, logits, config.temperature)
             for stage, taught_stage in zip(stages, taught_stages, strict=True):
-                loss += config.attention * _attention_distance(taught_stage, stage)
+                imitation += config.attention * _attention_distance(taught_stage, stage)
+            if weights is not None:
+                imitation *= weights
+            loss = (1 - config.distillation) * self.compiled_loss(labels, logits, weights)
+            loss += tf.reduce_mean(imitation)
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         self.compiled_metrics.update_state(labels, logits)
         return self.get_metrics_result()
@@ -137,14 +141,13 @@ def _stage_sizes(model: tf.keras.Model) -> list[tuple[int, int]]:
 
 
 def _softened_divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Returns the mean of T^2 * KL(softmax(teacher / T) || softmax(student / T)) of logits [N, classes]."""
+    """Returns T^2 * KL(softmax(teacher / T) || softmax(student / T)) [N] of logits [N, classes]."""
     expected, found = (tf.nn.log_softmax(logits / temperature) for logits in (teacher, student))
-    divergence = tf.reduce_sum(tf.exp(expected) * (expected - found), axis=-1)
-    return temperature**2 * tf.reduce_mean(divergence)
+    return temperature**2 * tf.reduce_sum(tf.exp(expected) * (expected - found), axis=-1)
 
 
 def _attention_distance(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
-    """Returns the mean squared distance of the normalised attention maps of [N, H, W, C] and [N, H, W, C']."""
+    """Returns the squared distances [N] of the normalised attention maps of [N, H, W, C] and [N, H, W, C']."""
     maps = [tf.reduce_sum(tf.square(tf.cast(x, tf.float32)), axis=-1) for x in (teacher, student)]
     one, other = (tf.nn.l2_normalize(x, axis=(1, 2)) for x in maps)
-    return tf.reduce_mean(tf.reduce_sum(tf.square(one - other), axis=(1, 2)))
+    return tf.reduce_sum(tf.square(one - other), axis=(1, 2))

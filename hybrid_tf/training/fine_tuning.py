@@ -6,15 +6,13 @@ kernels that are rounded.
 """
 
 import contextlib
-import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from hybrid_tf.config import Config, option
+from hybrid_tf.config import Config
 from hybrid_tf.data import Dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import BEST, RANGES
@@ -26,44 +24,6 @@ if TYPE_CHECKING:
     from hybrid_tf.compiler import Int8
 
 # The converters are imported where they are needed: training depends on them for int8-aware runs alone.
-
-# Settings that a fine-tuning does not take over from the run it starts from, unless they are given.
-_SHORT = {"epochs": 3, "two_stage": 0.0, "recalibrate": 0, "mixed_precision": False}
-_SLOWER = 20  # what the learning rate of the run is divided by
-
-
-def fine_tuning_config(settings: dict[str, Any]) -> Config:
-    """Returns the settings of a training that was given `settings`: those of the run in `resume_from`, if any, first.
-
-    Raises:
-        HybridTFError: when that run cannot be read or is not finished.
-    """
-    if not settings.get("resume_from"):
-        return Config(**settings)
-    source = load_run(Path(settings["resume_from"]))
-    if not source.finished:
-        raise HybridTFError(f"run {source.folder} is not finished: continue it with --resume first")
-    before = source.config
-    short = _SHORT | {"learning_rate": before.peak_learning_rate / _SLOWER}
-    return before.with_changes(**(short | {"int8_aware": False} | settings))
-
-
-def train_command(config: Config) -> str:
-    """Returns the `hybrid-tf train` command with these settings; it names those that are not the usual ones.
-
-    Usual of a fine-tuning is what follows from the run that it starts from.
-
-    Raises:
-        HybridTFError: when that run cannot be read or is not finished.
-    """
-    start = {"resume_from": config.resume_from} if config.resume_from else {"network": config.network}
-    usual = fine_tuning_config(start).to_dict()
-    settings = start | {name: value for name, value in config.to_dict().items() if value != usual[name]}
-    options = (
-        option(name) if value is True else f"{option(name)} {shlex.quote(str(value))}"
-        for name, value in settings.items()
-    )
-    return " ".join(["hybrid-tf train", *options])
 
 
 def load_start(model: tf.keras.Model, config: Config) -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.history import read_history, write_history
 from hybrid_tf.runs.names import BEST, CHECKPOINTS, HISTORY
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.weights import save_weights
 from hybrid_tf.training.divergence import DivergedError
 
@@ -40,16 +41,23 @@ class Recorder(tf.keras.callbacks.Callback):
         interrupted: function that returns whether to stop, with a checkpoint, after the present step or validation.
     """
 
-    def __init__(self, folder: Path, output: Path, first_counted: int = 0) -> None:
-        """Takes the run folder, where to write, and how many epochs come before those of which the best counts."""
+    def __init__(self, folder: Path, output: Path, first_counted: int = 0, patience: int = 0) -> None:
+        """Takes what a recorder needs to know.
+
+        Args:
+            folder: the run folder.
+            output: folder to write to.
+            first_counted: number of epochs that come before those of which the best counts.
+            patience: number of epochs without a better one after which the training ends; 0 for never.
+        """
         super().__init__()
         self.folder = folder
         self.output = output
         self.rows: list[dict[str, float]] = []
-        self.monitor = "val_accuracy"
         self.steps = 0
         self.interrupted: Callable[[], bool] = never
         self._first_counted = first_counted
+        self._patience = patience
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
@@ -101,19 +109,27 @@ class Recorder(tf.keras.callbacks.Callback):
 
     def _damaged(self, path: str) -> HybridTFError:
         return HybridTFError(
-            f"checkpoint {path} is damaged: delete {self.folder / CHECKPOINTS} to train from the start"
+            f"checkpoint {path} is damaged: delete {self.folder / CHECKPOINTS} to train from the start with "
+            f"`{resume_command(self.folder)}`"
         )
 
     @property
     def best(self) -> dict[str, float] | None:
         """The row of the best epoch on the validation images; without validation images, of the last.
 
-        None as long as there are no epochs but those that come before.
+        Best is the highest accuracy, of equal ones the lowest loss, of equal ones the first: few images give few
+        different accuracies. None as long as there are no epochs but those that come before.
         """
         rows = self.rows[self._first_counted :]
-        if rows and self.monitor in rows[-1]:
-            return max(rows, key=lambda row: row[self.monitor])
+        if rows and "val_accuracy" in rows[-1]:
+            return max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
         return rows[-1] if rows else None
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether so many epochs have brought no better one that the training ends before its last epoch."""
+        best = self.best
+        return bool(self._patience and best) and len(self.rows) - best["epoch"] >= self._patience
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Goes on with the sums behind loss and accuracy where a checkpoint within the epoch left them."""
@@ -143,6 +159,8 @@ class Recorder(tf.keras.callbacks.Callback):
             save_weights(self._network, self.output / BEST)
         write_history(self.output, self.rows)
         self._save()
+        if self.out_of_patience:
+            self.model.stop_training = True
         if self.interrupted():
             self._stop(f"after epoch {len(self.rows)}")
 
@@ -155,12 +173,10 @@ class Recorder(tf.keras.callbacks.Callback):
             raise write_error(self.folder, error) from error
 
     def _stop(self, where: str) -> None:
-        raise KeyboardInterrupt(
-            f"stopped {where}, which is saved: the same command with --resume --out {self.folder} continues there"
-        )
+        raise KeyboardInterrupt(f"stopped {where}, which is saved: `{resume_command(self.folder)}` continues there")
 
 
 def write_error(folder: Path, error: tf.errors.OpError) -> HybridTFError:
     """Returns the error for what TensorFlow could not write to a run folder."""
     reason = "No space left on device" if "No space left on device" in error.message else error.message
-    return HybridTFError(f"cannot write to {folder} ({reason}): make room there, then continue with --resume")
+    return HybridTFError(f"cannot write to {folder} ({reason}): make room there, then `{resume_command(folder)}`")

@@ -6,7 +6,7 @@ import time
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,24 +14,30 @@ from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import WHOLE, Dataset, Shard, train_batches
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.models.plan import FULL_PRECISION, Plan
 from hybrid_tf.runs.evaluation import BATCH_SIZE, evaluate, one_hot
 from hybrid_tf.runs.history import plot_curves
 from hybrid_tf.runs.lock import locked
 from hybrid_tf.runs.names import BEST, CONFIG, LAST, REPORT, SUMMARY, TENSORBOARD
 from hybrid_tf.runs.report import Parameters, Report, Weights
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.run import Run, dataset_of, load_run
 from hybrid_tf.runs.weights import load_weights, save_weights
 from hybrid_tf.system.files import write_json, write_text
+from hybrid_tf.training.batch_size import LARGEST, chosen_batch_size
+from hybrid_tf.training.class_weights import class_weights, weighted
 from hybrid_tf.training.distillation import Distillation, check_teacher, load_teacher
 from hybrid_tf.training.distribution import LOST, Workers, workers_of
 from hybrid_tf.training.divergence import MARK, DivergedError, first_not_finite
 from hybrid_tf.training.fine_tuning import int8_aware, load_start
 from hybrid_tf.training.interruption import deferred
 from hybrid_tf.training.mixed_precision import check_hardware, layers_in_mixed_precision
+from hybrid_tf.training.opening import say_opening
 from hybrid_tf.training.optimizers import compile_model, loss_of
 from hybrid_tf.training.recalibration import recalibrate
 from hybrid_tf.training.recorder import Position, Recorder, never, write_error
+from hybrid_tf.training.resuming import check_settings
+from hybrid_tf.training.stages import Stage, stages_of
+from hybrid_tf.training.transfer import Transfer, take_over
 
 
 def train(config: Config, folder: str | Path, *, resume: bool = False, strategy: str | None = None) -> Run:
@@ -53,9 +59,14 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, strategy:
             the loss is no longer finite, another process trains there, or the folder cannot be written.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step under way and with a checkpoint; it says how to go on.
     """
-    workers = workers_of(strategy)
-    with locked(Path(folder)) if workers.is_chief else nullcontext():
-        return _train(config, Path(folder), resume, workers)
+    workers, folder = workers_of(strategy), Path(folder)
+    with locked(folder) if workers.is_chief else nullcontext():
+        try:
+            return _train(config.with_absolute_paths(), folder, resume, workers)
+        except KeyboardInterrupt as stop:
+            if stop.args or not (folder / CONFIG).exists():
+                raise
+            raise KeyboardInterrupt(f"stopped: `{resume_command(folder)}` continues at the last checkpoint") from stop
 
 
 def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
@@ -63,11 +74,19 @@ def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
         check_hardware()
     stored = load_run(folder) if (folder / CONFIG).exists() else None
     if stored:
-        _check_resumable(stored, config, resume)
+        if not resume:
+            raise HybridTFError(
+                f"{folder} already holds a run: `{resume_command(folder)}` continues it, or choose another --out"
+            )
+        check_settings(stored, config.to_dict())
         if stored.finished:
             return stored
+        config = stored.config.with_absolute_paths()
     tf.keras.utils.set_random_seed(config.seed)
     dataset = dataset_of(config)
+    size_chosen = config.batch_size is None
+    if size_chosen:
+        config = config.with_changes(batch_size=LARGEST if config.smoke else chosen_batch_size(dataset.train.size))
     teacher = load_teacher(config.teacher) if config.teacher else None
     digest = teacher.digest if teacher else ""
     run = Run(folder, config, _class_names(config, dataset), dataset.image_shape, dataset.normalisation, digest)
@@ -86,14 +105,16 @@ def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
     if teacher:
         check_teacher(teacher.run, run)
     load_start(model, config)
+    transfer = take_over(model, run)
     summary = summarise(run.spec)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:  # every worker has to write checkpoints, and one alone is kept
         output = folder if workers.is_chief else Path(scratch)
-        recorder = Recorder(folder, output, first_counted=stages[-1].first)
-        session = Session(run, dataset, teacher and teacher.run, workers, recorder, recorder.position())
+        recorder = Recorder(folder, output, stages[-1].first, config.patience)
+        session = Session(run, dataset, teacher and teacher.run, transfer, workers, recorder, recorder.position())
         workers.check_agreement(stored is not None, *session.position)
         if workers.is_chief:
+            say_opening(run, dataset, session.steps, size_chosen, transfer)
             run.save()
             write_text(folder / SUMMARY, summary_text(run.spec.build(), summary))
         with int8_aware(run, model, dataset):
@@ -105,18 +126,6 @@ def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
     return run
 
 
-def _check_resumable(run: Run, config: Config, resume: bool) -> None:
-    if not resume:
-        raise HybridTFError(f"{run.folder} already holds a run: continue it with --resume, or choose another --out")
-    stored, wanted = run.config.to_dict(), config.to_dict()
-    for name in stored:
-        if stored[name] != wanted[name]:
-            raise HybridTFError(
-                f"{run.folder} was started with {option(name)} {stored[name]}, not {wanted[name]}: "
-                "resume it with the same settings, or choose another --out"
-            )
-
-
 def _class_names(config: Config, dataset: Dataset) -> tuple[str, ...]:
     """A name for each output; outputs beyond the data set's classes are numbered."""
     names = dataset.class_names
@@ -124,23 +133,6 @@ def _class_names(config: Config, dataset: Dataset) -> tuple[str, ...]:
     if classes < len(names):
         raise HybridTFError(f"--classes {classes} is too few: data set '{dataset.name}' has {len(names)} classes")
     return (*names, *(f"class_{number}" for number in range(len(names), classes)))
-
-
-class Stage(NamedTuple):
-    """Epochs `first` to `last` - 1 of a run, counted from 0, that share a network and a learning-rate schedule."""
-
-    first: int
-    last: int
-    binary_kernels: bool
-
-
-def stages_of(config: Config) -> list[Stage]:
-    """Returns the stages of a run: one, or with `two_stage` two, of which the first has no binary kernels."""
-    epochs = config.run_epochs
-    if not config.two_stage or Plan.parse(config.plan) == FULL_PRECISION:
-        return [Stage(0, epochs, True)]
-    first = min(max(round(config.two_stage * epochs), 1), epochs - 1)
-    return [Stage(0, first, False), Stage(first, epochs, True)]
 
 
 def _build(run: Run, stage: Stage) -> tf.keras.Model:
@@ -169,6 +161,7 @@ class Session:
         run: run that is trained, with its folder.
         dataset: data set that the run is trained on.
         teacher: finished run that is imitated, if any.
+        transfer: what is taken over from another run, if anything.
         workers: processes that train together.
         recorder: recorder of the epochs.
         position: position of the last checkpoint.
@@ -177,9 +170,15 @@ class Session:
     run: Run
     dataset: Dataset
     teacher: Run | None
+    transfer: Transfer | None
     workers: Workers
     recorder: Recorder
     position: Position
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of an epoch."""
+        return self._batches(0, 1)[1]
 
     def fit(self, model: tf.keras.Model) -> tf.keras.Model:
         """Trains what is left of the run, from the fresh network of its first stage to that of its last.
@@ -220,13 +219,14 @@ class Session:
             plan=config.plan,
             dataset=config.dataset,
             seed=config.seed,
-            epochs=config.run_epochs,
+            epochs=len(self.recorder.rows),
             best_epoch=best["epoch"],
             validation_accuracy=accuracy,
             test_accuracy=result["accuracy"],
             test_loss=result["loss"],
             test_images=result["images"],
             seconds=round(seconds, 1),
+            planned_epochs=config.run_epochs,
             **_sizes(summary),
         )
         write_json(run.folder / REPORT, report.to_dict())
@@ -235,14 +235,14 @@ class Session:
         """Trains `model` through a stage of the run, in the scope of the strategy."""
         run, recorder = self.run, self.recorder
         first_epoch = max(stage.first, self.position.epochs)
-        _, steps = self._batches(first_epoch, stage.last)
+        steps = self.steps
         self.workers.synchronise(model)
         trained = Distillation(model, self.teacher, run) if self.teacher else model
-        compile_model(trained, run.config, steps * (stage.last - stage.first))
+        compile_model(trained, run.config, steps * (stage.last - stage.first), self._transferred(model))
         recorder.follow(model, trained)
         if self.position > Position(stage.first, 0):
             recorder.restore()
-        if first_epoch == stage.last:
+        if first_epoch == stage.last or recorder.out_of_patience:
             return
         callbacks = [recorder]
         if self.workers.is_chief:
@@ -254,7 +254,7 @@ class Session:
             try:  # standard output is for results
                 if recorder.steps:  # the epochs that follow have more steps than what is left of this one
                     self._fit_epochs(trained, first_epoch, first_epoch + 1, steps, options)
-                if len(recorder.rows) < stage.last:
+                if len(recorder.rows) < stage.last and not recorder.out_of_patience:
                     self._fit_epochs(trained, len(recorder.rows), stage.last, steps, options)
             except (tf.errors.OpError, DivergedError) as error:
                 self._explain(error, model)
@@ -263,10 +263,11 @@ class Session:
     def _fit_epochs(self, trained: tf.keras.Model, first: int, last: int, steps: int, options: dict[str, Any]) -> None:
         """Trains epochs `first` to `last` - 1, of so many steps, the first from where the recorder is in it."""
         workers, recorder, classes = self.workers, self.recorder, len(self.run.class_names)
+        weights = class_weights(self.run.config, self.dataset, classes)
 
         def batches() -> tf.data.Dataset:
             found, _ = self._batches(first, last, workers.shard)
-            return one_hot(found.skip(recorder.steps), classes)
+            return weighted(one_hot(found.skip(recorder.steps), classes), weights)
 
         trained.fit(
             workers.distributed(batches, min(self.run.config.batch_size, self.dataset.train.size)),
@@ -276,6 +277,11 @@ class Session:
             verbose=(1 if sys.stderr.isatty() else 2) if workers.is_chief else 0,
             **options,
         )
+
+    def _transferred(self, model: tf.keras.Model) -> list[tf.Variable]:
+        """Returns the weights of `model` that come from another run and train slowly."""
+        layers = self.transfer.layers if self.transfer else ()
+        return [weight for name in layers for weight in model.get_layer(name).trainable_weights]
 
     def _validation(self) -> dict[str, Any]:
         """Returns what `fit` evaluates after each epoch."""
@@ -302,8 +308,8 @@ class Session:
             raise write_error(run.folder, error) from error
         if self.workers.count > 1 and isinstance(error, LOST):
             raise HybridTFError(
-                f"a worker was lost ({error.message.splitlines()[0][:200]}): start all of them again with --resume, "
-                "which continues at the last whole epoch"
+                f"a worker was lost ({error.message.splitlines()[0][:200]}): `{resume_command(run.folder)} "
+                "--strategy multi-worker`, started on all of them, continues at the last whole epoch"
             ) from error
 
     def _batches(self, first_epoch: int, last_epoch: int, shard: Shard = WHOLE) -> tuple[tf.data.Dataset, int]:

@@ -161,7 +161,7 @@ def test_conversions_that_are_refused(hybrid_tf, run, tmp_path, options, message
         (["--resume-from", "nothing"], "nothing is not a run folder"),
         (
             ["--resume-from", "unfinished", "--int8-aware"],
-            "unfinished is not finished: continue it with --resume first",
+            "unfinished is not finished: run `hybrid-tf train --resume unfinished` first",
         ),
         (["--int8-aware"], "--int8-aware fine-tunes a finished run: name it with --resume-from"),
         (["--resume-from", "RUN", "--two-stage", "0.5"], "--two-stage is for a training from its start"),

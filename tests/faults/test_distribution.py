@@ -75,7 +75,9 @@ def test_workers_train_as_one_and_survive_a_loss(tmp_path):
     processes[-1].kill()
     codes, texts = ended(processes, tmp_path)
     assert codes == [1] * (WORKERS - 1) + [-9], texts
-    assert re.search(r"error: a worker was lost \(.*\): start all of them again with --resume", texts[0]), texts[0]
+    assert re.search(
+        r"error: a worker was lost \(.*\): `hybrid-tf train --resume .* --strategy multi-worker`", texts[0]
+    )
 
     kept = read_history(together)[:1]
     codes, texts = ended(start_workers(together, tmp_path), tmp_path)

@@ -66,7 +66,7 @@ def test_ctrl_c_saves_the_step_and_resumes_to_the_same_numbers(unbroken, tmp_pat
     whole, _ = unbroken
     folder, log = tmp_path / "run", tmp_path / "log"
     for number, (sent, ready) in enumerate([(signal.SIGINT, "Epoch 1/2"), (signal.SIGTERM, "val_loss")]):
-        process = start([*TRAIN, "--out", folder, "--resume"], log)
+        process = start(["train", "--resume", folder] if number else [*TRAIN, "--out", folder], log)
         wait_for(process, log, lambda ready=ready: log.exists() and ready in log.read_text())
         os.kill(process.pid, sent)
         process.join(300)
@@ -75,10 +75,10 @@ def test_ctrl_c_saves_the_step_and_resumes_to_the_same_numbers(unbroken, tmp_pat
         assert "stopping after this step; once more stops at once" in text
         place = r"after step [1-4] of epoch [12]|after epoch [12]"
         assert re.search(
-            rf"stopped ({place}), which is saved: the same command with --resume --out {folder} continues there", text
+            rf"stopped ({place}), which is saved: `hybrid-tf train --resume {folder}` continues there", text
         ), text
         assert len(read_history(folder)) >= number
-    code, output, _ = finish([*TRAIN, "--out", folder, "--resume"], log)
+    code, output, _ = finish(["train", "--resume", folder], log)
     assert code == 0, output
     assert (folder / "history.csv").read_text() == (whole / "history.csv").read_text()
     assert read_json(folder / REPORT)["test_loss"] == read_json(whole / REPORT)["test_loss"]

@@ -13,8 +13,8 @@ from hybrid_tf.data import fashion_mnist_debian
 from hybrid_tf.deploy.evaluation import evaluate_file
 from hybrid_tf.pretrained import pretrained_names
 from hybrid_tf.system.files import read_json
-from hybrid_tf.training.fine_tuning import fine_tuning_config
 from hybrid_tf.training.session import train
+from hybrid_tf.training.settings import complete_config
 
 MOST_BYTES = 15e6
 PUBLISH = str(Path(__file__).parents[2] / "recipes" / "publish.py")
@@ -57,7 +57,7 @@ def test_they_are_small():
 def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
     run, tuned = tmp_path / "run", tmp_path / "tuned"
     train(Config(network="vgg11", head="compact", width=0.125, epochs=1), run)
-    train(fine_tuning_config({"resume_from": str(run), "int8_aware": True, "epochs": 1}), tuned)
+    train(complete_config({"resume_from": str(run), "int8_aware": True, "epochs": 1}), tuned)
 
     def publish(*arguments):
         command = [sys.executable, PUBLISH, *map(str, arguments), "--into", str(tmp_path)]
@@ -69,7 +69,9 @@ def test_the_int8_file_can_be_that_of_a_fine_tuning(tmp_path):
     done = publish(run, "small", "--int8-run", tuned)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "small" / "README.md").read_text()
-    assert "- command: `hybrid-tf train --network vgg11 --epochs 1 --width 0.125 --head compact`\n" in text
+    assert (
+        "- command: `hybrid-tf train --network vgg11 --epochs 1 --batch-size 64 --width 0.125 --head compact`\n" in text
+    )
     assert f"fine-tuned by `hybrid-tf train --resume-from {run} --epochs 1 --int8-aware`\n" in text
     file = tmp_path / "small" / "model.int8.tflite"
     ranges = {name: tuple(low_high) for name, low_high in read_json(tuned / "int8.json")["ranges"].items()}
