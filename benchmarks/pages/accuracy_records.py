@@ -16,7 +16,7 @@ from hybrid_tf.runs.names import REPORT
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.study.comparison import Row, combined, row_of_run
 from hybrid_tf.system.files import read_json, write_json
-from hybrid_tf.training.fine_tuning import train_command
+from hybrid_tf.training.settings import train_command
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "accuracy"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from hybrid_tf.config import Config
-from hybrid_tf.training.fine_tuning import train_command
 from hybrid_tf.training.session import train
+from hybrid_tf.training.settings import train_command
 from tests.support.shared import made_once
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {"network": "resnet20", "width": 0.125, "dataset": "digits", "smoke": True}
+SETTINGS = {"network": "resnet20", "width": 0.125, "dataset": "digits", "batch_size": 64, "smoke": True}
 RECIPE = f"""
 from hybrid_tf.study.comparison import Entry
 from hybrid_tf.config import Config

@@ -13,7 +13,7 @@ from hybrid_tf import load_pretrained
 from hybrid_tf.cli import cli
 from hybrid_tf.cli.options import given
 from hybrid_tf.data import fashion_mnist_debian
-from hybrid_tf.training.fine_tuning import fine_tuning_config, train_command
+from hybrid_tf.training.settings import complete_config, train_command
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 TRAINING = sorted(path.name for path in RECIPES.glob("*_hybrid.py"))
@@ -51,7 +51,9 @@ def test_a_smoke_run(name, recipe_here, tmp_path):
     assert (tmp_path / "here" / "best.weights.h5").exists()
 
 
-@pytest.mark.parametrize("name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "ablation.py", "demo.py"])
+@pytest.mark.parametrize(
+    "name", [*TRAINING, "compare_plans.py", "fashion_mnist.py", "ablation.py", "small_sets.py", "demo.py"]
+)
 def test_help_shows_the_command(name, recipe_here, tmp_path):
     text = (_recipe if name == TRAINING[0] else recipe_here)(name, "--help", folder=tmp_path).stdout
     assert ("make demo" if name == "demo.py" else f"python recipes/{name}") in text
@@ -107,19 +109,39 @@ def _settings(command):
     """The settings that a `hybrid-tf train` command has."""
     program, name, *arguments = shlex.split(command)
     assert (program, name) == ("hybrid-tf", "train")
-    return fine_tuning_config(given(cli.commands[name].make_context(name, arguments).params))
+    return complete_config(given(cli.commands[name].make_context(name, arguments).params))
 
 
-@pytest.mark.parametrize("study", ["fashion_mnist", "ablation"])
+@pytest.mark.parametrize("study", ["fashion_mnist", "ablation", "small_sets"])
 def test_the_command_of_a_run_has_its_settings(study):
     recipe = runpy.run_path(str(RECIPES / f"{study}.py"))
-    configs = [config for entry in recipe["ENTRIES"] for config, _ in entry.runs(recipe["FOLDER"])]
+    entries = [entry for entry in recipe["ENTRIES"] if not entry.start]  # what starts from a run needs it
+    configs = [config for entry in entries for config, _ in entry.runs(recipe["FOLDER"])]
     assert [_settings(train_command(config)) for config in configs] == configs
 
 
-def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have():
+@pytest.mark.slow
+def test_a_small_set_has_its_numbers_of_images_and_tests_on_others(tmp_path):
+    recipe = runpy.run_path(str(RECIPES / "small_sets.py"))
+    recipe["_write_set"]("digits", tmp_path / "digits", 6)
+    counts = {
+        part: [len(list(folder.iterdir())) for folder in sorted((tmp_path / "digits" / part).iterdir())]
+        for part in ("train", "test")
+    }
+    assert counts["train"] == [30, 6] * 5
+    assert sum(counts["test"]) == 1000 and min(counts["test"]) > 80
+    pictures = {part: {path.read_bytes() for path in (tmp_path / "digits" / part).rglob("*.png")} for part in counts}
+    assert len(pictures["train"]) == 180 and not pictures["train"] & pictures["test"]
+    started = next(entry for entry in recipe["ENTRIES"] if entry.name == "digits started, strong")
+    config, folder = started.runs(Path("runs"))[2]
+    assert (config.start_from, config.augmentation) == ("runs/all-of-fashion_mnist-0", "strong")
+    assert (config.seed, folder) == (2, Path("runs/digits-started-strong-2"))
+
+
+def test_the_command_of_a_fine_tuning_names_what_its_start_does_not_have(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     start = str(load_pretrained("resnet20-residual-taught").folder)
-    config = fine_tuning_config({"resume_from": start, "int8_aware": True, "epochs": 5})
+    config = complete_config({"resume_from": start, "int8_aware": True, "epochs": 5})
     command = train_command(config)
     assert command == f"hybrid-tf train --resume-from {shlex.quote(start)} --epochs 5 --int8-aware"
     assert _settings(command) == config
