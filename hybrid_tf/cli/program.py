@@ -92,7 +92,7 @@ def models(as_json: bool) -> None:
         as_json,
         {"networks": found, "trained": asdict(measured)},
         table("networks", ["network", "stages", "heads", "published input size"], rows),
-        table("trained networks", measured.columns, [file.cells() for file in measured.files]),
+        *measured.tables(),
         *measured.sources,
     )
 

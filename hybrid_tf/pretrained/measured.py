@@ -7,14 +7,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import INT8_FILE
 from hybrid_tf.system.files import read_json, write_json
+from hybrid_tf.tables import table
 
 PATH = Path(__file__).parent / "measured.json"
 RUNTIME, LITERT = "hybrid-tf-runtime", "LiteRT"  # engines by these names; those of LCE begin with LCE
 LCE = "LCE"
 BUSY, NOISY = "processors busy with others", 0.1  # of `Measured.times`; how many of them make times doubtful
+_SIZES = 7  # of the columns; the others are speeds
 COLUMNS = ("network", "file", "accuracy", "weights", "binary", "bytes", "RAM", "ms", "LCE ms", "LiteRT ms")
 
 
@@ -97,6 +101,18 @@ class Measured:
     def columns(self) -> list[str]:
         """The names of the columns of `MeasuredFile.cells`, instructions in millions."""
         return [*COLUMNS, *(f"{name.removeprefix('cortex-').upper()} M" for name in self.files[0].instructions)]
+
+    def tables(self) -> list[Table]:
+        """Returns a table of accuracy and size, and one of speed: together they are too wide for a terminal."""
+        rows = [file.cells() for file in self.files]
+        parts = {
+            "trained networks: accuracy and size": range(_SIZES),
+            "trained networks: speed": [0, 1, *range(_SIZES, len(self.columns))],
+        }
+        return [
+            table(title, [self.columns[one] for one in kept], [[row[one] for one in kept] for row in rows])
+            for title, kept in parts.items()
+        ]
 
     @property
     def sources(self) -> list[str]:
