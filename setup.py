@@ -41,7 +41,7 @@ setup(
     package_data={
         "hybrid_tf": ["py.typed"],
         "hybrid_tf.micro": ["templates/*", *(f"sources/{kernel}" for kernel in KERNELS)],
-        "hybrid_tf.pretrained": ["*/*"],
+        "hybrid_tf.pretrained": ["*/*", "measured.json"],
         "hybrid_tf.study": ["templates/*.html"],
     },
     entry_points={"console_scripts": ["hybrid-tf = hybrid_tf.cli:main"]},

@@ -15,23 +15,21 @@ import functools
 import json
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.counting.emulated_networks import EmulatedNetworks, marks
 from benchmarks.pages.arm_page import check_page, layer_table, network_table, step_table, write_page
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import write_json
 from hybrid_tf.tables import show, table
 from runtime.compile_library import SOURCES, kernel_sources
-from runtime.emulation import arm
 from runtime.emulation.errors import EmulationError
-from runtime.emulation.instruction_counts import Layer, build_plugin, read_marks, run
+from runtime.emulation.instruction_counts import Layer, build_plugin, run
 from runtime.wheels import make_wheel
 
 HERE = Path(__file__).parent
@@ -108,7 +106,7 @@ def _layers(folder: Path) -> dict[str, Any]:
     counts = {}
     for processor, kernels in KERNELS.items():
         command = ["qemu-aarch64", "-L", LIBRARIES, "-cpu", processor, *_plugin(folder), program, kernels, *numbers]
-        counts[processor] = _marks(run(command).stderr)
+        counts[processor] = marks(run(command).stderr)
     macs = sum(layer.macs * layer.times for layer in VGG19)
     totals = {
         processor: sum(count * layer.times for count, layer in zip(one.values(), VGG19, strict=True))
@@ -136,26 +134,14 @@ def _network(folder: Path) -> dict[str, Any]:
     from benchmarks.timing import networks
 
     files = networks.network_files(networks.NETWORKS["vgg19"])
-    emulation = arm.prepare()
-    with zipfile.ZipFile(make_wheel("aarch64", folder)) as archive:
-        archive.extractall(folder / "wheel")
-    environment = {
-        "ARM_PYTHONPATH": str(folder / "wheel"),
-        "QEMU_ARGUMENTS": " ".join(_plugin(folder)),
-    }
-    results = {}
+    emulated = EmulatedNetworks(folder, make_wheel("aarch64", folder))
+    engines = {networks.HYBRID: "ours", networks.INT8: "litert", networks.FLOAT32: "litert"}
+    results: dict[str, Any] = {}
     for processor in KERNELS:
-
-        def emulate(engine: str, kind: str, processor: str = processor) -> subprocess.CompletedProcess:
-            program = [emulation / f"python-{processor}", HERE / "arm_network.py", engine, files[kind]]
-            return run(program, environment)
-
-        engines = {networks.HYBRID: "ours", networks.INT8: "litert", networks.FLOAT32: "litert"}
         results[processor] = {
-            kind: int(statistics.median(_marks(emulate(engine, kind).stderr).values()))
-            for kind, engine in engines.items()
+            kind: emulated.instructions(processor, engine, files[kind]) for kind, engine in engines.items()
         }
-        results[processor]["steps"] = _steps(emulate("profile", networks.HYBRID))
+        results[processor]["steps"] = _steps(emulated.run(processor, "profile", files[networks.HYBRID]))
     return results
 
 
@@ -180,11 +166,6 @@ def _compile_program(folder: Path) -> Path:
     sources = [*kernel_sources("aarch64"), HERE / "arm_kernels.cc"]
     run([*COMPILER, *COMPILE_FLAGS, "-I", SOURCES, *sources, "-o", program])
     return program
-
-
-def _marks(errors: str) -> dict[int, int]:
-    """Returns the instructions before each mark that a program made, by number, without those before marks 0."""
-    return {tag: count for tag, count in read_marks(errors) if tag}
 
 
 if __name__ == "__main__":

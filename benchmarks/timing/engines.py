@@ -11,6 +11,12 @@ import numpy as np
 from benchmarks.timing import networks
 
 LCE, OURS, TWIN = "LCE", "ours", "twin"
+LCE_MODES = {
+    "default": {},
+    "reference": {"use_reference_bconv": True},
+    "indirect bgemm": {"use_indirect_bgemm": True},
+    "indirect bgemm + XNNPACK": {"use_indirect_bgemm": True, "use_xnnpack": True},
+}
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,11 @@ def engines(kernels: list[str], has_amx: bool) -> list[Engine]:
         kernels: of hybrid-tf-runtime on this processor, the fastest first.
         has_amx: whether this processor has AMX; then XNNPACK in int8 is measured without it too.
     """
-    lce = {"default": {}, "reference": {"use_reference_bconv": True}, "indirect bgemm": {"use_indirect_bgemm": True}}
-    xnnpack = {"use_indirect_bgemm": True, "use_xnnpack": True}
     return [
-        *(Engine(f"LCE, {name}", LCE, networks.HYBRID, options) for name, options in lce.items()),
-        Engine("LCE, indirect bgemm + XNNPACK", LCE, networks.HYBRID, xnnpack),
+        *(Engine(f"LCE, {name}", LCE, networks.HYBRID, options) for name, options in LCE_MODES.items()),
         *(Engine(f"ours, {name}", OURS, networks.HYBRID, {"kernels": name, "fusion": True}) for name in kernels),
         Engine(f"ours, {kernels[0]}, no fusion", OURS, networks.HYBRID, {"kernels": kernels[0], "fusion": False}),
-        Engine("LCE, indirect bgemm, int8 hybrid", LCE, networks.HYBRID_INT8, lce["indirect bgemm"]),
+        Engine("LCE, indirect bgemm, int8 hybrid", LCE, networks.HYBRID_INT8, LCE_MODES["indirect bgemm"]),
         Engine(f"ours, {kernels[0]}, int8 hybrid", OURS, networks.HYBRID_INT8, {"kernels": kernels[0], "fusion": True}),
         Engine("twin, XNNPACK float32", TWIN, networks.FLOAT32),
         Engine("twin, XNNPACK int8", TWIN, networks.INT8),

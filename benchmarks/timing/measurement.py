@@ -14,7 +14,7 @@ from benchmarks.timing.engines import Engine
 from benchmarks.timing.machine import Clock
 from hybrid_tf.errors import HybridTFError
 
-_PAUSE_SECONDS = 0.02  # threads that wait for more work keep a processor busy for milliseconds
+PAUSE_SECONDS = 0.02  # threads that wait for more work keep a processor busy for milliseconds
 # Of the largest score. Engines round differently, which gave 3e-6; one wrong sign inside gives a hundred times as much.
 _TOLERANCE = 1e-4
 
@@ -117,7 +117,7 @@ def measure(
     agreements = compare_scores(processes, thread_counts, images)
     say(f"{network.title}: {rounds} rounds")
     times, busy_elsewhere = _rounds(processes, thread_counts, rounds)
-    latencies = [_latency(process.engine, threads, times[process, threads]) for process, threads in times]
+    latencies = [latency(process.engine, threads, times[process, threads]) for process, threads in times]
     sizes = {kind: path.stat().st_size for kind, path in files.items()}
     measured = Measurement(network, sizes, latencies, agreements, busy_elsewhere, [])
     name = measured.best(min(thread_counts)).engine
@@ -166,20 +166,22 @@ def _rounds(
     """Returns the milliseconds of each run in each round, and how many processors were busy with something else."""
     turns = [(process, threads) for threads, process in product(thread_counts, processes)]
     times = {turn: [] for turn in turns}
-    clock = Clock(_cpu_seconds(processes))
+    clock = Clock(cpu_seconds(processes))
     for number in range(rounds):
         first = number * len(turns) // rounds  # each round starts with another one
         for process, threads in turns[first:] + turns[:first]:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
             times[process, threads].append(process.call("burst", threads))
-    return times, clock.others(_cpu_seconds(processes))
+    return times, clock.others(cpu_seconds(processes))
 
 
-def _cpu_seconds(processes: list[EngineProcess]) -> float:
+def cpu_seconds(processes: list[EngineProcess]) -> float:
+    """Returns the processor time that this process and those of the engines have used."""
     return time.process_time() + sum(process.call("cpu_seconds") for process in processes)
 
 
-def _latency(engine: Engine, threads: int, rounds: list[list[float]]) -> Latency:
+def latency(engine: Engine, threads: int, rounds: list[list[float]]) -> Latency:
+    """Returns the latency of an engine from the milliseconds of each run in each round."""
     medians = [float(np.median(times)) for times in rounds]
     median, low, high = np.median(medians), *np.percentile(medians, (10, 90))
     runs = np.concatenate(rounds)

@@ -73,13 +73,31 @@ def network_files(network: Network) -> dict[str, Path]:
         HybridTFError: when a network cannot be converted or a file not be written.
     """
     makers = {HYBRID: _make_hybrid, HYBRID_INT8: _make_hybrid_int8, FLOAT32: _make_float32, INT8: _make_int8}
-    folder = FOLDER / _digest()
+    folder = made_folder()
     files = {kind: folder / f"{network.name}-{network.width:g}-{kind}.tflite" for kind in makers}
     for kind, path in files.items():
         if not path.exists():
             with silenced():
                 makers[kind](network, path)
     return files
+
+
+def made_folder() -> Path:
+    """Returns where files with random weights are kept, until the code or the converters that make them change."""
+    return FOLDER / _digest()
+
+
+def randomise(model: "tf.keras.Model") -> None:
+    """Gives a model random weights and statistics: fresh batch norms are alike, and converters drop them."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if "kernel" in weight.name:  # keeps the variance of what goes through it
+            value = random.standard_normal(weight.shape) / np.sqrt(np.prod(weight.shape[:-1]))
+        elif "gamma" in weight.name or "variance" in weight.name:
+            value = random.uniform(0.5, 1.5, weight.shape)
+        else:  # biases, betas, means
+            value = random.standard_normal(weight.shape)
+        weight.assign(value.astype(np.float32))
 
 
 def _make_hybrid(network: Network, path: Path) -> None:
@@ -125,20 +143,11 @@ def _converter(model: "tf.keras.Model") -> "tf.lite.TFLiteConverter":
 
 
 def _random_model(network: Network, plan: str) -> "tf.keras.Model":
-    """The network with random weights and statistics: fresh batch norms are alike, and converters drop them."""
     from hybrid_tf.models.registry import build_model
 
     shape = (network.size, network.size, 3)
     model = build_model(network.name, plan, input_shape=shape, classes=network.classes, width=network.width)
-    random = np.random.default_rng(0)
-    for weight in model.weights:
-        if "kernel" in weight.name:  # keeps the variance of what goes through it
-            value = random.standard_normal(weight.shape) / np.sqrt(np.prod(weight.shape[:-1]))
-        elif "gamma" in weight.name or "variance" in weight.name:
-            value = random.uniform(0.5, 1.5, weight.shape)
-        else:  # biases, betas, means
-            value = random.standard_normal(weight.shape)
-        weight.assign(value.astype(np.float32))
+    randomise(model)
     return model
 
 

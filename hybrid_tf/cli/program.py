@@ -1,5 +1,6 @@
 """The `hybrid-tf` command. Each command is one call of the library; heavy imports happen inside the commands."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,15 @@ def cli() -> None:
 @cli.command()
 @AS_JSON
 def models(as_json: bool) -> None:
-    r"""List the networks, and the stages that a plan's `sections=` can name.
+    r"""List the networks, with the stages that a plan's `sections=` can name, and the trained ones with what they cost.
+
+    docs/choosing.md says how to choose by it.
 
     \b
     Example: hybrid-tf models --json
     """
     from hybrid_tf.models.registry import find_network, network_names
+    from hybrid_tf.pretrained.measured import read_measured
     from hybrid_tf.tables import show, table
 
     found = [
@@ -86,7 +90,14 @@ def models(as_json: bool) -> None:
         for row in map(find_network, network_names())
     ]
     rows = [[item["name"], ",".join(item["stages"]), ", ".join(item["heads"]), item["input_size"]] for item in found]
-    show(as_json, found, table("networks", ["network", "stages", "heads", "published input size"], rows))
+    measured = read_measured().trained
+    show(
+        as_json,
+        {"networks": found, "trained": asdict(measured)},
+        table("networks", ["network", "stages", "heads", "published input size"], rows),
+        *measured.tables(),
+        *measured.sources,
+    )
 
 
 @cli.command()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hybrid_tf.pretrained import pretrained_names
 from tests.support.shared import made_once
 
 REPOSITORY = Path(__file__).parents[2]
@@ -43,10 +44,32 @@ def test_help_needs_no_tensorflow_and_shows_an_example():
 
 def test_models(hybrid_tf):
     code, out, _ = hybrid_tf("models", "--json")
-    found = {row["name"]: row["stages"] for row in json.loads(out)}
+    found = {row["name"]: row["stages"] for row in json.loads(out)["networks"]}
     assert code == 0
     assert found["resnet20"] == ["1", "2", "3"]
     assert found["vgg19"] == ["1", "2", "3", "4", "5", "head"]
+
+
+def test_models_have_what_was_measured_of_the_trained_networks(hybrid_tf):
+    _, out, _ = hybrid_tf("models", "--json")
+    trained = json.loads(out)["trained"]
+    assert {row["name"] for row in trained["files"]} == set(pretrained_names())
+    (row,) = [
+        row for row in trained["files"] if (row["name"], row["file"]) == ("vgg11-residual-taught", "model.int8.tflite")
+    ]
+    assert (row["bytes"], row["accuracy"], row["weights"]["binary"]) == (230_752, 0.9226, 1_296_000)
+    _, text, _ = hybrid_tf("models")
+    lines = text.splitlines()
+    assert any("resnet110" in line for line in lines)
+    size, speed = (
+        [cell.strip() for cell in line.strip("│ ").split("│")]
+        for line in lines
+        if "vgg11-residual-taught" in line and " int8 " in line
+    )
+    assert size[2:] == ["92.26 %", "1,322,328", "98 %", "230,752", "26,656"]
+    assert speed[2] == f"{row['ms']['hybrid-tf-runtime']:.3f}"
+    assert speed[-1] == f"{row['instructions']['cortex-a76'] / 1e6:.2f}"
+    assert trained["times"]["date"] in text and trained["times"]["processor"] in text
 
 
 @pytest.mark.slow

@@ -65,7 +65,8 @@ def run(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_commands_know_it(run):
-    (row,) = [row for row in json.loads(run("hybrid_tf", "models", "--json")) if row["name"] == "toynet"]
+    networks = json.loads(run("hybrid_tf", "models", "--json"))["networks"]
+    (row,) = [row for row in networks if row["name"] == "toynet"]
     assert row == {"name": "toynet", "stages": ["1"], "heads": ["pooled"], "input_size": 32}
     summary = json.loads(run("hybrid_tf", "summary", "toynet", "--plan", "residual", "--json"))
     assert summary["weights"] == {
