@@ -138,7 +138,7 @@ class Dataset:
         Raises:
             HybridTFError: naming the classes that the network does not know.
         """
-        known = {name: label for label, name in enumerate(class_names)}
+        known = {name: label for label, name in reversed([*enumerate(class_names)])}  # of equal names the first counts
         strange = [name for name in self.class_names if name not in known]
         if strange:
             more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""

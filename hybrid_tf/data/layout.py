@@ -64,6 +64,8 @@ def find_layout(root: Path) -> Layout:
     else:
         _check_lone_splits(root, splits)
         layout = Layout(root, {TRAIN: root}, in_splits=False)
+    if layout.in_splits:
+        _name_loose_files(layout, root)
     for split, folder in layout.folders.items():
         _add_files(layout, split, folder)
     return layout
@@ -99,12 +101,19 @@ def _check_lone_splits(root: Path, splits: dict[str, Path]) -> None:
             )
 
 
-def _add_files(layout: Layout, split: str, folder: Path) -> None:
+def _name_loose_files(layout: Layout, folder: Path) -> None:
+    """Leaves out the hidden files and the images beside class folders; raises HybridTFError for a broken link."""
     for path in _entries(folder):
+        if path.is_symlink() and not path.exists():  # it may have been a class
+            raise HybridTFError(f"{path} is a link to what is not there: restore that, or remove the link")
         if path.is_file():
             reason = "hidden" if path.name.startswith(".") else IN_NO_CLASS
             if reason == "hidden" or path.suffix.lower() in IMAGE_SUFFIXES:
                 layout.left_out.append(LeftOut(_relative(path, layout.root), reason))
+
+
+def _add_files(layout: Layout, split: str, folder: Path) -> None:
+    _name_loose_files(layout, folder)
     for class_folder in _subfolders(folder):
         for path in _walk(class_folder):
             relative = _relative(path, layout.root)
@@ -120,7 +129,7 @@ def _relative(path: Path, root: Path) -> str:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yields the files in a folder and all folders below it, sorted; hidden folders are not entered."""
-    seen = set()
+    seen = {os.path.realpath(above) for above in folder.parents}
 
     def fail(error: OSError) -> None:
         raise HybridTFError(f"cannot read {error.filename}: {error.strerror}") from error

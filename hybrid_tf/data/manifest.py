@@ -109,7 +109,8 @@ class Manifest:
     def save(self, path: Path) -> None:
         """Writes the manifest as a table, without `notes`. Raises HybridTFError when that is not possible."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        # Both ends of lines, so that a name with either of them is quoted; before Python 3.13 no other one would be.
+        writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow([*ImageFile._fields, "reason"])
         writer.writerows([*file, ""] for file in self.files)
         for path_of, reason in self.left_out:

@@ -7,7 +7,9 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Literal
+from unicodedata import normalize
 
 from hybrid_tf.data.image_files import IMAGE_SUFFIXES
 from hybrid_tf.data.layout import IN_NO_CLASS, LAYOUT, Layout, find_layout
@@ -85,11 +87,11 @@ def _examine(root: Path, relative: str, split: str, name: str) -> ImageFile | Le
     path = root / relative
     try:
         if not path.is_file():
-            return LeftOut(relative, "no regular file")
+            return LeftOut(relative, "is no regular file")
         with path.open("rb") as file:
             start = file.read(_START)
             if not is_image(start) and path.suffix.lower() not in IMAGE_SUFFIXES:
-                return LeftOut(relative, "not an image")
+                return LeftOut(relative, "is not an image")
             content = start + file.read()
         header = read_header(content)
     except ImageError as error:
@@ -110,7 +112,7 @@ def _unreadable(root: Path, unreadable: list[LeftOut], count: int) -> HybridTFEr
         return HybridTFError(f"{root / path} {reason}: repair or remove it, {fix}")
     return HybridTFError(
         f"{len(unreadable):,} of {count:,} files in {root} cannot be used, {'; '.join(reasons_of(unreadable))}: repair "
-        f"or remove them (`hybrid-tf data {root}` lists them all), {fix}"
+        f"or remove them (`hybrid-tf data {quote(str(root))} --json` lists them all), {fix}"
     )
 
 
@@ -173,7 +175,8 @@ def _check_splits(root: Path, files: list[ImageFile]) -> None:
     total = f"{count_of(files)} in {root}"
     if not counts[TEST]:
         raise HybridTFError(
-            f"none of the {total} became a test image, of which a fifth do by chance: add images, or a folder test/"
+            f"none of the {total} became a test image, as a fifth do by chance: add images, or put them into "
+            "train/<class>/ and test/<class>/"
         )
     for name in sorted({file.name for file in files} - train.keys()):
         raise HybridTFError(f"class '{name}' in {root} has no image left to train on: add images to it")
@@ -184,13 +187,17 @@ def _notes(manifest: Manifest, validation: float) -> list[str]:
     if validation > 0 and not manifest.of(VALIDATION):
         notes.append(
             f"no image is held out, by chance, at --validation {validation:g} of so few: the last epoch counts; a "
-            "folder valid/ decides what is held out"
+            "folder valid/ beside train/ decides what is held out"
         )
     files, names = manifest.files, manifest.class_names
     for split in SPLITS[1:]:
         missing = set(names) - {file.name for file in manifest.of(split)}
         if missing and manifest.of(split):
             notes.append(f"no {split} image of {some_of(sorted(missing))}")
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        spellings[normalize("NFKC", name).casefold().strip()].append(name)
+    notes += [f"classes of nearly one name: {', '.join(alike)}" for alike in spellings.values() if len(alike) > 1]
     counts = Counter(file.name for file in manifest.of(TRAIN)).most_common()
     (most, largest), (least, smallest) = counts[0], counts[-1]
     if largest >= _UNEVEN * smallest:
@@ -198,10 +205,10 @@ def _notes(manifest: Manifest, validation: float) -> list[str]:
             f"uneven classes: {largest:,} training images of {most}, {smallest:,} of {least}: accuracy of each class "
             "says more than that of all; --class-weights balanced counts each class alike"
         )
-    deep = [file.path for file in files if file.bits not in (8, 32)]
+    deep = [file for file in files if file.mode.startswith("I")]  # all dark ones count as 8 bits
     if deep:
-        depths = ", ".join(map(str, sorted({file.bits for file in files if file.bits not in (8, 32)})))
-        notes.append(f"{count_of(deep)} scaled from {depths} bits, as their largest values suggest: {some_of(deep)}")
+        depths, paths = ", ".join(map(str, sorted({file.bits for file in deep}))), [file.path for file in deep]
+        notes.append(f"{count_of(deep)} scaled from {depths} bits, as their largest values suggest: {some_of(paths)}")
     floats = [file.path for file in files if file.bits == 32]
     if floats:
         notes.append(f"{count_of(floats)} of float pixels, scaled as their largest values suggest: {some_of(floats)}")

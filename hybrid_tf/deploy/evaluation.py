@@ -15,7 +15,7 @@ from hybrid_tf.deploy.metrics import Evaluation
 from hybrid_tf.deploy.tally import Tally
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import BATCH_SIZE
-from hybrid_tf.runs.names import MANIFEST
+from hybrid_tf.runs.names import CONFIG, MANIFEST
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.system.quiet import silenced
@@ -59,7 +59,7 @@ def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str 
 
 def _data_of(path: Path, metadata: Metadata, dataset: str | None) -> Dataset:
     """Returns the data set to evaluate a file on; of a file in its run's folder it is known what was trained on."""
-    if (path.parent / MANIFEST).exists():
+    if (path.parent / MANIFEST).exists() and (path.parent / CONFIG).exists():  # a table of that name is no run
         run = load_run(path.parent)
         if (run.class_names, run.image_shape) == (metadata.class_names, metadata.input_shape):
             return run.load_dataset(dataset)

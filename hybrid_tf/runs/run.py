@@ -1,7 +1,7 @@
 """A run: what one training leaves behind in its folder, and all that evaluation, conversion and devices need."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tensorflow as tf
@@ -18,7 +18,7 @@ from hybrid_tf.runs.report import Report
 from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
-from hybrid_tf.system.notices import warn
+from hybrid_tf.system.notices import say, warn
 from hybrid_tf.version import versions
 
 FORMAT = 1
@@ -101,7 +101,9 @@ class Run:
         return model
 
     def load_dataset(self, dataset: str | None = None) -> Dataset:
-        """Returns the data set the run was trained on, split as it was then, or another one; labels are the run's.
+        """Returns the data set the run was trained on, split as it was then, or another one.
+
+        Labels and normalisation are the run's.
 
         Says on standard error what has changed in a folder of images, and how many of the test images were trained on.
 
@@ -113,6 +115,7 @@ class Run:
         """
         config = self.config if dataset is None else self.config.with_changes(dataset=dataset)
         found = dataset_of(config, self.image_shape).for_classes(self.class_names)
+        found = replace(found, normalisation=self.normalisation)  # else that of what lies there now
         before = self.manifest
         if before and found.manifest:
             if dataset is None and (changes := before.changes(found.manifest)):
@@ -129,7 +132,7 @@ class Run:
         return Manifest.load(path, Path(self.config.dataset)) if path.exists() else None
 
     def keep_manifest(self, now: Manifest | None) -> None:
-        """Stores what is in the folder of images, or checks that it is what a resumed run began with.
+        """Stores what is in the folder of images, or checks that it is what a resumed run began with; says its notes.
 
         Raises:
             HybridTFError: saying what has changed.
@@ -141,6 +144,8 @@ class Run:
             )
         if now and not before:
             now.save(self.folder / MANIFEST)
+        for note in now.notes if now else ():
+            say(f"{now.root.name}: {note}")
 
 
 def dataset_of(config: Config, image_shape: tuple[int, int, int] | None = None) -> Dataset:

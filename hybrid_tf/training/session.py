@@ -5,6 +5,7 @@ import tempfile
 import time
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,8 @@ def _class_names(config: Config, dataset: Dataset) -> tuple[str, ...]:
     classes = len(names) if config.classes is None else config.classes
     if classes < len(names):
         raise HybridTFError(f"--classes {classes} is too few: data set '{dataset.name}' has {len(names)} classes")
-    return (*names, *(f"class_{number}" for number in range(len(names), classes)))
+    free = (name for number in count(len(names)) if (name := f"class_{number}") not in names)
+    return (*names, *islice(free, classes - len(names)))
 
 
 def _build(run: Run, stage: Stage) -> tf.keras.Model:

@@ -13,11 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageColor
 
+from .jpeg import has_end, without_end
+
 WHITE = "white"
 
 # Of what Pillow reads, the formats of these suffixes: it would have Ghostscript run what an EPS file says.
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_JPEGS = ("JPEG", "MPO")
 _MODES = {1: "L", 3: "RGB"}
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _PLAIN_MODES = ("1", "L", "P", "RGB", "CMYK", "YCbCr", "LA", "RGBA")  # their values need no look at all pixels
@@ -32,8 +35,9 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _DEPTHS = (8, 12, 16, 24, 31)  # few, so that a dark image of a deep set is not taken for a bright one of less depth
-_END_OF_JPEG = b"\xff\xd9"
-_END_OF_PNG = b"IEND\xaeB`\x82"
+# What a PNG file has to hold somewhere for Pillow to find an orientation in it: EXIF, EXIF as text, or XMP.
+_ORIENTED_PNG = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+_WHITE_IS_ZERO, _PHOTOMETRIC, _SUBFILE_TYPE = 0, 262, 254  # TIFF
 
 
 class ImageError(Exception):
@@ -103,7 +107,8 @@ def load_whole_image(path: str | Path, channels: int, background: str = WHITE) -
 def read_header(content: bytes) -> Header:
     """Returns what the content of an image file says about itself, after a look at whether it can be read to its end.
 
-    A JPEG or PNG file is decoded only when its end is missing or its values need it; other formats always are.
+    A JPEG or PNG file is decoded only when its end is missing or its values need it, the checksums of a PNG file being
+    compared anyway; other formats always are.
 
     Raises:
         ImageError: as `load_image`.
@@ -111,7 +116,7 @@ def read_header(content: bytes) -> Header:
     with _opened(content) as image:
         bits, form = 8, str(image.format)
         width, height = image.size
-        whole = _has_end(content, form) and image.mode in _PLAIN_MODES
+        whole = (form == "PNG" or (form in _JPEGS and has_end(content))) and image.mode in _PLAIN_MODES
         loaded = image if whole else _loaded(image, content)
         if not whole:
             _upright(loaded, "RGB", WHITE)
@@ -119,7 +124,8 @@ def read_header(content: bytes) -> Header:
         if image.mode.startswith("I") or image.mode == "F":
             bits = _depth(np.asarray(loaded))
         # Without this condition Pillow would decode a whole PNG to look for EXIF at its end.
-        if {"exif", "Raw profile type exif"} & image.info.keys() and _orientation(image) >= 5:
+        oriented = form != "PNG" or any(name in content for name in _ORIENTED_PNG)
+        if oriented and _orientation(image) >= 5:
             width, height = height, width
         return Header(height, width, image.mode, form, _transparent(image), bits)
 
@@ -158,14 +164,15 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
     if not content:
         raise ImageError("is empty")
     formats = _formats()
-    if _is_heif(content) and "HEIF" not in formats:
-        raise ImageError("is a HEIC photo, which needs `pip install pillow-heif`")
     try:
         with Image.open(BytesIO(content), formats=formats) as image:
+            _check(image, content)
             yield image
     except ImageError:
         raise
     except Image.UnidentifiedImageError as error:
+        if _is_heif(content) and "HEIF" not in formats:  # an AVIF file may have the same brand
+            raise ImageError("is a HEIC photo, which needs `pip install pillow-heif`") from error
         page = content[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
         raise ImageError("is an HTML page, not an image" if page else "is not an image that can be read") from error
     except Image.DecompressionBombError as error:
@@ -175,37 +182,27 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
         raise ImageError(f"is a damaged image ({reason})") from error
 
 
+def _check(image: Image.Image, content: bytes) -> None:
+    """Raises what Pillow raises for a PNG file with wrong checksums, ImageError for what has an image Pillow misreads.
+
+    Pillow decodes a PNG file without a look at its checksums.
+    """
+    if image.format == "PNG":
+        with Image.open(BytesIO(content), formats=["PNG"]) as again:
+            again.verify()
+    if image.format == "TIFF":
+        if image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:
+            raise ImageError("begins with a preview, as the raw files of cameras do, which is not the image")
+        if image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode.startswith(("I", "F")):
+            raise ImageError("has more than 8 bits, of which 0 is white, which is not read")
+
+
 def _loaded(image: Image.Image, content: bytes) -> Image.Image:
     """Returns the opened image with its pixels; a JPEG file may lack its end marker, if it lacks nothing else."""
-    try:
+    if image.format not in _JPEGS or has_end(content):
         image.load()
         return image
-    except OSError:
-        if image.format not in ("JPEG", "MPO") or _has_end(content, "JPEG"):
-            raise
-        size = image.size
-        # What a decoder makes of noise at the end are pixels only where pixels are missing.
-        noise = np.random.default_rng(0).integers(0, 0xFF, (3, 128), np.uint8)  # no 0xff, which would be a marker
-        tails = [b"", *(row.tobytes() for row in noise)]
-        ends = [Image.open(BytesIO(content + tail + _END_OF_JPEG), formats=["JPEG"]) for tail in tails]
-        for end in ends:
-            end.draft(None, size)
-        if len({end.tobytes() for end in ends}) > 1:
-            raise
-        return ends[0]
-
-
-def _has_end(content: bytes, form: str) -> bool:
-    """Returns whether a JPEG or PNG file has its end; False for other formats, which have none to look for."""
-    if form == "PNG":
-        return _END_OF_PNG in content[-65536:] or _END_OF_PNG in content
-    if form not in ("JPEG", "MPO"):
-        return False
-    position = 2
-    while content[position : position + 1] == b"\xff" and content[position + 1 : position + 2] != b"\xda":
-        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
-    # Behind the start of the scan a marker is a marker: within the data, 0xff is followed by 0.
-    return content.find(_END_OF_JPEG, position) >= 0
+    return without_end(content, image.size)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -226,11 +223,17 @@ def _upright(image: Image.Image, mode: str, background: str) -> Image.Image:
     """Returns the image as displayed, opaque, in `mode`, L or RGB."""
     turn = _UPRIGHT.get(_orientation(image))
     if image.mode.startswith("I") or image.mode == "F":
-        image = _in_8_bits(np.asarray(image))
+        values, clear = np.asarray(image), image.info.get("transparency")
+        image = _in_8_bits(values)
+        if clear is not None:  # the value that a 16-bit PNG says is transparent
+            opaque = Image.new("RGB", image.size, check_colour(background))
+            image = Image.composite(opaque, image.convert("RGB"), Image.fromarray(np.uint8(values == clear) * 255))
     elif _transparent(image):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)).convert("RGBA")
         opaque = Image.new("RGBA", image.size, (*check_colour(background), 255))
         image = Image.alpha_composite(opaque, image)
+    if image.mode == "LAB":  # of which Pillow makes RGB alone
+        image = image.convert("RGB")
     image = image.convert(mode)
     return image if turn is None else image.transpose(turn)
 

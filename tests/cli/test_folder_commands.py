@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hybrid_tf.data import load_image
-from hybrid_tf.runs.run import load_run
+from hybrid_tf.config import Config
+from hybrid_tf.data import Normalisation, load_image
+from hybrid_tf.data.scan import scan_folder
+from hybrid_tf.runs.run import Run, load_run
 from tests.support.shared import made_once
 
 TRAIN = ["train", "--network", "resnet20", "--width", "0.25", "--epochs", "1", "--batch-size", "16", "--seed", "1"]
@@ -84,6 +86,14 @@ def test_classes_are_matched_by_name(hybrid_tf, photos_and_run, photos, tmp_path
     for engine in ("lce", "runtime"):
         _, out, _ = hybrid_tf("evaluate", run.folder / "model.tflite", "--dataset", pets, "--engine", engine, "--json")
         assert json.loads(out)["accuracy"] == pytest.approx(expected)
+    # What lies in a folder now does not change what the network was trained with.
+    assert run.load_dataset(str(pets)).normalisation == run.normalisation
+    elsewhere = tmp_path / "elsewhere"  # with a table of that name, which no training wrote
+    elsewhere.mkdir()
+    shutil.copy(run.folder / "model.tflite", elsewhere)
+    (elsewhere / "images.csv").write_text("image,label\n")
+    code, out, _ = hybrid_tf("evaluate", elsewhere / "model.tflite", "--dataset", pets, "--json")
+    assert (code, json.loads(out)["accuracy"]) == (0, pytest.approx(expected))
     write_photos(pets / "train", ("eel",), 4)
     for arguments in (
         ["evaluate", run.folder],
@@ -151,6 +161,18 @@ def test_a_changed_folder_is_noticed(hybrid_tf, photos):
     code, _, err = hybrid_tf(*arguments)
     assert code == 1
     assert "2 images added: dog/500.png, dog/501.png; 1 image removed: dog/0.png: restore it" in err
+
+
+def test_a_training_says_how_the_folder_is_understood(tmp_path, capsys):
+    write_photos(tmp_path / "photos", ("bee",), 60)
+    write_photos(tmp_path / "photos", ("cat",), 12)
+    (tmp_path / "photos" / "cat" / "notes.txt").write_text("no image")
+    manifest = scan_folder(tmp_path / "photos", validation=0.1, seed=0)
+    normalisation = Normalisation((0.0,) * 3, (1.0,) * 3)
+    Run(tmp_path, Config(), manifest.class_names, (28, 28, 3), normalisation).keep_manifest(manifest)
+    err = capsys.readouterr().err
+    assert "photos: left out: is not an image (1): cat/notes.txt" in err
+    assert "photos: uneven classes: " in err
 
 
 def test_the_data_report(hybrid_tf, tmp_path):

@@ -31,7 +31,7 @@ def test_one_level_is_divided_by_content(image_folder):
     assert sum(sizes.values()) == 300
     assert 40 <= sizes["test"] <= 80 and 12 <= sizes["validation"] <= 40  # a fifth, and a tenth of the rest, by chance
     assert len(set(dataset.train.take(8)[1])) > 1  # mixed, not sorted by class
-    assert set(dataset.manifest.left_out) == {("cat/.0.png", "hidden"), ("cat/notes.txt", "not an image")}
+    assert set(dataset.manifest.left_out) == {("cat/.0.png", "hidden"), ("cat/notes.txt", "is not an image")}
 
 
 def test_no_image_moves_when_others_come_or_go(image_folder):
@@ -202,6 +202,7 @@ def test_all_unreadable_files_are_named_at_once(image_folder, stream, request):
     truncate(root / "dog" / "3.png")
     message = error_of(root)
     assert message.startswith(f"3 of 32 files in {root} cannot be used")
+    assert f"`hybrid-tf data {root} --json` lists them all" in message
     assert "is empty (1): cat/empty.jpg" in message and "is a damaged image (1): dog/3.png" in message
     dataset = load_dataset(str(root), skip_unreadable=True)
     assert len(dataset.manifest.files) == 29
@@ -217,6 +218,49 @@ def test_a_file_name_that_is_not_utf8(image_folder, request):
     assert sum(split_sizes(load_dataset(str(root))).values()) == 40
     in_memory.manifest.save(root / "images.csv")
     assert type(in_memory.manifest).load(root / "images.csv", root).files == in_memory.manifest.files
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\r\nb", 'a,"b"', '"a"', " a", "=1+1"])
+def test_a_strange_file_name_survives_the_table(image_folder, name):
+    root = image_folder({"cat": 20, "dog": 20})
+    (root / "cat" / "0.png").rename(root / "cat" / name)
+    (root / "dog" / f"{name}.txt").write_text("no image")
+    manifest = load_dataset(str(root)).manifest
+    manifest.save(root / "images.csv")
+    loaded = type(manifest).load(root / "images.csv", root)
+    assert (loaded.files, loaded.left_out) == (manifest.files, manifest.left_out)
+
+
+def test_a_link_back_brings_no_images_of_other_classes(image_folder):
+    root = image_folder({"cat": 20, "dog": 20})
+    (root / "cat" / "all").symlink_to("..")
+    assert len(load_dataset(str(root)).manifest.files) == 40
+
+
+def test_a_class_that_is_a_broken_link_is_an_error(image_folder):
+    root = image_folder({"cat": 20, "dog": 20})
+    (root / "eel").symlink_to(root / "a disk that is not mounted")
+    assert f"{root / 'eel'} is a link to what is not there" in error_of(root)
+
+
+def test_images_beside_the_splits_are_named(image_folder):
+    root = image_folder({"train/cat": 8, "train/dog": 8, "test/cat": 2, "test/dog": 2})
+    Image.new("RGB", (32, 32)).save(root / "cover.png")
+    assert ("cover.png", "in no class folder") in load_dataset(str(root)).manifest.left_out
+
+
+def test_one_class_in_two_spellings_is_noted(image_folder):
+    root = image_folder({"cat": 20, "Cat": 20, "caf\u00e9": 20, "cafe\u0301": 20})
+    notes = load_dataset(str(root)).manifest.notes
+    assert "classes of nearly one name: Cat, cat" in notes
+    assert "classes of nearly one name: cafe\u0301, caf\u00e9" in notes
+
+
+def test_dark_images_of_16_bits_are_noted(image_folder):
+    root = image_folder({"cat": 20, "dog": 20}, mode="L")
+    Image.fromarray(np.full((32, 32), 200, np.uint16)).save(root / "cat" / "dark.png")
+    notes = load_dataset(str(root)).manifest.notes
+    assert "1 image scaled from 8 bits, as their largest values suggest: cat/dark.png" in notes
 
 
 def test_changes_of_a_folder_are_named(image_folder):
@@ -284,6 +328,8 @@ def test_labels_follow_the_names_of_a_network(image_folder, request):
             2,
         }
         request.getfixturevalue("streaming")
+    twice = load_dataset(str(root)).for_classes(("cat", "dog", "dog"))  # the first is the one that was trained
+    np.testing.assert_array_equal(np.bincount(twice.test.take(9)[1]), [1, 3])
     with pytest.raises(HybridTFError, match="classes that the network does not know: cat; it knows ant, dog"):
         load_dataset(str(root)).for_classes(("ant", "dog"))
 

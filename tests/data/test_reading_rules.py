@@ -1,8 +1,12 @@
 """Odd image files give the right pixels, and the same ones wherever they are read."""
 
+import struct
+import zlib
+from io import BytesIO
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from hybrid_tf import HybridTFError
 from hybrid_tf.data import load_dataset, load_image, pixels
@@ -75,6 +79,95 @@ def test_a_cut_jpeg_is_not_taken_for_one_without_end_marker(tmp_path, progressiv
         (tmp_path / "a.jpg").write_bytes(content[:-cut])
         with pytest.raises(HybridTFError, match="is a damaged image"):
             load_image(tmp_path / "a.jpg", (240, 360, 3))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_zeros_in_place_of_the_rest_of_a_jpeg_are_damage(tmp_path, options):
+    content = as_jpeg(picture(240, 360), **options)
+    half = content[: len(content) // 2]
+    (tmp_path / "a.jpg").write_bytes(half + bytes(len(content)))
+    with pytest.raises(HybridTFError, match="is a damaged image"):
+        load_image(tmp_path / "a.jpg", (240, 360, 3))
+    (tmp_path / "a.jpg").write_bytes(content[:-2] + bytes(1000))  # only padded
+    whole = np.asarray(Image.open(BytesIO(content)))
+    np.testing.assert_array_equal(load_image(tmp_path / "a.jpg", (240, 360, 3)), whole)
+
+
+def test_a_progressive_jpeg_cut_between_two_scans_is_damage():
+    content = as_jpeg(picture(240, 360), progressive=True)
+    starts = [position for position in range(len(content)) if content.startswith(b"\xff\xda", position)]
+    assert len(starts) > 5
+    for start in starts[1:]:
+        with pytest.raises(pixels.ImageError, match="is a damaged image"):
+            pixels.read_header(content[:start])
+
+
+def test_a_png_with_wrong_pixels_is_damage(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    for damaged in (content[:9000] + bytes(10000) + content[19000:], content[:9000] + bytes(len(content))):
+        (tmp_path / "a.png").write_bytes(damaged)
+        with pytest.raises(pixels.ImageError, match="is a damaged image"):
+            pixels.read_header(damaged)
+        with pytest.raises(HybridTFError, match="is a damaged image"):
+            load_image(tmp_path / "a.png", (8, 8, 3))
+
+
+def test_sizes_follow_an_orientation_wherever_it_stands(tmp_path):
+    taken, exif = picture(24, 36), Image.Exif()
+    exif[0x0112] = 6
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    for name, options in {
+        "late.png": {},
+        "text.png": {"pnginfo": text},
+        "a.webp": {"xmp": xmp},
+        "a.jpg": {"xmp": xmp},
+        "a.avif": {"exif": exif},
+        "a.tiff": {"tiffinfo": {0x0112: 6}},
+    }.items():
+        taken.save(tmp_path / name, **options)
+        if name == "late.png":  # EXIF behind the pixels
+            content = (tmp_path / name).read_bytes()
+            chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+            chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            (tmp_path / name).write_bytes(content[:-12] + chunk + content[-12:])
+        header = pixels.read_header((tmp_path / name).read_bytes())
+        shown = pixels.load_whole_image(tmp_path / name, 3)
+        assert shown.shape[:2] == (header.height, header.width) == (36, 24), name
+
+
+def test_a_transparent_value_of_16_bits(tmp_path):
+    values = np.array([[1000, 2000, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=1000)
+    for background, level in (("white", [255, 255, 255]), ("red", [255, 0, 0])):
+        found = pixels.load_whole_image(tmp_path / "a.png", 3, background)
+        np.testing.assert_array_equal(found[0], [level, [7, 7, 7], [255, 255, 255]])
+
+
+def test_lab_becomes_grey(tmp_path):
+    Image.merge("LAB", [Image.new("L", (4, 4), level) for level in (128, 128, 128)]).save(tmp_path / "a.tiff")
+    grey, colour = (pixels.load_image(tmp_path / "a.tiff", (4, 4, channels)) for channels in (1, 3))
+    np.testing.assert_array_equal(grey[..., 0], np.asarray(Image.fromarray(colour).convert("L")))
+
+
+def test_tiff_files_that_would_be_misread_are_refused(tmp_path):
+    picture().save(tmp_path / "a.dng", "TIFF", tiffinfo={254: 1})
+    with pytest.raises(HybridTFError, match="begins with a preview, as the raw files of cameras do"):
+        load_image(tmp_path / "a.dng", (8, 8, 3))
+    Image.fromarray(np.full((4, 4), 60000, np.uint16)).save(tmp_path / "a.tiff", tiffinfo={262: 0})
+    with pytest.raises(HybridTFError, match="has more than 8 bits, of which 0 is white"):
+        load_image(tmp_path / "a.tiff", (8, 8, 3))
+
+
+def test_an_avif_file_is_no_heic_photo_because_of_its_brand(tmp_path, monkeypatch):
+    picture().save(tmp_path / "a.avif")
+    content = (tmp_path / "a.avif").read_bytes()
+    (tmp_path / "a.avif").write_bytes(content.replace(b"ftypavif", b"ftypmif1", 1))
+    monkeypatch.setattr(pixels, "_formats", lambda: ["JPEG", "PNG", "AVIF"])
+    assert load_image(tmp_path / "a.avif", (24, 36, 3)).shape == (24, 36, 3)
 
 
 def test_heic_without_its_package_is_named(tmp_path, monkeypatch):

@@ -2,16 +2,18 @@ import csv
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hybrid_tf.config import Config
+from hybrid_tf.data import load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import BEST
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.system.files import read_json
-from hybrid_tf.training.session import train
+from hybrid_tf.training.session import _class_names, train
 from tests.support.shared import made_once
 
 SMALL = {"network": "vgg11", "head": "compact", "width": 0.25, "epochs": 4, "batch_size": 32, "seed": 3}
@@ -102,6 +104,11 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(tmp_path):
     with pytest.raises(HybridTFError, match="lower --learning-rate"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / BEST).exists()
+
+
+def test_numbered_outputs_have_names_of_their_own():
+    dataset = replace(load_dataset("digits"), class_names=("class_1", "class_2", "class_3"))
+    assert _class_names(Config(classes=5), dataset) == ("class_1", "class_2", "class_3", "class_4", "class_5")
 
 
 @pytest.mark.slow

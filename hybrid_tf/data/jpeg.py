@@ -1,0 +1,1 @@
+../../runtime/hybrid_tf_runtime/jpeg.py
