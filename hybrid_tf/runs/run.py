@@ -18,7 +18,7 @@ from hybrid_tf.runs.report import Report
 from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
-from hybrid_tf.system.notices import say, warn
+from hybrid_tf.system.notices import warn
 from hybrid_tf.version import versions
 
 FORMAT = 1
@@ -132,7 +132,7 @@ class Run:
         return Manifest.load(path, Path(self.config.dataset)) if path.exists() else None
 
     def keep_manifest(self, now: Manifest | None) -> None:
-        """Stores what is in the folder of images, or checks that it is what a resumed run began with; says its notes.
+        """Stores what is in the folder of images, or checks that it is what a resumed run began with.
 
         Raises:
             HybridTFError: saying what has changed.
@@ -144,8 +144,6 @@ class Run:
             )
         if now and not before:
             now.save(self.folder / MANIFEST)
-        for note in now.notes if now else ():
-            say(f"{now.root.name}: {note}")
 
 
 def dataset_of(config: Config, image_shape: tuple[int, int, int] | None = None) -> Dataset:

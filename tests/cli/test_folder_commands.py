@@ -171,8 +171,8 @@ def test_a_training_says_how_the_folder_is_understood(tmp_path, capsys):
     normalisation = Normalisation((0.0,) * 3, (1.0,) * 3)
     Run(tmp_path, Config(), manifest.class_names, (28, 28, 3), normalisation).keep_manifest(manifest)
     err = capsys.readouterr().err
-    assert "photos: left out: is not an image (1): cat/notes.txt" in err
-    assert "photos: uneven classes: " in err
+    assert "note: left out: is not an image (1): cat/notes.txt" in err
+    assert "note: uneven classes: " in err
 
 
 def test_the_data_report(hybrid_tf, tmp_path):
