@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_tf.errors import HybridTFError, unknown
+from hybrid_tf.system.files import folder_of
 
 DEFAULT_LEARNING_RATES = {"adam": 0.004, "sgd": 0.1, "bop": 0.004}
 OPTIMIZERS = tuple(DEFAULT_LEARNING_RATES)
@@ -184,7 +185,7 @@ class Config:
         What `start_from` names stays as it is when there is no such folder: it is a shipped network.
         """
         paths = {name: Path(value) for name in RUNS if (value := getattr(self, name))}
-        if self.dataset and (folder := Path(self.dataset).expanduser()).is_dir():
+        if folder := folder_of(self.dataset):
             paths["dataset"] = folder
         return self.with_changes(
             **{name: str(path.resolve()) for name, path in paths.items() if name != "start_from" or path.is_dir()}

@@ -16,6 +16,7 @@ from hybrid_tf.data.pixels import WHITE, check_colour
 from hybrid_tf.data.scan import TEST_SHARE
 from hybrid_tf.data.split import stratified_split
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.system.files import folder_of
 
 if TYPE_CHECKING:
     from hybrid_tf.data.in_memory import InMemory
@@ -75,8 +76,7 @@ def load_dataset(
         HybridTFError: when the data set does not exist, cannot be read or downloaded, or an argument is not valid.
     """
     _check_arguments(input_size, channels, validation, seed, limit, background)
-    folder = Path(name).expanduser()
-    if os.fspath(name) and folder.is_dir():
+    if folder := folder_of(os.fspath(name)):
         from hybrid_tf.data.folder import load_folder
 
         options = {"skip_unreadable": skip_unreadable, "background": background}
@@ -170,8 +170,8 @@ def _source(name: str, input_size: tuple[int, int] | None, channels: int | None,
 
 def _near_folder(name: str) -> str:
     """Returns a question about the folder with the nearest name that is where `name` is not, if there is one."""
-    path = Path(name).expanduser()
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):
+        path = Path(name).expanduser()
         folders = [folder.name for folder in path.parent.iterdir() if folder.is_dir()]
         if near := get_close_matches(path.name, folders, n=1):
             return f"did you mean the folder '{path.parent / near[0]}'? "

@@ -91,6 +91,15 @@ def _runs(pid: int) -> bool:
     return True
 
 
+def folder_of(name: str) -> Path | None:
+    """Returns the folder that `name` is the path of, ~ being home, or None when there is none."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if name and folder.is_dir() else None
+    except (OSError, RuntimeError):  # no such user, or too long a name
+        return None
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes `content` to `path` atomically. Raises HybridTFError when that is not possible."""
     with atomic_path(path) as temporary:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from hybrid_tf import HybridTFError
+from hybrid_tf.config import Config
 from hybrid_tf.data import load_dataset, load_image, train_batches
 
 TWO_CLASSES = {"cat": 20, "dog": 10}
@@ -164,6 +165,12 @@ def error_of(root, **arguments):
 
 def test_absent_folder(tmp_path):
     assert f"there is no folder {tmp_path / 'absent'}" in error_of(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/photos", "x" * 300, "/" + "x" * 300])
+def test_a_name_that_can_be_no_folder(name):
+    assert Config(dataset=name).with_absolute_paths().dataset == name
+    assert f"there is no folder {name}" in error_of(name) or f"unknown data set '{name}'" in error_of(name)
 
 
 def test_no_images(tmp_path):
