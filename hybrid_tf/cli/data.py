@@ -25,7 +25,7 @@ def data(folder: Path, contact_sheet: Path | None, validation: float, seed: int,
               hybrid-tf data photos --json
     """
     from hybrid_tf.data.load import check_share
-    from hybrid_tf.data.overview import draw_contact_sheet, overview, overview_tables
+    from hybrid_tf.data.overview import MOST_CLASSES, draw_contact_sheet, overview, overview_tables
     from hybrid_tf.data.scan import scan_folder
     from hybrid_tf.tables import show
 
@@ -35,7 +35,8 @@ def data(folder: Path, contact_sheet: Path | None, validation: float, seed: int,
     manifest = scan_folder(folder.resolve(), validation=validation, seed=seed, skip_unreadable=True)
     if contact_sheet:
         draw_contact_sheet(manifest, contact_sheet)
-    drawn = [f"wrote {contact_sheet}"] if contact_sheet else []
+    shown = min(len(manifest.class_names), MOST_CLASSES)
+    drawn = [f"wrote {contact_sheet}: {shown} of {len(manifest.class_names)} classes"] if contact_sheet else []
     show(as_json, overview(manifest), *overview_tables(manifest), *drawn)
 
 

@@ -12,6 +12,7 @@ from hybrid_tf.data.manifest import TEST, TRAIN, VALIDATION, LeftOut
 from hybrid_tf.errors import HybridTFError
 
 LAYOUT = "<class>/<image>, or train/<class>/<image> and test/<class>/<image>"
+_NOT_OURS = ("@eaDir", "__MACOSX")  # folders of previews and of file attributes, which look like images
 IN_NO_CLASS = "in no class folder"
 _NAMES = {
     TRAIN: ("train", "training"),
@@ -140,12 +141,12 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_OURS)
         yield from (Path(where, name) for name in sorted(files))
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in _entries(folder) if path.is_dir() and not path.name.startswith((".", *_NOT_OURS))]
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from hybrid_tf.tables import table
 
 _COMMON = 8  # sizes that a table lists
 _COLUMNS = 10  # images of a class on a contact sheet
-_MOST_CLASSES = 40  # rows of a contact sheet
+MOST_CLASSES = 40  # rows of a contact sheet
 _CELL = 96  # pixels, height and width of an image on it
 _LABEL = 200  # pixels, width of the names
 
@@ -80,7 +80,7 @@ def draw_contact_sheet(manifest: Manifest, path: Path, background: str = WHITE) 
         HybridTFError: when an image cannot be read or the file cannot be written.
     """
     (height, width), channels = own_shape(manifest.files)
-    names = manifest.class_names[:_MOST_CLASSES]
+    names = manifest.class_names[:MOST_CLASSES]
     sheet = Image.new("RGB", (_LABEL + _COLUMNS * (_CELL + 2), len(names) * (_CELL + 2)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 14)

@@ -30,6 +30,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 
 TEST_SHARE = 0.2  # fraction of a data set without a test split that becomes its test images
+_NO_IMAGE = "is not an image"
 _START = 64  # bytes that say whether a file is an image
 _THREADS = 8
 _CHUNK = 256  # files between two movements of the progress bar
@@ -55,7 +56,7 @@ def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bo
     """
     layout = find_layout(root)
     examined = _examined(layout)
-    unreadable = [item for item in examined if isinstance(item, LeftOut) and _ours(item.path)]
+    unreadable = [item for item in examined if isinstance(item, LeftOut) and _should_be_read(item)]
     if unreadable and not skip_unreadable:
         raise _unreadable(root, unreadable, len(examined))
     used = [item for item in examined if isinstance(item, ImageFile)]
@@ -65,12 +66,13 @@ def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bo
     left_out += unused
     _check_splits(root, files)
     manifest = Manifest(root, tuple(files), tuple(sorted(left_out)))
-    return replace(manifest, notes=tuple(_notes(manifest, validation)))
+    return replace(manifest, notes=tuple(_notes(manifest, validation, all(file.split != TEST for file in used))))
 
 
-def _ours(path: str) -> bool:
-    """Whether a file's name says that it is an image of a format that is read, or nothing at all."""
-    return Path(path).suffix.lower() in {*IMAGE_SUFFIXES, ""}
+def _should_be_read(item: LeftOut) -> bool:
+    """Whether a file's name says that it is an image, or nothing at all while its first bytes say it."""
+    suffix = Path(item.path).suffix.lower()
+    return suffix in IMAGE_SUFFIXES or (suffix == "" and item.reason != _NO_IMAGE)
 
 
 def _examined(layout: Layout) -> list[ImageFile | LeftOut]:
@@ -91,7 +93,7 @@ def _examine(root: Path, relative: str, split: str, name: str) -> ImageFile | Le
         with path.open("rb") as file:
             start = file.read(_START)
             if not is_image(start) and path.suffix.lower() not in IMAGE_SUFFIXES:
-                return LeftOut(relative, "is not an image")
+                return LeftOut(relative, _NO_IMAGE)
             content = start + file.read()
         header = read_header(content)
     except ImageError as error:
@@ -182,7 +184,7 @@ def _check_splits(root: Path, files: list[ImageFile]) -> None:
         raise HybridTFError(f"class '{name}' in {root} has no image left to train on: add images to it")
 
 
-def _notes(manifest: Manifest, validation: float) -> list[str]:
+def _notes(manifest: Manifest, validation: float, own_test: bool) -> list[str]:
     notes = [f"left out: {text}" for text in reasons_of(manifest.left_out)]
     if validation > 0 and not manifest.of(VALIDATION):
         notes.append(
@@ -190,6 +192,11 @@ def _notes(manifest: Manifest, validation: float) -> list[str]:
             "folder valid/ beside train/ decides what is held out"
         )
     files, names = manifest.files, manifest.class_names
+    if own_test:
+        notes.append(
+            f"{count_of(manifest.of(TEST))} of {len(files):,} are to test on, chosen by their content; a folder test/ "
+            "beside train/ decides otherwise"
+        )
     for split in SPLITS[1:]:
         missing = set(names) - {file.name for file in manifest.of(split)}
         if missing and manifest.of(split):

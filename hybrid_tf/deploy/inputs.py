@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from hybrid_tf.compiler import Metadata, read_metadata
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset
-from hybrid_tf.data.manifest import reasons_of
 from hybrid_tf.data.pixels import WHITE
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.notices import say
@@ -26,8 +25,8 @@ def load_for(dataset: str, shape: tuple[int, int, int], background: str = WHITE)
         skip_unreadable=True,
         background=background,
     )
-    for text in reasons_of(found.manifest.left_out) if found.manifest else ():
-        say(f"{found.name}: left out {text}")
+    for note in found.manifest.notes if found.manifest else ():
+        say(f"note: {note}")
     return found
 
 

@@ -18,7 +18,7 @@ from hybrid_tf.runs.report import Report
 from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.weights import load_weights
 from hybrid_tf.system.files import read_json, write_json
-from hybrid_tf.system.notices import warn
+from hybrid_tf.system.notices import say, warn
 from hybrid_tf.version import versions
 
 FORMAT = 1
@@ -113,11 +113,14 @@ class Run:
         Raises:
             HybridTFError: as `load_dataset` does, and for classes that the run's network does not know.
         """
-        config = self.config if dataset is None else self.config.with_changes(dataset=dataset)
+        other = {} if dataset is None else {"dataset": dataset, "skip_unreadable": True}  # nothing is trained on it
+        config = self.config.with_changes(**other)
         found = dataset_of(config, self.image_shape).for_classes(self.class_names)
         found = replace(found, normalisation=self.normalisation)  # else that of what lies there now
         before = self.manifest
         if before and found.manifest:
+            for note in found.manifest.notes if dataset else ():
+                say(f"note: {note}")
             if dataset is None and (changes := before.changes(found.manifest)):
                 warn(f"{found.name} is not as it was when {self.folder} was trained: {changes}")
             tested = found.manifest.of(TEST)

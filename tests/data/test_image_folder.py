@@ -32,6 +32,7 @@ def test_one_level_is_divided_by_content(image_folder):
     assert sum(sizes.values()) == 300
     assert 40 <= sizes["test"] <= 80 and 12 <= sizes["validation"] <= 40  # a fifth, and a tenth of the rest, by chance
     assert len(set(dataset.train.take(8)[1])) > 1  # mixed, not sorted by class
+    assert f"{sizes['test']} images of 300 are to test on" in " ".join(dataset.manifest.notes)
     assert set(dataset.manifest.left_out) == {("cat/.0.png", "hidden"), ("cat/notes.txt", "is not an image")}
 
 
