@@ -168,6 +168,10 @@ def _stopped_early(report: "Report") -> list[list[str]]:
     return [["ended early", f"{waited} epochs without a better one; {report.planned_epochs} were planned"]]
 
 
+def _of(images: int | None) -> str:
+    return f" of {images:,} images" if images else ""
+
+
 def show_run(run: "Run", as_json: bool) -> None:
     """Prints the result of a finished run and what to do next."""
     from hybrid_tf.deploy.freshness import warn_of_stale_files
@@ -175,19 +179,20 @@ def show_run(run: "Run", as_json: bool) -> None:
     warn_of_stale_files(run.folder)
     report = run.report
     rows = [
-        ["test accuracy", percent(report.test_accuracy)],
-        ["validation accuracy", percent(report.validation_accuracy)],
+        ["test accuracy", f"{percent(report.test_accuracy)} of {report.test_images:,} images"],
+        ["validation accuracy", percent(report.validation_accuracy) + _of(report.validation_images)],
         ["best epoch", f"{report.best_epoch} of {report.epochs}"],
         *_stopped_early(report),
         ["full-precision weights", f"{report.weights.full_precision:,}"],
         ["binary weights", f"{report.weights.binary:,}"],
         ["compression of the weights", f"{report.compression:.2f}x"],
     ]
-    title = f"{report.network}, plan {report.plan}, {report.dataset}"
+    title = f"{report.network}, plan {report.plan}, {Path(report.dataset).name}"
     show(
         as_json,
         report.to_dict() | {"run": str(run.folder)},
         table(title, ["", "result"], rows),
         f"run folder: {run.folder}",
-        f"next: hybrid-tf convert {run.folder}{' --int8' if run.config.int8_aware else ''}",
+        f"next: hybrid-tf convert {run.folder}{' --int8' if run.config.int8_aware else ''}, or "
+        f"hybrid-tf evaluate {run.folder} --report mistakes.html",
     )

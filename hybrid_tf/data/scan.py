@@ -34,6 +34,7 @@ _NO_IMAGE = "is not an image"
 _START = 64  # bytes that say whether a file is an image
 _THREADS = 8
 _CHUNK = 256  # files between two movements of the progress bar
+_FEW = 5  # held-out images of a class, fewer of which are worth a note
 _UNEVEN = 3  # times as many images in the largest class as in the smallest are worth a note
 
 
@@ -66,7 +67,8 @@ def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bo
     left_out += unused
     _check_splits(root, files)
     manifest = Manifest(root, tuple(files), tuple(sorted(left_out)))
-    return replace(manifest, notes=tuple(_notes(manifest, validation, all(file.split != TEST for file in used))))
+    own_test = all(file.split != TEST for file in used)
+    return replace(manifest, notes=tuple(_notes(manifest, len(unreadable), validation, own_test)))
 
 
 def _should_be_read(item: LeftOut) -> bool:
@@ -184,8 +186,12 @@ def _check_splits(root: Path, files: list[ImageFile]) -> None:
         raise HybridTFError(f"class '{name}' in {root} has no image left to train on: add images to it")
 
 
-def _notes(manifest: Manifest, validation: float, own_test: bool) -> list[str]:
+def _notes(manifest: Manifest, stopping: int, validation: float, own_test: bool) -> list[str]:
     notes = [f"left out: {text}" for text in reasons_of(manifest.left_out)]
+    if stopping:
+        notes.append(
+            f"left-out image files that cannot be read: {stopping:,}; training stops without --skip-unreadable"
+        )
     if validation > 0 and not manifest.of(VALIDATION):
         notes.append(
             f"no image is held out, by chance, at --validation {validation:g} of so few: the last epoch counts; a "
@@ -201,6 +207,7 @@ def _notes(manifest: Manifest, validation: float, own_test: bool) -> list[str]:
         missing = set(names) - {file.name for file in manifest.of(split)}
         if missing and manifest.of(split):
             notes.append(f"no {split} image of {some_of(sorted(missing))}")
+    notes += _held_out_notes(manifest)
     spellings: dict[str, list[str]] = defaultdict(list)
     for name in names:
         spellings[normalize("NFKC", name).casefold().strip()].append(name)
@@ -223,6 +230,18 @@ def _notes(manifest: Manifest, validation: float, own_test: bool) -> list[str]:
     if transparent:
         notes.append(f"{count_of(transparent)} with transparency, composed on --background: {some_of(transparent)}")
     return [*notes, *_equal(files)]
+
+
+def _held_out_notes(manifest: Manifest) -> list[str]:
+    """Returns a sentence when held-out images are too few of a class to choose the best epoch by."""
+    counts = Counter(file.name for file in manifest.of(VALIDATION))
+    few = [f"{counts[name]} of {name}" for name in manifest.class_names if counts[name] < _FEW]
+    if not few or not counts:
+        return []
+    return [
+        f"few images are held out to choose the best epoch by ({some_of(few)}), so that it is partly luck: "
+        "--validation 0.2 holds out more, a folder valid/ beside train/ those that you choose"
+    ]
 
 
 def _equal(files: tuple[ImageFile, ...]) -> list[str]:

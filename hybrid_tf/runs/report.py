@@ -47,6 +47,7 @@ class Report:
         compression: memory of the full-precision twin's weights over that of this network's.
         parameters: numbers of parameters of the whole network.
         larq_bytes: memory of all parameters in bytes, as `larq.models.summary` counts it.
+        validation_images: number of held-out images; `None` in reports of older versions.
         planned_epochs: number of epochs that the settings ask for, more than `epochs` when patience ended the training;
             `None` in older reports.
     """
@@ -67,6 +68,7 @@ class Report:
     parameters: Parameters
     larq_bytes: int
     planned_epochs: int | None = None
+    validation_images: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as plain JSON values."""

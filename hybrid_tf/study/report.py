@@ -22,6 +22,7 @@ from hybrid_tf.graphs.memory import size
 from hybrid_tf.runs.history import read_history
 from hybrid_tf.runs.names import BEST, FILE, INT8_FILE
 from hybrid_tf.runs.report import Report
+from hybrid_tf.runs.resuming import resume_command
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.notices import warn
 from hybrid_tf.tables import percent, table
@@ -120,10 +121,23 @@ def run_costs(folders: Sequence[Path], profile: EnergyProfile, *, evaluated: boo
         evaluated: whether to evaluate the networks, too.
 
     Raises:
-        HybridTFError: when a run cannot be read or is not finished.
+        HybridTFError: when a run cannot be read, or none is finished; others are left out, and said.
     """
     folders = list(dict.fromkeys(map(Path, folders)))
-    found = [_costs(load_run(folder), profile, evaluated) for folder in folders]
+    loaded = [load_run(folder) for folder in folders]
+    for run in loaded:
+        if not run.finished:
+            warn(f"left out, as it is not finished: {run.folder}; `{resume_command(run.folder)}` continues it")
+    loaded = [run for run in loaded if run.finished]
+    if not loaded:
+        raise HybridTFError("none of the runs is finished: continue one of them")
+    folders = [run.folder for run in loaded]
+    found = [_costs(run, profile, evaluated) for run in loaded]
+    if len({run.config.network for run in loaded}) > 1:
+        found = [
+            [replace(cost, name=f"{run.config.network} {cost.name}") for cost in costs]
+            for run, costs in zip(loaded, found, strict=True)
+        ]
     names = [run.name for runs in found for run in runs]
     if len(set(names)) < len(names):  # the same plan twice: tell the runs apart by their folders
         short = [folder.name for folder in folders]

@@ -45,7 +45,7 @@ def write_report(runs: Sequence[RunCost], path: Path, profile: EnergyProfile) ->
     write_page(
         path,
         "report.html",
-        title=" and ".join(sorted({f"{run.report.network} on {run.report.dataset}" for run in runs})),
+        title=" and ".join(sorted({f"{run.report.network} on {Path(run.report.dataset).name}" for run in runs})),
         runs=runs,
         views=[EvaluationView(run.evaluation) if run.evaluation else None for run in runs],
         profile=profile,

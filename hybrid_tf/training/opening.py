@@ -1,12 +1,14 @@
 """The first lines of a training, on standard error: what is trained, on what, how long, and where it goes."""
 
-from hybrid_tf.config import option
+from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset
+from hybrid_tf.data.manifest import Manifest
 from hybrid_tf.runs.run import Run
-from hybrid_tf.system.notices import say
+from hybrid_tf.system.notices import say, warn
 from hybrid_tf.training.class_weights import class_weights
 from hybrid_tf.training.transfer import Transfer, transfer_text
 
+_UNEVEN = "uneven classes"  # how the note begins that says what --class-weights does
 _NAMED = 5  # highest and lowest class weights that are named one by one
 
 
@@ -41,6 +43,17 @@ def say_opening(run: Run, dataset: Dataset, steps: int, size_chosen: bool, trans
         shown = [f"{name} {weight:.2f}" for weight, name in found]
         shown = shown if len(shown) <= 2 * _NAMED else [*shown[:_NAMED], "...", *shown[-_NAMED:]]
         say(f"class weights: {', '.join(shown)}")
-    for note in dataset.manifest.notes if dataset.manifest else ():
-        say(f"note: {note}")
+    if dataset.manifest:
+        _say_notes(config, run.image_shape[2], dataset.manifest)
     say(f"run folder: {run.folder}")
+
+
+def _say_notes(config: Config, channels: int, manifest: Manifest) -> None:
+    """Says what is worth to know of a folder of images, and when its colours are not used."""
+    for note in manifest.notes:
+        if not (note.startswith(_UNEVEN) and config.class_weights == "balanced"):
+            say(f"note: {note}")
+    coloured = sum(not file.grey for file in manifest.files)
+    if channels == 1 and coloured:
+        because = f", as the network of --start-from {config.start_from} takes" if config.start_from else ""
+        warn(f"{coloured:,} images in colour are read as grey ones{because}: a network with --channels 3 sees colours")

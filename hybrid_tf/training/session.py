@@ -232,6 +232,7 @@ class Session:
             test_images=result["images"],
             seconds=round(seconds, 1),
             planned_epochs=config.run_epochs,
+            validation_images=self.dataset.validation.size if self.dataset.validation else 0,
             **_sizes(summary),
         )
         write_json(run.folder / REPORT, report.to_dict())

@@ -183,3 +183,7 @@ def _show_steps(steps: list[dict[str, Any]]) -> None:
         texts = [f"{text:<{width}}" for text, width in zip(row[:2], widths[:2], strict=True)]
         numbers = [f"{text:>{width}}" for text, width in zip(row[2:], widths[2:], strict=True)]
         print("  ".join(texts + numbers))
+
+
+if __name__ == "__main__":
+    main()

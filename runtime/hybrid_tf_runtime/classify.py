@@ -135,3 +135,7 @@ def _check_order(file: str, images: Sequence[str]) -> None:
     rest = [file, *(image for image in images if image != network)]
     meant = shlex.join(["hybrid-tf-classify", network, *rest[:3]]) + (" ..." if len(rest) > 3 else "")
     raise HybridTFRuntimeError(f"{file} is no network: the first argument is the .tflite file; did you mean `{meant}`?")
+
+
+if __name__ == "__main__":
+    main()

@@ -63,6 +63,7 @@ def test_a_run_that_is_not_finished(tmp_path, runs):
     shutil.copy(runs / "residual" / "config.json", tmp_path)
     done = CliRunner().invoke(report, [str(tmp_path)])
     assert isinstance(done.exception, HybridTFError)
-    assert "is not finished" in str(done.exception)
+    assert "none of the runs is finished" in str(done.exception)
+    assert f"left out, as it is not finished: {tmp_path}" in done.stderr
     done = CliRunner().invoke(report, [str(runs / "residual"), "--energy-profile", "horowiz-45nm"])
     assert "did you mean 'horowitz-45nm'" in str(done.exception)
