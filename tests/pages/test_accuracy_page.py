@@ -98,7 +98,7 @@ def test_a_record_has_what_the_run_gave(repository, first):
     row = record["row"]
     assert (row["accuracies"], row["held_out"]) == ([stored["test_accuracy"]], [stored["validation_accuracy"]])
     assert (record["seed"], record["epochs"], record["best_epoch"]) == (0, 2, stored["best_epoch"])
-    assert record["command"] == "hybrid-tf train --network resnet20 --width 0.125 --smoke"
+    assert record["command"] == "hybrid-tf train --network resnet20 --batch-size 64 --width 0.125 --smoke"
     assert row["file_bytes"] == (repository / RUN / "model.tflite").stat().st_size
     assert row["run"] == str(RUN)
     assert f"| resnet20 residual | {100 * stored['test_accuracy']:.2f} % | - |" in first

@@ -82,7 +82,7 @@ def test_it_works_where_tensorflow_is_not(fresh_environment, model_file, images,
     for model in (model_file, DEMO) if DEMO.exists() else (model_file,):
         done = run(fresh_environment, fresh_environment / "hybrid-tf-classify", model, image, "--json")
         assert done.returncode == 0, done.stderr
-        (row,) = json.loads(done.stdout)
+        row = json.loads(done.stdout)
         assert row["image"] == str(image)
         assert 0 < row["top"][0]["probability"] <= 1
         done = run(
