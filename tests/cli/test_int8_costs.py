@@ -102,7 +102,7 @@ def test_an_int8_aware_run_ends_with_its_conversion(hybrid_tf, run, tmp_path):
     tuned = tmp_path / "tuned"
     code, out, _ = hybrid_tf("train", "--resume-from", run, "--int8-aware", "--epochs", "1", "--out", tuned)
     assert code == 0
-    assert out.endswith(f"next: hybrid-tf convert {tuned} --int8\n")
+    assert f"next: hybrid-tf convert {tuned} --int8, or hybrid-tf evaluate {tuned} --report" in out
 
 
 def test_side_by_side_needs_both_and_runs_in_lce_too(tmp_path, monkeypatch):
