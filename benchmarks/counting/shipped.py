@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.counting.emulated_networks import PROCESSORS, EmulatedNetworks
 from benchmarks.pages.choosing import check_page, update
-from benchmarks.pages.measured_record import IMAGES, SMOKE, earlier, files_to_measure
+from benchmarks.pages.measured_record import IMAGES, SMOKE, earlier, files_to_measure, measuring_options
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.pretrained.measured import Measured
 from hybrid_tf.system.files import write_json
@@ -32,12 +32,7 @@ from runtime.wheels import make_wheel
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where all counts go too")
-    parser.add_argument("--smoke", action="store_true", help="one network: whether it all works")
-    parser.add_argument("--update-docs", action="store_true", help="write the record and the table of docs/choosing.md")
-    options = parser.parse_args()
-    if options.smoke and options.update_docs:
-        parser.error("--update-docs is for all files")
+    options = measuring_options(parser)
     try:
         _run(options)
     except (EmulationError, HybridTFError) as error:

@@ -4,6 +4,7 @@ Two commands measure: benchmarks.timing.shipped times, benchmarks.counting.shipp
 the other has measured of a file, until the file changes.
 """
 
+import argparse
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +29,17 @@ _DATASET = "fashion_mnist"
 SMOKE = "resnet20-xnor"  # the smallest
 IMAGES = "the 10,000 test images of Fashion-MNIST, 28x28x1"
 _CALIBRATION_IMAGES = 32
+
+
+def measuring_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Returns the options of a command that measures, after adding those that both have: json, smoke, update_docs."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where everything that was measured goes too")
+    parser.add_argument("--smoke", action="store_true", help="one network, as short as can be: whether it all works")
+    parser.add_argument("--update-docs", action="store_true", help="write the record and the table of docs/choosing.md")
+    options = parser.parse_args()
+    if options.smoke and options.update_docs:
+        parser.error("--update-docs is for all files")
+    return options
 
 
 def earlier() -> Measured:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pages.choosing import check_page, update
-from benchmarks.pages.measured_record import IMAGES, RIVAL, SMOKE, earlier, files_to_measure
+from benchmarks.pages.measured_record import IMAGES, RIVAL, SMOKE, earlier, files_to_measure, measuring_options
 from benchmarks.timing import networks
 from benchmarks.timing.engine_process import EngineProcess
 from benchmarks.timing.engines import LCE, LCE_MODES, OURS, TWIN, Engine
@@ -39,14 +39,9 @@ def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, metavar="N", default=20, help="how often everything has its turn (20)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where everything that was measured goes too")
-    parser.add_argument("--smoke", action="store_true", help="one network, two rounds: whether it all works")
-    parser.add_argument("--update-docs", action="store_true", help="write the record and the table of docs/choosing.md")
-    options = parser.parse_args()
+    options = measuring_options(parser)
     if options.rounds < 1:
         parser.error("--rounds is a whole number from 1")
-    if options.smoke and options.update_docs:
-        parser.error("--update-docs is for all files")
     try:
         _run(options)
     except (HybridTFError, HybridTFRuntimeError) as error:

@@ -5,12 +5,11 @@ from pathlib import Path
 import click
 
 from hybrid_tf.cli.analysis import AS_JSON
-from hybrid_tf.cli.options import QuietCommand
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError
 
 
-@click.command(cls=QuietCommand)
+@click.command()  # nothing here needs TensorFlow
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--contact-sheet", type=click.Path(path_type=Path), help="PNG file for some images of each class")
 @click.option("--validation", type=float, default=Config.validation, show_default=True, help="share to hold out")
@@ -37,7 +36,8 @@ def data(folder: Path, contact_sheet: Path | None, validation: float, seed: int,
         draw_contact_sheet(manifest, contact_sheet)
     shown = min(len(manifest.class_names), MOST_CLASSES)
     drawn = [f"wrote {contact_sheet}: {shown} of {len(manifest.class_names)} classes"] if contact_sheet else []
-    show(as_json, overview(manifest), *overview_tables(manifest), *drawn)
+    found = overview(manifest)
+    show(as_json, found, *overview_tables(manifest, found), *drawn)
 
 
 COMMANDS = (data,)

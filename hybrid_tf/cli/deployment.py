@@ -178,7 +178,7 @@ def predict(ctx: click.Context, run_or_file: Path, images: tuple[str, ...], top:
     matches folders; `-` reads paths from standard input, one a line. What cannot be read is one line on standard error,
     with --json also an object with `error`, and the exit code is then 1.
 
-    
+    \b
     Examples: hybrid-tf predict runs/first/model.tflite one.png two.jpg --top 3
               hybrid-tf predict model.tflite photos --json > classes.jsonl
               find . -name '*.jpg' -newer last | hybrid-tf predict model.tflite -

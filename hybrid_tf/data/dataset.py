@@ -155,6 +155,11 @@ class Dataset:
         return replace(self, class_names=tuple(class_names), train=train, validation=validation, test=test)
 
 
+def epoch_steps(dataset: Dataset, batch_size: int) -> int:
+    """Returns the number of steps in an epoch: whole batches, one for a data set smaller than a batch."""
+    return dataset.train.size // min(batch_size, dataset.train.size)
+
+
 def train_batches(
     dataset: Dataset,
     *,
@@ -198,4 +203,4 @@ def train_batches(
         augmentation=augmentation,
         shard=shard,
     )
-    return batches, dataset.train.size // batch_size
+    return batches, epoch_steps(dataset, batch_size)

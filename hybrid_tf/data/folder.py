@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.data.images import load_image, load_whole_image
-from hybrid_tf.data.manifest import TEST, TRAIN, VALIDATION, ImageFile
+from hybrid_tf.data.manifest import TEST, TRAIN, VALIDATION
 from hybrid_tf.data.pixels import WHITE
 from hybrid_tf.data.scan import scan_folder
 from hybrid_tf.data.source import Source
 from hybrid_tf.data.streaming import Streaming
 
 _READ_TOGETHER = 64  # images that a thread reads at a time
-_DEFAULT_SIZE = (64, 64)
-_LARGEST_OWN_SIZE = 256  # a side; larger images are photographs, which nobody trains on in full size unasked
 
 
 @dataclass
@@ -126,7 +123,7 @@ def load_folder(
         HybridTFError: naming the class or the files that are not as they must be.
     """
     manifest = scan_folder(root.resolve(), validation=validation, seed=seed, skip_unreadable=skip_unreadable)
-    size, own_channels = own_shape(manifest.files)
+    *size, own_channels = manifest.own_shape
     image_shape = (*(input_size or size), channels or own_channels)
     labels = {name: label for label, name in enumerate(manifest.class_names)}
 
@@ -146,12 +143,3 @@ def load_folder(
         test=examples(TEST),
         manifest=manifest,
     )
-
-
-def own_shape(files: Sequence[ImageFile]) -> tuple[tuple[int, int], int]:
-    """Returns the size, height and width, and the number of channels that images have when nobody chooses them."""
-    sizes = Counter((file.height, file.width) for file in files)
-    size = next(iter(sizes)) if len(sizes) == 1 else _DEFAULT_SIZE
-    if max(size) > _LARGEST_OWN_SIZE:
-        size = _DEFAULT_SIZE
-    return size, 1 if all(file.grey for file in files) else 3

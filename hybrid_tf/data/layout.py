@@ -28,14 +28,12 @@ class Layout:
     Attributes:
         root: path of the folder, absolute.
         folders: the folder of each split; one of `TRAIN` alone when the program has to divide the images.
-        in_splits: whether the folders are splits by their names; else the classes are in `root` itself.
         files: path of every file in a class folder, relative to `root`, with its split and class.
         left_out: files that are in no class folder, hidden files, and whole folders that are not used.
     """
 
     root: Path
     folders: dict[str, Path]
-    in_splits: bool
     files: list[tuple[str, str, str]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
@@ -55,18 +53,17 @@ def find_layout(root: Path) -> Layout:
     """
     splits = _splits(root)
     if TRAIN in splits and _subfolders(splits[TRAIN]):
-        layout = Layout(root, splits, in_splits=True)
+        layout = Layout(root, splits)
         used = set(splits.values())
         layout.left_out += [
             LeftOut(f"{folder.name}/", "a folder beside the splits")
             for folder in _subfolders(root)
             if folder not in used
         ]
+        _name_loose_files(layout, root)
     else:
         _check_lone_splits(root, splits)
-        layout = Layout(root, {TRAIN: root}, in_splits=False)
-    if layout.in_splits:
-        _name_loose_files(layout, root)
+        layout = Layout(root, {TRAIN: root})
     for split, folder in layout.folders.items():
         _add_files(layout, split, folder)
     return layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.files import write_bytes
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+_DEFAULT_SIZE = (64, 64)
+_LARGEST_OWN_SIZE = 256  # a side; larger images are photographs, which nobody trains on in full size unasked
 _NAMED = 3  # files that a message names before it counts the rest
 _LEFT_OUT = "left out"
 
@@ -80,6 +82,26 @@ class Manifest:
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, sorted."""
         return tuple(sorted({file.name for file in self.files}))
+
+    @property
+    def own_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels that the images have when nobody chooses them.
+
+        The size is theirs when they are all equal and no side is above 256, else 64x64; channels are 3 unless all are
+        grey.
+        """
+        sizes = Counter((file.height, file.width) for file in self.files)
+        size = next(iter(sizes)) if len(sizes) == 1 else _DEFAULT_SIZE
+        if max(size) > _LARGEST_OWN_SIZE:
+            size = _DEFAULT_SIZE
+        return (*size, 1 if all(file.grey for file in self.files) else 3)
+
+    def equal(self) -> list[list[ImageFile]]:
+        """Returns the groups of images with the same content."""
+        alike: dict[str, list[ImageFile]] = defaultdict(list)
+        for file in self.files:
+            alike[file.digest].append(file)
+        return [group for group in alike.values() if len(group) > 1]
 
     def trained_on(self, digests: Iterable[str]) -> int:
         """Returns how many of the images with these digests are training images here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rich.table import Table
 
-from hybrid_tf.data.folder import own_shape
 from hybrid_tf.data.images import load_image
 from hybrid_tf.data.manifest import SPLITS, Manifest, by_reason, some_of
 from hybrid_tf.data.pixels import WHITE
@@ -29,31 +28,24 @@ _LABEL = 200  # pixels, width of the names
 def overview(manifest: Manifest) -> dict[str, Any]:
     """Returns all that is known of a folder of images, as JSON values."""
     files = manifest.files
-    size, channels = own_shape(files)
-    alike: dict[str, list[str]] = defaultdict(list)
-    for file in files:
-        alike[file.digest].append(file.path)
+    counts = Counter((file.name, file.split) for file in files)
     return {
         "folder": str(manifest.root),
         "images": len(files),
         "bytes": sum(file.size for file in files),
-        "classes": {
-            name: {split: sum(file.name == name for file in manifest.of(split)) for split in SPLITS}
-            for name in manifest.class_names
-        },
-        "image_shape": [*size, channels],
+        "classes": {name: {split: counts[name, split] for split in SPLITS} for name in manifest.class_names},
+        "image_shape": list(manifest.own_shape),
         "sizes": _counts(f"{file.width}x{file.height}" for file in files),
         "modes": _counts(file.mode for file in files),
         "formats": _counts(file.format for file in files),
-        "equal": [paths for paths in alike.values() if len(paths) > 1],
+        "equal": [[file.path for file in group] for group in manifest.equal()],
         "left_out": [item._asdict() for item in manifest.left_out],
         "notes": list(manifest.notes),
     }
 
 
-def overview_tables(manifest: Manifest) -> list[Table | str]:
-    """Returns tables and lines that say to a person what `overview` says."""
-    found = overview(manifest)
+def overview_tables(manifest: Manifest, found: dict[str, Any]) -> list[Table | str]:
+    """Returns tables and lines that say to a person what `overview` found."""
     rows = [[name, *counts.values(), sum(counts.values())] for name, counts in found["classes"].items()]
     rows.append(["all", *([sum(row[column] for row in rows) for column in range(1, 5)])])
     size = "x".join(map(str, found["image_shape"]))
@@ -79,7 +71,7 @@ def draw_contact_sheet(manifest: Manifest, path: Path, background: str = WHITE) 
     Raises:
         HybridTFError: when an image cannot be read or the file cannot be written.
     """
-    (height, width), channels = own_shape(manifest.files)
+    height, width, channels = manifest.own_shape
     names = manifest.class_names[:MOST_CLASSES]
     sheet = Image.new("RGB", (_LABEL + _COLUMNS * (_CELL + 2), len(names) * (_CELL + 2)), "white")
     draw = ImageDraw.Draw(sheet)

@@ -35,6 +35,7 @@ _START = 64  # bytes that say whether a file is an image
 _THREADS = 8
 _CHUNK = 256  # files between two movements of the progress bar
 _FEW = 5  # held-out images of a class, fewer of which are worth a note
+UNEVEN = "uneven classes"  # how the note begins that says what --class-weights does
 _UNEVEN = 3  # times as many images in the largest class as in the smallest are worth a note
 
 
@@ -216,7 +217,7 @@ def _notes(manifest: Manifest, stopping: int, validation: float, own_test: bool)
     (most, largest), (least, smallest) = counts[0], counts[-1]
     if largest >= _UNEVEN * smallest:
         notes.append(
-            f"uneven classes: {largest:,} training images of {most}, {smallest:,} of {least}: accuracy of each class "
+            f"{UNEVEN}: {largest:,} training images of {most}, {smallest:,} of {least}: accuracy of each class "
             "says more than that of all; --class-weights balanced counts each class alike"
         )
     deep = [file for file in files if file.mode.startswith("I")]  # all dark ones count as 8 bits
@@ -229,7 +230,7 @@ def _notes(manifest: Manifest, stopping: int, validation: float, own_test: bool)
     transparent = [file.path for file in files if file.transparent]
     if transparent:
         notes.append(f"{count_of(transparent)} with transparency, composed on --background: {some_of(transparent)}")
-    return [*notes, *_equal(files)]
+    return [*notes, *_equal(manifest)]
 
 
 def _held_out_notes(manifest: Manifest) -> list[str]:
@@ -244,14 +245,11 @@ def _held_out_notes(manifest: Manifest) -> list[str]:
     ]
 
 
-def _equal(files: tuple[ImageFile, ...]) -> list[str]:
-    alike: dict[str, list[ImageFile]] = defaultdict(list)
-    for file in files:
-        alike[file.digest].append(file)
+def _equal(manifest: Manifest) -> list[str]:
     kinds: tuple[tuple[Literal["split", "name"], str], ...] = (("split", "splits"), ("name", "classes"))
     notes = []
     for field, plural in kinds:
-        several = [group for group in alike.values() if len({getattr(file, field) for file in group}) > 1]
+        several = [group for group in manifest.equal() if len({getattr(file, field) for file in group}) > 1]
         if several:
             pairs = [" = ".join(file.path for file in group[:2]) for group in several]
             notes.append(f"{count_of(pairs)} in two {plural}, the same content: {some_of(pairs)}")

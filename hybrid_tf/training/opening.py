@@ -3,12 +3,12 @@
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import Dataset
 from hybrid_tf.data.manifest import Manifest
+from hybrid_tf.data.scan import UNEVEN
 from hybrid_tf.runs.run import Run
 from hybrid_tf.system.notices import say, warn
 from hybrid_tf.training.class_weights import class_weights
 from hybrid_tf.training.transfer import Transfer, transfer_text
 
-_UNEVEN = "uneven classes"  # how the note begins that says what --class-weights does
 _NAMED = 5  # highest and lowest class weights that are named one by one
 
 
@@ -51,7 +51,7 @@ def say_opening(run: Run, dataset: Dataset, steps: int, size_chosen: bool, trans
 def _say_notes(config: Config, channels: int, manifest: Manifest) -> None:
     """Says what is worth to know of a folder of images, and when its colours are not used."""
     for note in manifest.notes:
-        if not (note.startswith(_UNEVEN) and config.class_weights == "balanced"):
+        if not (note.startswith(UNEVEN) and config.class_weights == "balanced"):
             say(f"note: {note}")
     coloured = sum(not file.grey for file in manifest.files)
     if channels == 1 and coloured:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.summary import Summary, summarise, summary_text
 from hybrid_tf.config import Config, option
-from hybrid_tf.data import WHOLE, Dataset, Shard, train_batches
+from hybrid_tf.data import WHOLE, Dataset, Shard, epoch_steps, train_batches
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import BATCH_SIZE, evaluate, one_hot
 from hybrid_tf.runs.history import plot_curves
@@ -183,7 +183,7 @@ class Session:
     @property
     def steps(self) -> int:
         """Number of steps of an epoch."""
-        return self._batches(0, 1)[1]
+        return epoch_steps(self.dataset, self.run.config.batch_size)
 
     def fit(self, model: tf.keras.Model) -> tf.keras.Model:
         """Trains what is left of the run, from the fresh network of its first stage to that of its last.
