@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.data.images import load_image, load_whole_image
+from hybrid_tf.data.images import load_image, load_images, load_whole_image
 from hybrid_tf.data.manifest import TEST, TRAIN, VALIDATION
 from hybrid_tf.data.pixels import WHITE
 from hybrid_tf.data.scan import scan_folder
 from hybrid_tf.data.source import Source
 from hybrid_tf.data.streaming import Streaming
-
-_READ_TOGETHER = 64  # images that a thread reads at a time
+from hybrid_tf.system.parallel import in_parts
 
 
 @dataclass
@@ -71,13 +69,12 @@ class FileRecords:
     def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the first `count` images, uint8 [n,H,W,C], and their labels, int32 [n]; raises as `load_image`."""
         images = np.empty((count, *self.image_shape), np.uint8)
-
-        def fill(start: int) -> None:
-            for number in range(start, min(start + _READ_TOGETHER, count)):
-                images[number] = load_image(os.fsdecode(self.paths[number]), self.image_shape, self.background)
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # without tf.data, which takes as long as the decoding
-            deque(pool.map(fill, range(0, count, _READ_TOGETHER)), maxlen=0)
+        load = partial(load_images, image_shape=self.image_shape, background=self.background)
+        done = 0
+        # Without tf.data, which takes as long as the decoding.
+        for some in in_parts(load, self.paths[:count], "decoding images"):
+            images[done : done + len(some)] = some
+            done += len(some)
         return images, self.labels[:count]
 
     def fitted(self, path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,6 +1,7 @@
 """Image files as arrays; `hybrid_tf.data.pixels` has the rules, which are those of hybrid-tf-runtime."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def load_image(path: str | Path, image_shape: tuple[int, int, int], background: 
     """
     with _named(path):
         return pixels.load_image(path, image_shape, background)
+
+
+def load_images(paths: Sequence[bytes], image_shape: tuple[int, int, int], background: str) -> np.ndarray:
+    """Returns the images in files, uint8 [n,H,W,C], in the order of their paths; arguments and errors of `load_image`.
+
+    Paths are bytes, because they need not be UTF-8.
+    """
+    images = np.empty((len(paths), *image_shape), np.uint8)
+    for number, path in enumerate(paths):
+        images[number] = load_image(os.fsdecode(path), image_shape, background)
+    return images
 
 
 def load_whole_image(path: str | Path, channels: int, background: str = WHITE) -> np.ndarray:

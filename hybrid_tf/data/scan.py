@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Literal
@@ -27,13 +28,11 @@ from hybrid_tf.data.manifest import (
 )
 from hybrid_tf.data.pixels import ImageError, is_image, read_header
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.system.progress import with_progress
+from hybrid_tf.system.parallel import in_parts
 
 TEST_SHARE = 0.2  # fraction of a data set without a test split that becomes its test images
 _NO_IMAGE = "is not an image"
 _START = 64  # bytes that say whether a file is an image
-_THREADS = 8
-_CHUNK = 256  # files between two movements of the progress bar
 _FEW = 5  # held-out images of a class, fewer of which are worth a note
 UNEVEN = "uneven classes"  # how the note begins that says what --class-weights does
 _UNEVEN = 3  # times as many images in the largest class as in the smallest are worth a note
@@ -80,12 +79,13 @@ def _should_be_read(item: LeftOut) -> bool:
 
 def _examined(layout: Layout) -> list[ImageFile | LeftOut]:
     """Returns what every file in a class folder is, in the order of the paths."""
-    parts = [layout.files[start : start + _CHUNK] for start in range(0, len(layout.files), _CHUNK)]
-    found: list[ImageFile | LeftOut] = []
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for part in with_progress(parts, f"reading {layout.root.name}"):
-            found += pool.map(lambda item: _examine(layout.root, *item), part)
-    return found
+    examine = partial(_examine_some, layout.root)
+    parts = in_parts(examine, layout.files, f"reading {layout.root.name}")
+    return [item for part in parts for item in part]
+
+
+def _examine_some(root: Path, files: Sequence[tuple[str, str, str]]) -> list[ImageFile | LeftOut]:
+    return [_examine(root, *file) for file in files]
 
 
 def _examine(root: Path, relative: str, split: str, name: str) -> ImageFile | LeftOut:
