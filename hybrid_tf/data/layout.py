@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hybrid_tf.data.image_files import IMAGE_SUFFIXES
+from hybrid_tf.data.image_files import PREVIEWS, has_to_be_read
 from hybrid_tf.data.manifest import TEST, TRAIN, VALIDATION, LeftOut
 from hybrid_tf.errors import HybridTFError
 
 LAYOUT = "<class>/<image>, or train/<class>/<image> and test/<class>/<image>"
-_NOT_OURS = ("@eaDir", "__MACOSX")  # folders of previews and of file attributes, which look like images
 IN_NO_CLASS = "in no class folder"
 _NAMES = {
     TRAIN: ("train", "training"),
@@ -106,7 +105,7 @@ def _name_loose_files(layout: Layout, folder: Path) -> None:
             raise HybridTFError(f"{path} is a link to what is not there: restore that, or remove the link")
         if path.is_file():
             reason = "hidden" if path.name.startswith(".") else IN_NO_CLASS
-            if reason == "hidden" or path.suffix.lower() in IMAGE_SUFFIXES:
+            if reason == "hidden" or has_to_be_read(path):
                 layout.left_out.append(LeftOut(_relative(path, layout.root), reason))
 
 
@@ -138,12 +137,12 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_OURS)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in PREVIEWS)
         yield from (Path(where, name) for name in sorted(files))
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir() and not path.name.startswith((".", *_NOT_OURS))]
+    return [path for path in _entries(folder) if path.is_dir() and not path.name.startswith((".", *PREVIEWS))]
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from shlex import quote
 from typing import Literal
 from unicodedata import normalize
 
-from hybrid_tf.data.image_files import IMAGE_SUFFIXES
+from hybrid_tf.data.image_files import IMAGE_SUFFIXES, START, claims_image
 from hybrid_tf.data.layout import IN_NO_CLASS, LAYOUT, Layout, find_layout
 from hybrid_tf.data.manifest import (
     SPLITS,
@@ -26,13 +26,12 @@ from hybrid_tf.data.manifest import (
     reasons_of,
     some_of,
 )
-from hybrid_tf.data.pixels import ImageError, is_image, read_header
+from hybrid_tf.data.pixels import ImageError, read_header
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.parallel import in_parts
 
 TEST_SHARE = 0.2  # fraction of a data set without a test split that becomes its test images
 _NO_IMAGE = "is not an image"
-_START = 64  # bytes that say whether a file is an image
 _FEW = 5  # held-out images of a class, fewer of which are worth a note
 UNEVEN = "uneven classes"  # how the note begins that says what --class-weights does
 _UNEVEN = 3  # times as many images in the largest class as in the smallest are worth a note
@@ -94,8 +93,8 @@ def _examine(root: Path, relative: str, split: str, name: str) -> ImageFile | Le
         if not path.is_file():
             return LeftOut(relative, "is no regular file")
         with path.open("rb") as file:
-            start = file.read(_START)
-            if not is_image(start) and path.suffix.lower() not in IMAGE_SUFFIXES:
+            start = file.read(START)
+            if not claims_image(path, start):
                 return LeftOut(relative, _NO_IMAGE)
             content = start + file.read()
         header = read_header(content)

@@ -1,30 +1,26 @@
-"""What a run or a converted file gives on test images, and what runs such a file."""
+"""What a run or a converted file gives on test images."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from hybrid_tf.compiler import Interpreter, Metadata
+from hybrid_tf.compiler import Metadata
 from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.data.manifest import TEST
+from hybrid_tf.deploy.engines import Scores, scores_in
 from hybrid_tf.deploy.freshness import warn_of_unfinished
 from hybrid_tf.deploy.inputs import load_for, required_metadata
 from hybrid_tf.deploy.metrics import Evaluation
 from hybrid_tf.deploy.tally import Tally
-from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.evaluation import BATCH_SIZE
 from hybrid_tf.runs.names import CONFIG, MANIFEST
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
-from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite import names
 from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 CHUNK = 1024  # images held as float32 at a time
-
-Scores = Callable[[np.ndarray], np.ndarray]
 
 
 def evaluate_run(folder: Path, dataset: str | None = None) -> Evaluation:
@@ -54,7 +50,7 @@ def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str 
     metadata = required_metadata(path)
     data = dataset if isinstance(dataset, Dataset) else _data_of(path, metadata, dataset)
     tally = Tally(metadata.class_names, Normalisation(metadata.mean, metadata.std), gives_probabilities(path))
-    return _evaluate(ENGINES[engine](path), data, tally, engine, CHUNK, f"{path.name} on {data.name}")
+    return _evaluate(scores_in(engine, path), data, tally, engine, CHUNK, f"{path.name} on {data.name}")
 
 
 def _data_of(path: Path, metadata: Metadata, dataset: str | None) -> Dataset:
@@ -86,21 +82,3 @@ def _evaluate(predict: Scores, data: Dataset, tally: Tally, engine: str, batch_s
             tally.add(images, labels, np.asarray(predict(images)))
     files = data.manifest.mixed(TEST) if data.manifest else []
     return tally.evaluation(data.name, engine, [str(Path(data.name, file.path)) for file in files])
-
-
-def _runtime(path: Path) -> Scores:
-    try:
-        from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
-    except ImportError as error:
-        raise HybridTFError(
-            "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
-        ) from error
-    try:
-        with silenced():  # LiteRT says which delegate it makes
-            return Interpreter(path).predict_float
-    except HybridTFRuntimeError as error:
-        raise HybridTFError(str(error)) from error
-
-
-# What runs a converted file: from its path to a function from images [N, H, W, C] to scores [N, classes].
-ENGINES = {"lce": lambda path: Interpreter(path).predict, "runtime": _runtime}

@@ -1,7 +1,6 @@
 """What int8 costs in accuracy: the network in full precision and its int8 file on the same test images."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,7 @@ import tensorflow as tf
 
 from hybrid_tf.compiler.verification import Accuracy
 from hybrid_tf.data import Examples, Normalisation
-from hybrid_tf.deploy.evaluation import ENGINES
-from hybrid_tf.errors import HybridTFError
+from hybrid_tf.deploy.engines import ENGINES, fastest_engine, scores_in
 from hybrid_tf.system.progress import with_progress
 
 MOST_LOST = 1.0  # percentage points; more is worth a fine-tuning
@@ -31,7 +29,8 @@ def int8_accuracy(
         normalisation: normalisation of the network's inputs.
         samples: number of images to begin with, and to end with where all of them would take long.
     """
-    engine, run_file = file_scores(file)
+    engine = fastest_engine(file)
+    run_file = scores_in(engine, file)
 
     @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))])
     def run_model(images: tf.Tensor) -> tf.Tensor:
@@ -51,15 +50,8 @@ def int8_accuracy(
     counts = right(images, labels)
     times = examples.size / len(images)
     if times > 1 and (time.monotonic() - start) * times < _MOST_SECONDS and images.nbytes * times < _MOST_BYTES:
+        done = len(images)
         images, labels = examples.take(examples.size)
-        counts = right(images, labels)
+        counts += right(images[done:], labels[done:])
     network, int8 = (int(count) / len(images) for count in counts)
-    return Accuracy(len(images), network, int8, engine)
-
-
-def file_scores(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    """Returns the name of the fastest engine that is installed, and its function from images to scores of `file`."""
-    try:
-        return "hybrid-tf-runtime", ENGINES["runtime"](file)
-    except HybridTFError:
-        return "LCE", ENGINES["lce"](file)
+    return Accuracy(len(images), network, int8, ENGINES[engine])

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 
 from hybrid_tf.config import Config
 from hybrid_tf.data import Dataset
+from hybrid_tf.deploy.engines import fastest_engine
 from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_network
 from hybrid_tf.deploy.metrics import BINS, CalibrationBin, Evaluation, Mistake
 from hybrid_tf.errors import HybridTFError
@@ -31,8 +31,7 @@ def run_evaluation(run: Run, *, int8: bool = False) -> Evaluation:
 
     Args:
         run: finished run.
-        int8: whether to evaluate the run's int8 file, in hybrid-tf-runtime where that is installed, else in LCE's
-            interpreter.
+        int8: whether to evaluate the run's int8 file, in the fastest engine.
 
     Raises:
         HybridTFError: when the weights, the file or the data set cannot be read.
@@ -48,8 +47,7 @@ def run_evaluation(run: Run, *, int8: bool = False) -> Evaluation:
         say(f"evaluating {source} on the test images of {run.config.dataset}")
         settings = (getattr(run.config, name) for name in _DATA_SETTINGS)
         data = _dataset(run.image_shape, *settings).for_classes(run.class_names)
-        engine = "runtime" if importlib.util.find_spec("hybrid_tf_runtime") else "lce"
-        found = evaluate_file(source, data, engine) if int8 else evaluate_network(run, data)
+        found = evaluate_file(source, data, fastest_engine(source)) if int8 else evaluate_network(run, data)
         try:
             write_text(path, json.dumps({"of": of, "evaluation": asdict(found)}) + "\n")
         except HybridTFError as error:  # the folder may be read-only

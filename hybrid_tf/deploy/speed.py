@@ -10,9 +10,9 @@ import numpy as np
 
 from hybrid_tf.compiler import Interpreter
 from hybrid_tf.compiler.isolation import isolated
+from hybrid_tf.deploy.engines import ENGINES, fastest_engine, runtime_interpreter
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.notices import warn
-from hybrid_tf.system.quiet import silenced
 
 _SECONDS = 1.0  # for all rounds
 _MOST_ROUNDS = 200
@@ -70,7 +70,8 @@ def side_by_side(file: Path) -> SideBySide | None:
     if not all(path.is_file() for path in files):
         return None
     try:
-        engine, times = _runtime_times(files) or ("LCE", _lce_times(files))
+        engine = fastest_engine(*files)
+        times = _runtime_times(files) if engine == "runtime" else _lce_times(files)
     except HybridTFError as error:
         warn(f"{files[0]} and {files[1]} were not compared: {error}")
         return None
@@ -78,21 +79,12 @@ def side_by_side(file: Path) -> SideBySide | None:
         FileSpeed(str(path), path.stat().st_size, 1000 * float(np.median(found)))
         for path, found in zip(files, times, strict=True)
     )
-    return SideBySide(engine, len(times[0]), (one, other))
+    return SideBySide(ENGINES[engine], len(times[0]), (one, other))
 
 
-def _runtime_times(files: tuple[Path, ...]) -> tuple[str, list[np.ndarray]] | None:
-    """Returns seconds of each run of each file by hybrid-tf-runtime; `None` where it is not installed."""
-    try:
-        import hybrid_tf_runtime
-    except ImportError:
-        return None
-    try:
-        with silenced():  # LiteRT says which delegate it made
-            interpreters = [hybrid_tf_runtime.Interpreter(path) for path in files]
-        return "hybrid-tf-runtime", _in_turns([_runnable(interpreter) for interpreter in interpreters])
-    except hybrid_tf_runtime.HybridTFRuntimeError:  # it cannot run them; LCE's interpreter says what is wrong
-        return None
+def _runtime_times(files: tuple[Path, ...]) -> list[np.ndarray]:
+    """Returns seconds of each run of each file."""
+    return _in_turns([_runnable(runtime_interpreter(path)) for path in files])
 
 
 def _lce_times(files: tuple[Path, ...]) -> list[np.ndarray]:

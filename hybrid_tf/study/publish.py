@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.deploy.conversion import Int8Options, convert_run
+from hybrid_tf.deploy.engines import ENGINES
 from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_run
 from hybrid_tf.deploy.freshness import warn_of_stale_files
 from hybrid_tf.errors import HybridTFError
@@ -23,7 +24,6 @@ from hybrid_tf.system.files import atomic_path, write_bytes, write_json, write_t
 from hybrid_tf.training.settings import config_from_here, train_command
 
 _COPIED = (HISTORY, REPORT, SUMMARY)
-_ENGINES = {"lce": "LCE", "runtime": "hybrid-tf-runtime"}
 
 
 def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | None = None) -> Path:
@@ -59,7 +59,7 @@ def publish(run: Path, name: str, int8_run: Path | None = None, into: Path | Non
     files = sorted(target.glob("*.tflite"))
     results = {
         "keras": evaluate_run(target).accuracy,
-        **{file.name: {engine: evaluate_file(file, engine=engine).accuracy for engine in _ENGINES} for file in files},
+        **{file.name: {engine: evaluate_file(file, engine=engine).accuracy for engine in ENGINES} for file in files},
     }
     write_json(target / "card.json", results)
     sizes = {file.name: file.stat().st_size for file in files}
@@ -120,7 +120,7 @@ def _card(name: str, run: Run, results: dict[str, Any], sizes: dict[str, int], c
     made += [f"- `model.int8.tflite` has weights of its own, fine-tuned by `{text}`" for text in commands[1:]]
     rows = [f"| Keras | | {100 * results['keras']:.2f} % |"]
     for file, size in sizes.items():
-        found = " / ".join(f"{100 * results[file][engine]:.2f} %" for engine in _ENGINES)
+        found = " / ".join(f"{100 * results[file][engine]:.2f} %" for engine in ENGINES)
         rows.append(f"| `{file}` | {size:,} | {found} |")
     shape, weights = "x".join(map(str, run.image_shape)), report.weights
     return f"""# {name}
@@ -128,7 +128,7 @@ def _card(name: str, run: Run, results: dict[str, Any], sizes: dict[str, int], c
 {config.network} under the plan `{config.plan}`, trained on {config.dataset}: {shape} images, classes
 {", ".join(run.class_names)}.
 
-| | bytes | accuracy on the {report.test_images:,} test images ({" / ".join(_ENGINES.values())}) |
+| | bytes | accuracy on the {report.test_images:,} test images ({" / ".join(ENGINES.values())}) |
 |---|---:|---:|
 {chr(10).join(rows)}
 

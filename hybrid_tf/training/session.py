@@ -147,6 +147,10 @@ def _build(run: Run, stage: Stage) -> tf.keras.Model:
         return replace(run.spec, binarization=binarization).build()
 
 
+def _stop(model: tf.keras.Model) -> None:
+    model.stop_training = True
+
+
 def _sizes(summary: Summary) -> dict[str, Any]:
     """Returns what a report says of the network alone."""
     found = summary.to_dict()
@@ -259,7 +263,10 @@ class Session:
         with redirect_stdout(sys.stderr), self.dataset.train.clear_errors(), stopping as recorder.interrupted:
             try:  # standard output is for results
                 if recorder.steps:  # the epochs that follow have more steps than what is left of this one
-                    self._fit_epochs(trained, first_epoch, first_epoch + 1, steps, options)
+                    alone = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: _stop(trained))
+                    self._fit_epochs(
+                        trained, first_epoch, stage.last, steps, options | {"callbacks": [*callbacks, alone]}
+                    )
                 if len(recorder.rows) < stage.last and not recorder.out_of_patience:
                     self._fit_epochs(trained, len(recorder.rows), stage.last, steps, options)
             except (tf.errors.OpError, DivergedError) as error:

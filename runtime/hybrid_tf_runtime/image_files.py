@@ -16,6 +16,8 @@ IMAGE_SUFFIXES = frozenset(
         *(".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
     ]
 )
+PREVIEWS = ("@eaDir", "__MACOSX")  # folders of previews and of file attributes, which look like images
+START = 64  # bytes that say whether a file is an image
 
 
 class ImageFile(NamedTuple):
@@ -29,7 +31,7 @@ def image_files(arguments: Iterable[str | Path]) -> Iterator[ImageFile]:
     """Yields what `arguments` name, in their order; says on standard error how many files were skipped.
 
     Args:
-        arguments: paths of files, and of folders, in which every file with the suffix of an image counts, but for
+        arguments: paths of files, and of folders, in which every file counts that `claims_image` is true of, but for
             hidden ones; patterns such as `photos/*.jpg`, `**` for folders below; `-` for paths on standard input, one a
             line.
     """
@@ -42,7 +44,29 @@ def image_files(arguments: Iterable[str | Path]) -> Iterator[ImageFile]:
         else:
             skipped += yield from _named(argument)
     if skipped:
-        print(f"skipped in folders, being no images by their names: {skipped:,}", file=sys.stderr)
+        print(f"skipped in folders, being no images: {skipped:,}", file=sys.stderr)
+
+
+def claims_image(name: str | Path, start: bytes) -> bool:
+    """Whether a file is an image by its first `START` bytes, whatever its name, or at least by its suffix.
+
+    Of a file in a folder this decides, in training and prediction alike, whether it has to be read; one whose name
+    alone claims it cannot be, which is then said.
+    """
+    from .pixels import is_image  # here, as it needs Pillow, whose absence another module explains
+
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES or is_image(start)
+
+
+def has_to_be_read(path: Path) -> bool:
+    """Whether a file in a folder has to be read; one that cannot be opened has, so that the reader says why."""
+    if not path.is_file():  # a pipe would never end
+        return not path.exists()  # a link to nothing
+    try:
+        with path.open("rb") as file:
+            return claims_image(path, file.read(START))
+    except OSError:
+        return True
 
 
 def _listed() -> Generator[ImageFile, None, int]:
@@ -77,12 +101,16 @@ def _named(name: str) -> Generator[ImageFile, None, int]:
     found, skipped, seen = 0, 0, set()
     for root, folders, files in os.walk(name, onerror=failures.append, followlinks=True):
         real = os.path.realpath(root)
-        folders[:] = [] if real in seen else sorted(folder for folder in folders if not folder.startswith("."))
+        entered = sorted(folder for folder in folders if not folder.startswith(".") and folder not in PREVIEWS)
+        folders[:] = [] if real in seen else entered
         shown = [] if real in seen else sorted(file for file in files if not file.startswith("."))
         seen.add(real)  # a link may lead back to where it is
-        images = [file for file in shown if Path(file).suffix.lower() in IMAGE_SUFFIXES]
-        yield from (ImageFile(str(Path(root, file))) for file in images)
-        found, skipped = found + len(images), skipped + len(shown) - len(images)
+        for file in shown:
+            if has_to_be_read(Path(root, file)):
+                found += 1
+                yield ImageFile(str(Path(root, file)))
+            else:
+                skipped += 1
     yield from (ImageFile(str(error.filename), f"cannot read {error.filename}: {error.strerror}") for error in failures)
     if not found and not failures:
         yield ImageFile(name, f"{name} holds no images" + (f"; other files: {skipped:,}" if skipped else ""))

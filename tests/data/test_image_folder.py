@@ -7,6 +7,8 @@ from PIL import Image
 from hybrid_tf import HybridTFError
 from hybrid_tf.config import Config
 from hybrid_tf.data import load_dataset, load_image, train_batches
+from hybrid_tf.data.image_files import image_files
+from hybrid_tf.data.scan import scan_folder
 
 TWO_CLASSES = {"cat": 20, "dog": 10}
 
@@ -91,6 +93,19 @@ def test_nested_folders_and_files_without_suffix(image_folder):
     (root / "cat" / "3.png").rename(root / "cat" / "3")
     (root / "cat" / "4.png").rename(root / "cat" / "4.jpg")
     assert len(load_dataset(str(root)).manifest.files) == 40
+
+
+def test_prediction_takes_the_files_of_a_folder_that_training_takes(image_folder):
+    root = image_folder({"cat/2024": 12, "dog": 12})
+    for number, name in enumerate(("cat/bare", "cat/data.txt", "cat/2024/@eaDir/preview.png", "cat/.hidden.png")):
+        (root / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(root / name, "PNG")
+    (root / "cat" / "notes.txt").write_text("no image")
+    (root / "dog" / "page.jpg").write_text("<html>")  # for both to name
+    manifest = scan_folder(root, validation=0, seed=0, skip_unreadable=True)
+    trained = {str(root / file.path) for file in manifest.files}
+    assert {str(root / "cat" / "bare"), str(root / "cat" / "data.txt")} < trained
+    assert {name for name, _ in image_files([root])} == trained | {str(root / "dog" / "page.jpg")}
 
 
 def test_images_are_those_of_load_image(image_folder):
@@ -254,7 +269,8 @@ def test_a_class_that_is_a_broken_link_is_an_error(image_folder):
 def test_images_beside_the_splits_are_named(image_folder):
     root = image_folder({"train/cat": 8, "train/dog": 8, "test/cat": 2, "test/dog": 2})
     Image.new("RGB", (32, 32)).save(root / "cover.png")
-    assert ("cover.png", "in no class folder") in load_dataset(str(root)).manifest.left_out
+    (root / "cover.png").rename(root / "cover")  # still an image
+    assert ("cover", "in no class folder") in load_dataset(str(root)).manifest.left_out
 
 
 def test_one_class_in_two_spellings_is_noted(image_folder):

@@ -94,12 +94,15 @@ def test_a_training_without_progress_ends_and_says_so(noise, interrupted, tmp_pa
     assert report.epochs == len(history) == report.best_epoch + 2 < report.planned_epochs == 30
     assert whole.config.batch_size == 8  # 27 + 11 images to train on
     message = interrupted(config, tmp_path / "parts", 5)
+    assert "of epoch 2, which is saved" in message
     resume = resume_command(tmp_path / "parts")
     assert f"`{resume}` continues there" in message
     arguments = resume.split()[1:]
     code, output, errors = hybrid_tf(*arguments, "--json")
     assert code == 0, errors
     assert read_history(tmp_path / "parts") == history
+    shown = [f"Epoch {epoch}/30" for epoch in range(2, len(history) + 1)]  # the rest of the second one, too
+    assert re.findall(r"Epoch \d+/\d+", errors) == shown
     same = json.loads(output)
     assert {key: same[key] for key in ("test_loss", "best_epoch", "epochs")} == {
         key: getattr(report, key) for key in ("test_loss", "best_epoch", "epochs")
