@@ -16,7 +16,7 @@ from hybrid_tf.errors import HybridTFError
 @click.option("--seed", type=int, default=Config.seed, show_default=True, help="decides which images are held out")
 @AS_JSON
 def data(folder: Path, contact_sheet: Path | None, validation: float, seed: int, as_json: bool) -> None:
-    r"""Show what is in a folder of images: classes, splits, sizes, and what is left out, and why.
+    r"""Show what is in a folder of images: classes, splits, sizes, what is left out and why, what stops a training.
 
     \b
     Examples: hybrid-tf data photos
@@ -31,7 +31,7 @@ def data(folder: Path, contact_sheet: Path | None, validation: float, seed: int,
     if not folder.is_dir():
         raise HybridTFError(f"there is no folder {folder}: name one with a sub-folder for each class")
     check_share(validation)
-    manifest = scan_folder(folder.resolve(), validation=validation, seed=seed, skip_unreadable=True)
+    manifest = scan_folder(folder.resolve(), validation=validation, seed=seed, skip_unreadable=True, to_train=False)
     if contact_sheet:
         draw_contact_sheet(manifest, contact_sheet)
     shown = min(len(manifest.class_names), MOST_CLASSES)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hybrid_tf.data import load_image
+from hybrid_tf.data.scan import scan_folder
 from hybrid_tf.runs.run import load_run
 from tests.support.shared import made_once
 
@@ -191,3 +192,29 @@ def test_the_data_report(hybrid_tf, tmp_path):
     assert "is an HTML page, not an image" in out and "bee/page.jpg" in out and "uneven classes" in out
     code, _, err = hybrid_tf("data", tmp_path / "absent")
     assert code == 1 and "there is no folder" in err
+
+
+def test_what_stops_a_training_is_in_the_data_report(hybrid_tf, tmp_path):
+    photos = tmp_path / "photos"
+    write_photos(photos, ("bee", "cat"), 20)
+    write_photos(photos, ("one",), 1)
+    (photos / "eel").mkdir()
+    code, out, _ = hybrid_tf("data", photos, "--json")
+    found = json.loads(out)
+    assert (code, found["images"]) == (0, 41)
+    assert found["notes"][:2] == [
+        f"a training stops: class '{name}' in {photos} has {count} images: at least 2 are needed; add or remove"
+        for name, count in (("eel", 0), ("one", 1))
+    ]
+    assert f"note: {found['notes'][0]}" in hybrid_tf("data", photos)[1].splitlines()
+    code, _, err = hybrid_tf("train", "--dataset", photos, "--out", tmp_path / "run")
+    assert (code, (tmp_path / "run").exists()) == (1, False)
+    assert f"error: class 'eel' in {photos} has 0 images: at least 2 are needed; add or remove" in err
+    shutil.rmtree(photos / "cat")
+    shutil.rmtree(photos / "one")
+    shutil.rmtree(photos / "eel")
+    _, out, _ = hybrid_tf("data", photos, "--json")
+    assert f"a training stops: {photos} has one class, 'bee'" in json.loads(out)["notes"][0]
+    shutil.rmtree(photos / "bee")
+    code, _, err = hybrid_tf("data", photos)
+    assert code == 1 and f"there are no images in {photos}" in err
