@@ -218,3 +218,16 @@ def test_what_stops_a_training_is_in_the_data_report(hybrid_tf, tmp_path):
     shutil.rmtree(photos / "bee")
     code, _, err = hybrid_tf("data", photos)
     assert code == 1 and f"there are no images in {photos}" in err
+
+
+def test_the_most_frequent_sizes_and_how_many_others(hybrid_tf, tmp_path):
+    for number in range(30):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        width = 10 + min(number, 7)
+        pixels = np.random.default_rng(number).integers(0, 256, (8, width), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "ab"[number % 2] / f"{number}.png")
+    sizes = json.loads(hybrid_tf("data", tmp_path, "--json")[1])["sizes"]
+    assert sizes == {"17x8": 23, **{f"{width}x8": 1 for width in range(10, 17)}}
+    out = " ".join(hybrid_tf("data", tmp_path)[1].replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+    assert out.count("x8 (1)") == 4
+    assert "17x8 (23), " in out and " and 3 others (3)" in out
