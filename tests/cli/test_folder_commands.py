@@ -231,3 +231,16 @@ def test_the_most_frequent_sizes_and_how_many_others(hybrid_tf, tmp_path):
     out = " ".join(hybrid_tf("data", tmp_path)[1].replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
     assert out.count("x8 (1)") == 4
     assert "17x8 (23), " in out and " and 3 others (3)" in out
+
+
+def test_the_contact_sheet_has_the_background_of_the_training(hybrid_tf, tmp_path):
+    for number in range(10):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGBA", (16 + number, 16), (0, 0, 0, 0)).save(path)
+    sheet = tmp_path / "sheet.png"
+    for options, colour in (((), (255, 255, 255)), (("--background", "#804020"), (128, 64, 32))):
+        assert hybrid_tf("data", tmp_path / "photos", "--contact-sheet", sheet, *options)[0] == 0
+        assert Image.open(sheet).getpixel((200 + 48, 48)) == colour  # in the first image, behind the names
+    code, _, err = hybrid_tf("data", tmp_path / "photos", "--background", "chequered")
+    assert code == 1 and "background 'chequered' is no colour" in err
