@@ -165,6 +165,50 @@ def test_a_changed_folder_is_noticed(hybrid_tf, photos):
 
 
 @pytest.mark.slow
+def test_a_report_notices_changed_test_images(hybrid_tf, photos, tmp_path):
+    run = load_run(photos / "run")
+    config = json.loads((run.folder / "config.json").read_text())
+    config["settings"]["dataset"] = str(photos / "photos")
+    (run.folder / "config.json").write_text(json.dumps(config))
+    tested = [file.path for file in run.manifest.of("test")]
+    command = ("report", run.folder, "-o", tmp_path / "page.html", "--json")
+
+    def evaluated():
+        code, out, err = hybrid_tf(*command)
+        assert code == 0, err
+        found = json.loads(out)["runs"][0]["evaluation"]
+        return found["images"], [row["images"] for row in found["classes"]], err
+
+    images, classes, err = evaluated()
+    assert images == len(tested) == 10 and "evaluating" in err
+    assert evaluated() == (images, classes, "")
+    # As many test images as before, one of which is another: a test image goes, one of another class comes.
+    gone = photos / "photos" / tested[0]
+    for number in range(600, 700):
+        write_photos(photos / "photos", ("dog" if tested[0].startswith("bee") else "bee",), 1, number)
+    known = {file.path for file in run.manifest.files}
+    manifest = scan_folder(photos / "photos", validation=0, seed=0, skip_unreadable=True)
+    new = [file for file in manifest.files if file.path not in known]
+    come = next(file.path for file in new if file.split == "test")
+    for file in new:
+        if file.path != come:
+            (photos / "photos" / file.path).unlink()
+    content = gone.read_bytes()
+    gone.unlink()
+    changed, others, err = evaluated()
+    assert (changed, others != classes) == (images, True)
+    assert "evaluating" in err
+    assert f"of which now are 1 image added: {come}; 1 image removed: {tested[0]}" in err
+    assert "evaluating" not in evaluated()[2]
+    gone.write_bytes(content)
+    (photos / "photos" / come).unlink()
+    assert evaluated()[:2] == (images, classes)
+    (photos / "photos").rename(photos / "elsewhere")
+    assert evaluated()[:2] == (images, classes)
+    assert f"there is no folder {photos / 'photos'} any more" in hybrid_tf(*command)[2]
+
+
+@pytest.mark.slow
 def test_a_training_says_how_the_folder_is_understood(photos_and_run):
     said = (photos_and_run / "said.txt").read_text()
     assert "photos, 3 classes (bee, cat, dog); images: " in said
