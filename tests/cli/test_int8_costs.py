@@ -85,6 +85,8 @@ def test_a_loss_of_more_than_a_point_is_said(hybrid_tf, tmp_path, monkeypatch):
     model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(data.normalisation.apply(images), labels, epochs=5, verbose=0)
     model.save(tmp_path / "mine.keras")
+    _, out, _ = hybrid_tf("convert", tmp_path / "mine.keras", "--samples", "8", "-o", tmp_path / "nameless.tflite")
+    assert out.splitlines()[-1] == f"next: hybrid-tf-benchmark {tmp_path / 'nameless.tflite'}, here or on the device"
     command = ["convert", tmp_path / "mine.keras", "--dataset", "digits", "--samples", "8", "--int8"]
     code, out, err = hybrid_tf(*command)
     assert (code, err) == (0, "")
