@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -134,7 +135,7 @@ def convert(
         "side_by_side": both and both.to_dict(),
     }
     tables = [_conversion_table(conversion), _verification_table(verification), *([_speed_table(both)] if both else [])]
-    show(as_json, result, *tables)
+    show(as_json, result, *tables, _next_step(conversion.path))
     _warn_of_lost_accuracy(run_or_model, verification)
 
 
@@ -244,6 +245,18 @@ def _verification_table(verification: "Verification") -> "Table":
             ["int8 loses", f"{both.lost_points:.2f} points"],
         ]
     return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
+
+
+def _next_step(file: Path) -> str:
+    from hybrid_tf.compiler import read_metadata
+
+    name = quote(str(file))
+    if not read_metadata(file).class_names:  # without, there are scores and no classes
+        return f"next: hybrid-tf-benchmark {name}, here or on the device"
+    return (
+        f"next: hybrid-tf predict {name} IMAGE, or on the device hybrid-tf-classify {name} IMAGE and "
+        f"hybrid-tf-benchmark {name}"
+    )
 
 
 def _speed_table(both: "SideBySide") -> "Table":

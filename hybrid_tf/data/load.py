@@ -139,6 +139,11 @@ def _check_arguments(
         raise HybridTFError(f"seed {seed} is not valid: choose 0 or more")
     if limit is not None and limit < 1:
         raise HybridTFError(f"limit {limit} is not valid: choose 1 or more images")
+    check_background(background)
+
+
+def check_background(background: str) -> None:
+    """Raises HybridTFError for what is no colour."""
     try:
         check_colour(background)
     except ValueError as error:

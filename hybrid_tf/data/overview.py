@@ -18,7 +18,7 @@ from hybrid_tf.errors import printable
 from hybrid_tf.system.files import atomic_path
 from hybrid_tf.tables import table
 
-_COMMON = 8  # sizes that a table lists
+_COMMON = 5  # sizes that a table lists, the most frequent
 _COLUMNS = 10  # images of a class on a contact sheet
 MOST_CLASSES = 40  # rows of a contact sheet
 _CELL = 96  # pixels, height and width of an image on it
@@ -98,4 +98,5 @@ def _counts(values: Any) -> dict[str, int]:
 
 def _listed(counts: dict[str, int]) -> str:
     text = ", ".join(f"{name} ({count:,})" for name, count in list(counts.items())[:_COMMON])
-    return text + (f" and {len(counts) - _COMMON:,} more" if len(counts) > _COMMON else "")
+    others = list(counts.values())[_COMMON:]
+    return text + (f" and {len(others):,} others ({sum(others):,})" if others else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,9 @@ UNEVEN = "uneven classes"  # how the note begins that says what --class-weights 
 _UNEVEN = 3  # times as many images in the largest class as in the smallest are worth a note
 
 
-def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bool = False) -> Manifest:
+def scan_folder(
+    root: Path, *, validation: float, seed: int, skip_unreadable: bool = False, to_train: bool = True
+) -> Manifest:
     """Returns the manifest of the folder `root`.
 
     Where the folder has no test images, or no validation images, the content of an image alone decides whether it is
@@ -50,6 +52,8 @@ def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bo
             leaves such a folder unused.
         seed: seed of the choice of held-out images. The test images never depend on it.
         skip_unreadable: whether image files that cannot be read are left out.
+        to_train: whether the folder must be fit to train on; else what a training would stop at is a note, unless there
+            are no images at all.
 
     Raises:
         HybridTFError: naming all files that cannot be read, or the class or folder that is not as it must be.
@@ -61,13 +65,15 @@ def scan_folder(root: Path, *, validation: float, seed: int, skip_unreadable: bo
         raise _unreadable(root, unreadable, len(examined))
     used = [item for item in examined if isinstance(item, ImageFile)]
     left_out = [*layout.left_out, *(item for item in examined if isinstance(item, LeftOut))]
-    _check_classes(layout, used)
     files, unused = _divided(used, validation, seed)
     left_out += unused
-    _check_splits(root, files)
+    faults = [*_class_faults(layout, used)] or [*_split_faults(root, files)]
+    if faults and (to_train or not used):
+        raise HybridTFError(faults[0])
     manifest = Manifest(root, tuple(files), tuple(sorted(left_out)))
     own_test = all(file.split != TEST for file in used)
-    return replace(manifest, notes=tuple(_notes(manifest, len(unreadable), validation, own_test)))
+    stops = [f"a training stops: {fault}" for fault in faults]
+    return replace(manifest, notes=(*stops, *_notes(manifest, len(unreadable), validation, own_test)))
 
 
 def _should_be_read(item: LeftOut) -> bool:
@@ -120,32 +126,30 @@ def _unreadable(root: Path, unreadable: list[LeftOut], count: int) -> HybridTFEr
     )
 
 
-def _check_classes(layout: Layout, used: list[ImageFile]) -> None:
+def _class_faults(layout: Layout, used: list[ImageFile]) -> Iterator[str]:
+    """Yields what is wrong with the classes, the gravest first, with the fix."""
     root = layout.root
     train = Counter(file.name for file in used if file.split == TRAIN)
     names = layout.classes(TRAIN)
     if len(names) < 2 and any(item.reason == IN_NO_CLASS for item in layout.left_out):
-        raise HybridTFError(
+        yield (
             f"the images in {root} are in no class folder: expected {LAYOUT}; if this is one of the classes, name the "
             f"folder that holds them all, {root.parent}"
         )
-    if not train:
-        raise HybridTFError(f"there are no images in {root}: expected {LAYOUT}")
-    if len(names) < 2:
+    elif not train:
+        yield f"there are no images in {root}: expected {LAYOUT}"
+    elif len(names) < 2:
         inside = layout.folders[TRAIN] / names[0]
         several = sum(path.is_dir() for path in inside.iterdir()) > 1
         hint = f"; if the classes are those in {inside}, name that folder" if several else ""
-        raise HybridTFError(f"{root} has one class, '{names[0]}': at least two are needed as {LAYOUT}{hint}")
-    for name in names:
-        if train[name] < 2:
-            raise HybridTFError(
-                f"class '{name}' in {root} has {train[name]} images: at least 2 are needed; add or remove"
-            )
+        yield f"{root} has one class, '{names[0]}': at least two are needed as {LAYOUT}{hint}"
+    else:
+        for name in names:
+            if train[name] < 2:
+                yield f"class '{name}' in {root} has {train[name]} images: at least 2 are needed; add or remove"
     for split in (VALIDATION, TEST):
-        for name in {file.name for file in used if file.split == split} - set(names):
-            raise HybridTFError(
-                f"class '{name}' is in {layout.folders[split]} but not in {layout.folders[TRAIN]}: add or remove it"
-            )
+        for name in sorted({file.name for file in used if file.split == split} - set(names)):
+            yield f"class '{name}' is in {layout.folders[split]} but not in {layout.folders[TRAIN]}: add or remove it"
 
 
 def _divided(used: list[ImageFile], validation: float, seed: int) -> tuple[list[ImageFile], list[LeftOut]]:
@@ -173,17 +177,17 @@ def _position(text: str) -> float:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
 
 
-def _check_splits(root: Path, files: list[ImageFile]) -> None:
-    counts = Counter(file.split for file in files)
+def _split_faults(root: Path, files: list[ImageFile]) -> Iterator[str]:
+    """Yields what is wrong with the splits, with the fix."""
     train = Counter(file.name for file in files if file.split == TRAIN)
     total = f"{count_of(files)} in {root}"
-    if not counts[TEST]:
-        raise HybridTFError(
+    if all(file.split != TEST for file in files):
+        yield (
             f"none of the {total} became a test image, as a fifth do by chance: add images, or put them into "
             "train/<class>/ and test/<class>/"
         )
     for name in sorted({file.name for file in files} - train.keys()):
-        raise HybridTFError(f"class '{name}' in {root} has no image left to train on: add images to it")
+        yield f"class '{name}' in {root} has no image left to train on: add images to it"
 
 
 def _notes(manifest: Manifest, stopping: int, validation: float, own_test: bool) -> list[str]:
@@ -213,8 +217,8 @@ def _notes(manifest: Manifest, stopping: int, validation: float, own_test: bool)
         spellings[normalize("NFKC", name).casefold().strip()].append(name)
     notes += [f"classes of nearly one name: {', '.join(alike)}" for alike in spellings.values() if len(alike) > 1]
     counts = Counter(file.name for file in manifest.of(TRAIN)).most_common()
-    (most, largest), (least, smallest) = counts[0], counts[-1]
-    if largest >= _UNEVEN * smallest:
+    if counts and counts[0][1] >= _UNEVEN * counts[-1][1]:
+        (most, largest), (least, smallest) = counts[0], counts[-1]
         notes.append(
             f"{UNEVEN}: {largest:,} training images of {most}, {smallest:,} of {least}: accuracy of each class "
             "says more than that of all; --class-weights balanced counts each class alike"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hybrid_tf.deploy.metrics import ClassAccuracy, Evaluation
+from hybrid_tf.deploy.metrics import LEAST_IN_BIN, CalibrationBin, ClassAccuracy, Evaluation
 from hybrid_tf.study.figures import reliability
 from hybrid_tf.study.page import write_page
 
@@ -72,7 +72,17 @@ class EvaluationView:
         """The reliability diagram, as SVG."""
         bins = self.evaluation.bins
         confidences, accuracies = ([100 * getattr(row, name) for row in bins] for name in ("confidence", "accuracy"))
-        return reliability(confidences, accuracies, [row.images for row in bins])
+        return reliability(confidences, accuracies, [row.images for row in bins], LEAST_IN_BIN)
+
+    @property
+    def calibration_bins(self) -> list[tuple[str, CalibrationBin]]:
+        """The bins that have images, with their probabilities in percent."""
+        bins = self.evaluation.bins
+        return [
+            (f"{100 * number / len(bins):.0f} to {100 * (number + 1) / len(bins):.0f} %", row)
+            for number, row in enumerate(bins)
+            if row.images
+        ]
 
 
 def worst_classes(evaluation: Evaluation) -> list[ClassAccuracy]:

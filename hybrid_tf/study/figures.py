@@ -107,13 +107,14 @@ def lines(groups: Sequence[Sequence[Series]], x_label: str, y_label: str, top: f
         return _svg(figure)
 
 
-def reliability(confidences: Sequence[float], accuracies: Sequence[float], sizes: Sequence[int]) -> str:
+def reliability(confidences: Sequence[float], accuracies: Sequence[float], sizes: Sequence[int], least: int) -> str:
     """Returns a reliability diagram: the share that is right, in percent, in bins of the probability.
 
     Args:
         confidences: mean probability of each bin, in percent; the bins divide 0 to 100 evenly.
         accuracies: share of each bin's images that is right, in percent.
         sizes: number of images in each bin; a bin without images is not drawn.
+        least: number of images below which a bin is drawn pale.
     """
     width = 100 / len(sizes)
     with mpl.rc_context(_STYLE):
@@ -121,7 +122,9 @@ def reliability(confidences: Sequence[float], accuracies: Sequence[float], sizes
         axes.plot([0, 100], [0, 100], color=_INK, alpha=0.4, linestyle=":")
         for number, (confidence, accuracy, size) in enumerate(zip(confidences, accuracies, sizes, strict=True)):
             if size:
-                axes.bar(width * (number + 0.5), accuracy, 0.9 * width, color=SERIES[0], alpha=0.8)
+                axes.bar(
+                    width * (number + 0.5), accuracy, 0.9 * width, color=SERIES[0], alpha=0.8 if size >= least else 0.3
+                )
                 axes.plot([confidence], [accuracy], marker="o", markersize=4, color=SERIES[1])
         axes.set(xlim=(0, 100), ylim=(0, 105))
         return _svg(figure)

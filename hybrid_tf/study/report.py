@@ -14,7 +14,7 @@ from hybrid_tf.analysis.energy_profiles import EnergyProfile
 from hybrid_tf.analysis.network_cost import INT8, model_cost
 from hybrid_tf.config import Config
 from hybrid_tf.deploy.freshness import warn_of_stale_files
-from hybrid_tf.deploy.kept_evaluation import run_evaluation
+from hybrid_tf.deploy.kept_evaluation import forget_images, run_evaluation
 from hybrid_tf.deploy.metrics import Evaluation
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.graph import LayerProfile
@@ -123,6 +123,7 @@ def run_costs(folders: Sequence[Path], profile: EnergyProfile, *, evaluated: boo
     Raises:
         HybridTFError: when a run cannot be read, or none is finished; others are left out, and said.
     """
+    forget_images()
     folders = list(dict.fromkeys(map(Path, folders)))
     loaded = [load_run(folder) for folder in folders]
     for run in loaded:

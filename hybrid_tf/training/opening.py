@@ -35,6 +35,9 @@ def say_opening(run: Run, dataset: Dataset, steps: int, size_chosen: bool, trans
         f"network: {config.network}, plan {run.spec.plan}, width {config.width}; {config.run_epochs} epochs of {steps} "
         f"steps, {batch_size}; augmentation {augmentation}"
     )
+    if config.resume_from:
+        how = ", with the rounding of int8" if config.int8_aware else ""
+        say(f"start: the best weights of {config.resume_from}, fine-tuned for {config.run_epochs} epochs{how}")
     if transfer:
         say(f"start: {transfer_text(transfer, run)}")
     weights = class_weights(config, dataset, len(run.class_names))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hybrid_tf.data import load_image
+from hybrid_tf.data.scan import scan_folder
 from hybrid_tf.runs.run import load_run
 from tests.support.shared import made_once
 
@@ -164,6 +165,50 @@ def test_a_changed_folder_is_noticed(hybrid_tf, photos):
 
 
 @pytest.mark.slow
+def test_a_report_notices_changed_test_images(hybrid_tf, photos, tmp_path):
+    run = load_run(photos / "run")
+    config = json.loads((run.folder / "config.json").read_text())
+    config["settings"]["dataset"] = str(photos / "photos")
+    (run.folder / "config.json").write_text(json.dumps(config))
+    tested = [file.path for file in run.manifest.of("test")]
+    command = ("report", run.folder, "-o", tmp_path / "page.html", "--json")
+
+    def evaluated():
+        code, out, err = hybrid_tf(*command)
+        assert code == 0, err
+        found = json.loads(out)["runs"][0]["evaluation"]
+        return found["images"], [row["images"] for row in found["classes"]], err
+
+    images, classes, err = evaluated()
+    assert images == len(tested) == 10 and "evaluating" in err
+    assert evaluated() == (images, classes, "")
+    # As many test images as before, one of which is another: a test image goes, one of another class comes.
+    gone = photos / "photos" / tested[0]
+    for number in range(600, 700):
+        write_photos(photos / "photos", ("dog" if tested[0].startswith("bee") else "bee",), 1, number)
+    known = {file.path for file in run.manifest.files}
+    manifest = scan_folder(photos / "photos", validation=0, seed=0, skip_unreadable=True)
+    new = [file for file in manifest.files if file.path not in known]
+    come = next(file.path for file in new if file.split == "test")
+    for file in new:
+        if file.path != come:
+            (photos / "photos" / file.path).unlink()
+    content = gone.read_bytes()
+    gone.unlink()
+    changed, others, err = evaluated()
+    assert (changed, others != classes) == (images, True)
+    assert "evaluating" in err
+    assert f"of which now are 1 image added: {come}; 1 image removed: {tested[0]}" in err
+    assert "evaluating" not in evaluated()[2]
+    gone.write_bytes(content)
+    (photos / "photos" / come).unlink()
+    assert evaluated()[:2] == (images, classes)
+    (photos / "photos").rename(photos / "elsewhere")
+    assert evaluated()[:2] == (images, classes)
+    assert f"there is no folder {photos / 'photos'} any more" in hybrid_tf(*command)[2]
+
+
+@pytest.mark.slow
 def test_a_training_says_how_the_folder_is_understood(photos_and_run):
     said = (photos_and_run / "said.txt").read_text()
     assert "photos, 3 classes (bee, cat, dog); images: " in said
@@ -191,3 +236,55 @@ def test_the_data_report(hybrid_tf, tmp_path):
     assert "is an HTML page, not an image" in out and "bee/page.jpg" in out and "uneven classes" in out
     code, _, err = hybrid_tf("data", tmp_path / "absent")
     assert code == 1 and "there is no folder" in err
+
+
+def test_what_stops_a_training_is_in_the_data_report(hybrid_tf, tmp_path):
+    photos = tmp_path / "photos"
+    write_photos(photos, ("bee", "cat"), 20)
+    write_photos(photos, ("one",), 1)
+    (photos / "eel").mkdir()
+    code, out, _ = hybrid_tf("data", photos, "--json")
+    found = json.loads(out)
+    assert (code, found["images"]) == (0, 41)
+    assert found["notes"][:2] == [
+        f"a training stops: class '{name}' in {photos} has {count} images: at least 2 are needed; add or remove"
+        for name, count in (("eel", 0), ("one", 1))
+    ]
+    assert f"note: {found['notes'][0]}" in hybrid_tf("data", photos)[1].splitlines()
+    code, _, err = hybrid_tf("train", "--dataset", photos, "--out", tmp_path / "run")
+    assert (code, (tmp_path / "run").exists()) == (1, False)
+    assert f"error: class 'eel' in {photos} has 0 images: at least 2 are needed; add or remove" in err
+    shutil.rmtree(photos / "cat")
+    shutil.rmtree(photos / "one")
+    shutil.rmtree(photos / "eel")
+    _, out, _ = hybrid_tf("data", photos, "--json")
+    assert f"a training stops: {photos} has one class, 'bee'" in json.loads(out)["notes"][0]
+    shutil.rmtree(photos / "bee")
+    code, _, err = hybrid_tf("data", photos)
+    assert code == 1 and f"there are no images in {photos}" in err
+
+
+def test_the_most_frequent_sizes_and_how_many_others(hybrid_tf, tmp_path):
+    for number in range(30):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        width = 10 + min(number, 7)
+        pixels = np.random.default_rng(number).integers(0, 256, (8, width), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "ab"[number % 2] / f"{number}.png")
+    sizes = json.loads(hybrid_tf("data", tmp_path, "--json")[1])["sizes"]
+    assert sizes == {"17x8": 23, **{f"{width}x8": 1 for width in range(10, 17)}}
+    out = " ".join(hybrid_tf("data", tmp_path)[1].replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+    assert out.count("x8 (1)") == 4
+    assert "17x8 (23), " in out and " and 3 others (3)" in out
+
+
+def test_the_contact_sheet_has_the_background_of_the_training(hybrid_tf, tmp_path):
+    for number in range(10):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGBA", (16 + number, 16), (0, 0, 0, 0)).save(path)
+    sheet = tmp_path / "sheet.png"
+    for options, colour in (((), (255, 255, 255)), (("--background", "#804020"), (128, 64, 32))):
+        assert hybrid_tf("data", tmp_path / "photos", "--contact-sheet", sheet, *options)[0] == 0
+        assert Image.open(sheet).getpixel((200 + 48, 48)) == colour  # in the first image, behind the names
+    code, _, err = hybrid_tf("data", tmp_path / "photos", "--background", "chequered")
+    assert code == 1 and "background 'chequered' is no colour" in err

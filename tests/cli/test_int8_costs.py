@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image
 from hybrid_tf.cli.deployment import _warn_of_lost_accuracy
 from hybrid_tf.compiler import Interpreter, Metadata, convert
 from hybrid_tf.compiler.verification import Accuracy, Verification
-from hybrid_tf.data import load_dataset
-from hybrid_tf.deploy import conversion, speed
+from hybrid_tf.data import Normalisation, load_dataset
+from hybrid_tf.deploy import conversion
 from hybrid_tf.deploy.evaluation import evaluate_run
+from hybrid_tf.deploy.int8_accuracy import int8_accuracy
 from hybrid_tf.deploy.speed import FileSpeed, SideBySide, side_by_side
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.run import load_run
@@ -39,6 +41,19 @@ def test_the_accuracies_are_those_of_evaluate(hybrid_tf, run):
     images, labels = test.take(test.size)
     scores = Interpreter(run / "model.int8.tflite").predict(normalisation.apply(images))
     assert accuracy["int8"] == np.mean(scores.argmax(axis=1) == labels)
+    counted = []
+
+    class Counted(Normalisation):
+        def apply(self, images):
+            counted.append(len(images))
+            return super().apply(images)
+
+    numbers = Counted(normalisation.mean, normalisation.std)
+    again = int8_accuracy(load_run(run).load_model(), run / "model.int8.tflite", test, numbers, 8)
+    assert (again.images, again.network, again.int8) == (256, accuracy["network"], accuracy["int8"])
+    assert counted[:2] == [1, 8]  # the first is for the start, and not counted
+    assert sum(counted) == 1 + 256  # every image once
+
     assert found["verification"]["images"] == 8
     assert found["verification"]["inputs"] == "test images of digits"
 
@@ -53,6 +68,11 @@ def test_the_accuracies_are_those_of_evaluate(hybrid_tf, run):
     assert "largest difference of a score to Keras with the rounding of int8" in out
     assert "side by side on this computer, in hybrid-tf-runtime, one thread" in out
     assert "smaller" in out
+    file = run / "model.int8.tflite"
+    assert out.splitlines()[-1] == (
+        f"next: hybrid-tf predict {file} IMAGE, or on the device hybrid-tf-classify {file} IMAGE and "
+        f"hybrid-tf-benchmark {file}"
+    )
 
 
 def test_a_loss_of_more_than_a_point_is_said(hybrid_tf, tmp_path, monkeypatch):
@@ -65,6 +85,8 @@ def test_a_loss_of_more_than_a_point_is_said(hybrid_tf, tmp_path, monkeypatch):
     model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(data.normalisation.apply(images), labels, epochs=5, verbose=0)
     model.save(tmp_path / "mine.keras")
+    _, out, _ = hybrid_tf("convert", tmp_path / "mine.keras", "--samples", "8", "-o", tmp_path / "nameless.tflite")
+    assert out.splitlines()[-1] == f"next: hybrid-tf-benchmark {tmp_path / 'nameless.tflite'}, here or on the device"
     command = ["convert", tmp_path / "mine.keras", "--dataset", "digits", "--samples", "8", "--int8"]
     code, out, err = hybrid_tf(*command)
     assert (code, err) == (0, "")
@@ -100,8 +122,9 @@ def test_the_fix_of_a_run_is_fine_tuning(run, capsys):
 
 def test_an_int8_aware_run_ends_with_its_conversion(hybrid_tf, run, tmp_path):
     tuned = tmp_path / "tuned"
-    code, out, _ = hybrid_tf("train", "--resume-from", run, "--int8-aware", "--epochs", "1", "--out", tuned)
+    code, out, err = hybrid_tf("train", "--resume-from", run, "--int8-aware", "--epochs", "1", "--out", tuned)
     assert code == 0
+    assert f"start: the best weights of {run}, fine-tuned for 1 epochs, with the rounding of int8" in err.splitlines()
     assert f"next: hybrid-tf convert {tuned} --int8, or hybrid-tf evaluate {tuned} --report" in out
 
 
@@ -110,7 +133,7 @@ def test_side_by_side_needs_both_and_runs_in_lce_too(tmp_path, monkeypatch):
     convert(full_precision_network(), file, Metadata())
     assert side_by_side(file) is None
     shutil.copy(file, int8)
-    monkeypatch.setattr(speed, "_runtime_times", lambda files: None)  # as where hybrid-tf-runtime is not installed
+    monkeypatch.setitem(sys.modules, "hybrid_tf_runtime", None)  # as where it is not installed
     found = side_by_side(int8)
     assert (found.engine, found.smaller, found.rounds > 1) == ("LCE", None, True)
     assert all(0 < item.milliseconds < 100 for item in found.files)

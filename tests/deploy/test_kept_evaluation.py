@@ -30,6 +30,7 @@ def test_it_is_read_as_it_was_written(tmp_path, stored, capsys):
     path.write_text(json.dumps(values))
     assert _kept(path, OF) == found
     assert _kept(path, OF | {"sha256": "1"}) is None
+    assert _kept(path, OF | {"test_images": "1"}) is None
     assert capsys.readouterr().err == ""
 
 
@@ -50,6 +51,7 @@ def test_it_is_read_as_it_was_written(tmp_path, stored, capsys):
         lambda values: values["evaluation"]["mistakes"][0].update(picture='"><script>'),
         lambda values: values["evaluation"]["mistakes"][0].update(picture="AAAA"),
         lambda values: values.update(evaluation=[[]]),
+        lambda values: values.update(of=7),
     ],
 )
 def test_damage_is_said_and_measured_again(tmp_path, stored, capsys, harm):

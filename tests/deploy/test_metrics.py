@@ -57,6 +57,19 @@ def test_calibration_is_that_of_the_paper():
     assert sum(row.images for row in bins) == 1000
 
 
+def test_bins_of_few_images_have_a_caveat():
+    probabilities = [0.95] * 30 + [0.5] * 9 + [0.3] * 1
+    found = evaluation([0] * 40, [0] * 40, "ab", probabilities)
+    assert found.calibration_caveat == (
+        "2 of the 3 bins that have images have fewer than 10 (10 of the 40 images are in them): chance decides what is "
+        "right there, and it adds to the error"
+    )
+    assert found.to_dict()["calibration"]["caveat"] == found.calibration_caveat
+    assert evaluation([0] * 40, [0] * 40, "ab", [0.95] * 30 + [0.5] * 10).to_dict()["calibration"]["caveat"] is None
+    low, high = wilson_interval(5, 10)
+    assert 0.52 < high - low < 0.53  # what one bin of the least size says
+
+
 def test_the_ends_of_the_probabilities_are_in_the_outer_bins():
     bins = calibration_bins(np.array([0.0, 1.0, 1 / BINS]), np.array([False, True, True]))
     assert (bins[0].images, bins[-1].images) == (2, 1)  # a bin has its upper end: (0, 1/15]

@@ -1,5 +1,6 @@
 """The page about one evaluation: whatever the classes are called, however many there are."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,19 @@ def test_names_of_folders_and_files_need_not_be_utf_8(tmp_path):
     )
     assert "caf?" in page.read_text()
     assert "x/?.png" in page.read_text()
+
+
+def test_the_images_of_each_bin_are_said(tmp_path):
+    found = evaluation(["a", "b"], images=40)
+    page = tmp_path / "page.html"
+    write_evaluation_page(found, page, "runs/mine")
+    text = page.read_text()
+    table = text[text.index('<table class="bins">') :]
+    rows = re.findall(r"<tr><td>(\d+) to (\d+) %</td><td>(\d+)</td>", table[: table.index("</table>")])
+    assert [int(images) for *_, images in rows] == [row.images for row in found.bins if row.images]
+    assert rows[-1][:2] == ("93", "100")
+    assert sum(0 < row.images < 10 for row in found.bins) > 0
+    assert f'<p class="warning">{found.calibration_caveat}.</p>' in text
 
 
 def test_no_mistake_is_said(tmp_path):

@@ -43,7 +43,7 @@ def _like(source, folder, number):
     """A copy of a run with another learning rate, and a history of twelve epochs whose loss is huge at first."""
     shutil.copytree(source, folder)
     stored = read_json(folder / "config.json")
-    stored["settings"] |= {"learning_rate": 0.001 * (number + 1), "seed": number}
+    stored["settings"] |= {"learning_rate": 0.001 * (number + 1), "seed": number, "patience": number, **_others(number)}
     write_json(folder / "config.json", stored)
     result = read_json(folder / "report.json")
     write_json(folder / "report.json", result | {"test_accuracy": 0.5 + 0.04 * number})
@@ -58,6 +58,18 @@ def _like(source, folder, number):
     if number:
         for name in (INT8_FILE, INT8_EVALUATION):
             (folder / name).unlink()
+
+
+def _others(number):
+    """Settings that differ between some runs, among them a path as long as that of a run."""
+    return {
+        "teacher": f"/home/somebody/experiments/{LONG}-{number}" if number % 2 else None,
+        "augmentation": "strong-flip" if number > 4 else "auto",
+        "class_weights": "balanced" if number % 3 else "none",
+        "weight_decay": number / 1e4,
+        "epochs": 12 + number,
+        "skip_unreadable": number % 2 == 0,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +114,8 @@ def test_captions_say_what_is_drawn(page, made, tmp_path):
 def test_settings_are_shown(page):
     text = page.read_text()
     table = text[text.index("<h2>Settings</h2>") : text.index("</table>", text.index("<h2>Settings</h2>"))]
-    assert re.findall(r"<th class=\"left\">([^<]+)<", table) == ["--learning-rate", "--seed"]
+    names = {"--learning-rate", "--seed", "--patience", *(f"--{name.replace('_', '-')}" for name in _others(0))}
+    assert set(re.findall(r"<th>(--[^<]+)<", table)) == names
     for number in range(RUNS):
         assert f">{0.001 * (number + 1)}</td>" in table
     shared = text[text.index("settings that all runs share") :]
@@ -121,6 +134,12 @@ def test_the_page_in_a_browser(page, tmp_path, width):
     assert losses == accuracies == [name for name in costs if "int8" not in name]
     assert sum(LONG in name for name in costs) == RUNS // 2
     assert len(found["pictures"]) == 12 * (RUNS + 1)
+    cells = found["settings"]
+    assert len(cells) > RUNS * (3 + len(_others(0)))
+    assert not [cell for cell in cells if cell["cut"] or cell["left"] < 0 or cell["right"] > width + 1]
+    labels = [cell["label"] for cell in cells[: RUNS * (4 + len(_others(0)))]]
+    assert ("none" in labels) == (width > 768)  # else each value of a card has its name before it
+    assert width > 768 or labels.count('"--learning-rate" " "') + labels.count('"--learning-rate "') == RUNS
 
 
 def test_a_network_is_evaluated_once(made, tmp_path, hybrid_tf):

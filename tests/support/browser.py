@@ -36,9 +36,12 @@ addEventListener("load", () => {
   const entries = list => [...list.children].map(item => item.textContent);
   const legends = [...document.querySelectorAll(".legend")].map(entries);
   const pictures = [...document.querySelectorAll("img")].map(item => [item.naturalWidth, item.alt]);
+  const settings = [...document.querySelectorAll(".settings td")].map(cell => ({
+    label: getComputedStyle(cell, "::before").content, left: box(cell).left, right: box(cell).right,
+    cut: cell.scrollWidth > cell.clientWidth + 1 || cell.closest(".scroll") != null}));
   const sizes = texts.flat().map(item => box(item).height);
   const title = JSON.stringify({width: innerWidth, scroll: document.documentElement.scrollWidth, outside, wrong, cut,
-                                overlapping, legends, pictures, smallest: Math.min(...sizes)});
+                                overlapping, legends, pictures, settings, smallest: Math.min(...sizes)});
   document.title = title;
 });
 </script>"""
