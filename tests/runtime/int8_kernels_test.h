@@ -42,7 +42,7 @@ constexpr float kNearLimit = 0.49f * 0.49f;
 struct TestInt8Epilogue {
   int32_t channels;
   bool with_values, with_signs;
-  std::vector<int8_t> residual, values, wanted_values;
+  std::vector<int8_t> residual, table, values, wanted_values;
   HaloMap<uint32_t> signs, wanted_signs;
   Int8Epilogue epilogue = {};
 
@@ -55,6 +55,8 @@ struct TestInt8Epilogue {
     with_signs = !with_values || random.once_in(2);
     if (random.once_in(2)) residual.resize(size);
     for (int8_t& value : residual) value = static_cast<int8_t>(random.in(-128, 127));
+    if (random.once_in(3)) table.resize(256 * channels);
+    for (int8_t& value : table) value = static_cast<int8_t>(random.in(-128, 127));
     values = wanted_values = guarded<int8_t>(size, 77);
     const RealScale one(random, random.in(0, 4)), two(random, random.in(0, 4)), sum(random, random.in(17, 19));
     Int8Epilogue& e = epilogue;
@@ -68,6 +70,7 @@ struct TestInt8Epilogue {
     e.near_scale = static_cast<float>(scale), e.near_residual_scale = static_cast<float>(other);
     e.near_offset = static_cast<float>(e.sum_zero_point - e.zero_point * scale - e.residual_zero_point * other);
     e.near_limit = random.once_in(3) ? -1.0f : kNearLimit;
+    e.table = table.empty() ? nullptr : table.data();
     e.int8s = with_values ? values.data() : nullptr;
     e.signs = signs.map<uint32_t>();
     if (!with_signs) e.signs.data = nullptr;
@@ -81,6 +84,7 @@ struct TestInt8Epilogue {
       const int32_t other = multiplied(residual[at] - e.residual_zero_point, e.residual_scale, false);
       value = clamped(multiplied(own + other, e.sum_scale, false) + e.sum_zero_point, e.sum_min, e.sum_max);
     }
+    if (!table.empty()) value = table[256 * channel + value + 128];
     if (with_values) wanted_values[at] = static_cast<int8_t>(value);
     if (!with_signs) return;
     uint32_t& word = wanted_signs.pixel(pixel)[channel / 32];
@@ -92,8 +96,8 @@ struct TestInt8Epilogue {
     expect_same("signs", wanted_signs.data, signs.data);
   }
   void print() const {
-    std::printf("  %d channels, residual %d, int8s %d, signs %d, near limit %g\n", channels, !residual.empty(),
-                with_values, with_signs, epilogue.near_limit);
+    std::printf("  %d channels, residual %d, table %d, int8s %d, signs %d, near limit %g\n", channels, !residual.empty(),
+                !table.empty(), with_values, with_signs, epilogue.near_limit);
   }
 };
 
@@ -204,16 +208,13 @@ void test_int8_elementwise(const KernelSet& set, Random& random) {
   const int32_t channels = random.in(1, 150), pixels = batch * height * width;
   std::vector<int8_t> input(static_cast<size_t>(pixels) * channels);
   for (int8_t& value : input) value = static_cast<int8_t>(random.in(-128, 127));
-  std::vector<int8_t> table(random.once_in(2) ? 256 * channels : 0);
-  for (int8_t& value : table) value = static_cast<int8_t>(random.in(-128, 127));
   TestInt8Epilogue end(random, batch, height, width, channels);
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
     for (int32_t c = 0; c < channels; ++c) {
-      const int8_t value = input[static_cast<size_t>(pixel) * channels + c];
-      end.want(pixel, c, table.empty() ? value : table[256 * c + value + 128]);
+      end.want(pixel, c, input[static_cast<size_t>(pixel) * channels + c]);
     }
   }
-  const Int8Elementwise op{height, width, channels, input.data(), table.empty() ? nullptr : table.data(), end.epilogue};
+  const Int8Elementwise op{height, width, channels, input.data(), end.epilogue};
   in_parts(random, pixels, [&](int32_t from, int32_t to) { set.int8.elementwise(op, from, to); });
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();

@@ -1,4 +1,4 @@
-// The end of every int8 kernel: residual, int8s and signs, while the results are in registers.
+// The end of every int8 kernel: residual, table, int8s and signs, while the results are in registers.
 //
 // What V needs besides what kernels/epilogue.h says; n is from 1 to kLanes:
 //   min_int, max_int
@@ -43,7 +43,7 @@ struct VectorFixedPoint {
 template <class V>
 struct Int8Finish {
   using Int = typename V::Int;
-  const int8_t* residual;
+  const int8_t *residual, *table;
   int8_t* int8s;
   Int zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max, sign_limit;
   VectorFixedPoint<V> scale, residual_scale, sum_scale;
@@ -52,6 +52,7 @@ struct Int8Finish {
 
   explicit Int8Finish(const Int8Epilogue& epilogue)
       : residual(epilogue.residual),
+        table(epilogue.table),
         int8s(epilogue.int8s),
         zero_point(V::set_int(epilogue.zero_point)),
         residual_zero_point(V::set_int(epilogue.residual_zero_point)),
@@ -69,9 +70,10 @@ struct Int8Finish {
         near_max(V::set(static_cast<float>(epilogue.sum_max))),
         near_limit(V::set(epilogue.near_limit)) {}
 
-  // The lanes are n channels of a pixel, the first one element `at` of the dense maps. Returns their signs.
-  uint32_t operator()(Int value, ptrdiff_t at, int32_t n) const {
+  // The lanes are n channels of a pixel from `channel` on, which is element `at` of the dense maps. Returns their signs.
+  uint32_t operator()(Int value, ptrdiff_t at, int32_t channel, int32_t n) const {
     if (residual) value = sum(value, V::load_int8(residual + at, n));
+    if (table) value = look_up(value, channel, n);
     if (int8s) V::store_int8(int8s + at, value, n);
     return V::greater(sign_limit, value) & ((2u << (n - 1)) - 1);
   }
@@ -81,6 +83,14 @@ struct Int8Finish {
     const Float offset = V::fma(V::to_float(other), near_residual_scale, near_offset);
     const Float near = V::fma(V::to_float(value), near_scale, offset);
     return nearest_or<V>(near, near_min, near_max, near_limit, [&] { return exact_sum(value, other); });
+  }
+
+  Int look_up(Int value, int32_t channel, int32_t n) const {
+    int8_t values[V::kLanes];
+    V::store_int8(values, value, V::kLanes);
+    const int8_t* of_channel = table + 256 * static_cast<ptrdiff_t>(channel) + 128;
+    for (int32_t i = 0; i < n; ++i, of_channel += 256) values[i] = of_channel[values[i]];
+    return V::load_int8(values, V::kLanes);
   }
 
   __attribute__((noinline)) Int exact_sum(Int value, Int other) const {
@@ -103,7 +113,7 @@ inline void finish_int8_part(const Int8Epilogue& epilogue, const Tile& tile, Val
     values.move(pixel);
     uint64_t bits = 0;
     for (int32_t c = 0, lane = 0; lane < tile.count; ++c, lane += V::kLanes) {
-      const uint64_t vector_bits = finish(values(c), at + lane, smaller(tile.count - lane, V::kLanes));
+      const uint64_t vector_bits = finish(values(c), at + lane, tile.first + lane, smaller(tile.count - lane, V::kLanes));
       bits |= vector_bits << lane;
     }
     if (signs.data) store_signs(pixel.of(signs), tile.first, tile.count, bits, tile.channels);
@@ -125,7 +135,8 @@ inline void finish_int8_vectors(const Int8Epilogue& epilogue, const Tile& tile, 
     uint64_t bits = 0;
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) {
-      bits |= static_cast<uint64_t>(finish(values(c), at + c * V::kLanes, V::kLanes)) << (c * V::kLanes);
+      const int32_t lane = c * V::kLanes;
+      bits |= static_cast<uint64_t>(finish(values(c), at + lane, tile.first + lane, V::kLanes)) << lane;
     }
     if (!signs.data) continue;
     char* bytes = reinterpret_cast<char*>(pixel.of(signs)) + tile.first / 8;
@@ -149,15 +160,6 @@ inline void finish_int8_tile(const Int8Epilogue& epilogue, const Tile& tile, con
   }
 }
 
-// The values in the table for n channels from c on.
-template <class V>
-inline typename V::Int look_up(const Int8Elementwise& op, const int8_t* input, int32_t c, int32_t n) {
-  const int8_t* table = op.table + 256 * static_cast<ptrdiff_t>(c) + 128;
-  int8_t found[V::kLanes];
-  for (int32_t i = 0; i < n; ++i) found[i] = table[256 * i + input[i]];
-  return V::load_int8(found, n);
-}
-
 template <class V>
 void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pixel_end) {
   const Int8Finish<V> finish(op.epilogue);
@@ -172,8 +174,7 @@ void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pi
       uint32_t bits = 0;
       for (int32_t c = first; c < end; c += V::kLanes) {
         const int32_t n = smaller(end - c, V::kLanes);
-        const typename V::Int value = op.table ? look_up<V>(op, input + at + c, c, n) : V::load_int8(input + at + c, n);
-        bits |= finish(value, at + c, n) << (c - first);
+        bits |= finish(V::load_int8(input + at + c, n), at + c, c, n) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }

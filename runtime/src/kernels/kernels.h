@@ -42,11 +42,13 @@ struct Window {
   const ptrdiff_t* segment_offsets;
 };
 
-// What happens to float results, in this order: add `residual`, clamp to [min, max], write floats, write signs.
-// `residual` and `floats` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < 0), and the
-// bits above the last channel of the last word are written as 0.
+// What happens to float results, in this order: add `residual`, multiply negative ones by the slope of their channel,
+// add its shift, clamp to [min, max], write floats, write signs.
+// `residual` and `floats` are dense [pixels][channels] or null; `slopes` and `shifts` are [channels] or null. signs.data
+// may be null; else bit = (value < 0), and the bits above the last channel of the last word are written as 0.
 struct Epilogue {
   const float* residual;
+  const float *slopes, *shifts;
   float min, max;  // -inf and inf where there is no activation
   float* floats;
   Map<uint32_t> signs;
@@ -63,9 +65,11 @@ struct FixedPoint {
   int32_t bits, left, right;
 };
 
-// What happens to int8 results, in this order: add `residual`, write int8s, write signs.
-// `residual` and `int8s` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < sign_limit),
-// and the bits above the last channel of the last word are written as 0.
+// What happens to int8 results, in this order: add `residual`, look up in the table of their channel, write int8s, write
+// signs.
+// `residual` and `int8s` are dense [pixels][channels] or null; `table` is [channels][256], from -128 on, or null.
+// signs.data may be null; else bit = (value < sign_limit), and the bits above the last channel of the last word are
+// written as 0.
 // The sum is ((value - zero_point) * scale + (residual - residual_zero_point) * residual_scale) * sum_scale +
 // sum_zero_point, clamped. A product with a fixed-point number is rounded twice: after the multiplication halves up,
 // after the shift to the right halves away from zero.
@@ -76,6 +80,7 @@ struct Int8Epilogue {
   int32_t zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max;
   FixedPoint scale, residual_scale, sum_scale;
   float near_scale, near_residual_scale, near_offset, near_limit;
+  const int8_t* table;
   int8_t* int8s;
   Map<uint32_t> signs;
   int32_t sign_limit;
@@ -156,21 +161,17 @@ struct Pool {
 };
 
 // Elementwise: the epilogue of `input`, dense [pixels][channels]. With only `signs` it is LceQuantize; with `residual`,
-// ADD. Negative values are multiplied by the slope of their channel before, then its shift is added; null where there
-// is none.
+// ADD; with `slopes`, PRELU.
 struct Elementwise {
   int32_t out_height, out_width, channels;  // for the strides of `signs`
   const float* input;
-  const float *slopes, *shifts;  // [channels]
   Epilogue epilogue;
 };
 
-// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD. Where there is a table, values are looked up
-// in it before.
+// The same of int8.
 struct Int8Elementwise {
   int32_t out_height, out_width, channels;
   const int8_t* input;
-  const int8_t* table;  // [channels][256], from -128 on; or null
   Int8Epilogue epilogue;
 };
 

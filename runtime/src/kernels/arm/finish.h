@@ -1,4 +1,4 @@
-// The end of the float kernels for NEON: residual, floats and signs of whole blocks of 16 channels.
+// The end of the float kernels for NEON: residual, slopes and shifts, floats and signs of whole blocks of 16 channels.
 #pragma once
 
 #include "kernels/arm/neon.h"
@@ -20,7 +20,8 @@ inline uint8x16_t mask_bytes(const uint32x4_t (&masks)[kVectors]) {
 // Where the results of a block go. It copies what it needs: storing floats could change the original, for all that the
 // compiler knows.
 struct NeonEnd {
-  const float* residual;  // these of pixel 0, or null
+  const float* residual;  // of pixel 0, as `floats`; these four are null where there are none
+  const float *slopes, *shifts;
   float* floats;
   ptrdiff_t channels;  // of all blocks
   bool has_signs, last;
@@ -29,6 +30,8 @@ struct NeonEnd {
   // `first` is the block's first channel, a multiple of 16.
   NeonEnd(const Epilogue& epilogue, int32_t first, int32_t channels)
       : residual(epilogue.residual ? epilogue.residual + first : nullptr),
+        slopes(epilogue.slopes ? epilogue.slopes + first : nullptr),
+        shifts(epilogue.shifts ? epilogue.shifts + first : nullptr),
         floats(epilogue.floats ? epilogue.floats + first : nullptr),
         channels(channels),
         has_signs(epilogue.signs.data),
@@ -47,6 +50,22 @@ struct NeonEnd {
         const float32x4x4_t other = vld1q_f32_x4(residual + at[p]);
 #pragma GCC unroll 16
         for (int c = 0; c < kVectors; ++c) values[p][c] = vaddq_f32(values[p][c], other.val[c]);
+      }
+    }
+    if (slopes) {
+      const float32x4x4_t slope = vld1q_f32_x4(slopes);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+        for (int c = 0; c < kVectors; ++c) values[p][c] = sloped<NeonVectors>(values[p][c], slope.val[c]);
+      }
+    }
+    if (shifts) {
+      const float32x4x4_t shift = vld1q_f32_x4(shifts);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+        for (int c = 0; c < kVectors; ++c) values[p][c] = vaddq_f32(values[p][c], shift.val[c]);
       }
     }
     if (floats) {
