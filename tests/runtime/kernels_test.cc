@@ -70,7 +70,8 @@ struct TestEpilogue {
   }
   void print() const {
     std::printf("  %d channels, residual %d, slopes %d, shifts %d, floats %d, signs %d, clamped to [%g, %g]\n",
-                channels, !residual.empty(), !slopes.empty(), !shifts.empty(), with_floats, with_signs, epilogue.min, epilogue.max);
+                channels, !residual.empty(), !slopes.empty(), !shifts.empty(), with_floats, with_signs, epilogue.min,
+                epilogue.max);
   }
 };
 
@@ -113,11 +114,12 @@ void test_bconv(const KernelSet& set, Random& random) {
   for (int32_t& threshold : thresholds) threshold = taps * group_depth / 2 + random.in(-20, 20);
 
   TestWindow window(random, g, input, group_words);
-  std::vector<uint32_t> weights(static_cast<size_t>(lanes) * weight_rows(set, taps, group_words));
+  const BconvTaps shape = {taps, group_words, group_depth};
+  std::vector<uint32_t> weights(static_cast<size_t>(lanes) * weight_rows(set, shape));
   std::vector<float> packed_multipliers(lanes), packed_biases(lanes);
   std::vector<int32_t> packed_thresholds(lanes), corrections;
   pack_weights(filters.data(), groups, group_channels, taps, group_words, block, weights.data());
-  if (set.prepare_weights) set.prepare_weights(weights.data(), groups * group_blocks, taps, group_words);
+  if (set.prepare_weights) set.prepare_weights(weights.data(), groups * group_blocks, shape);
   pack_channels(multipliers.data(), groups, group_channels, block, 0.0f, packed_multipliers.data());
   pack_channels(biases.data(), groups, group_channels, block, 0.0f, packed_biases.data());
   pack_channels(thresholds.data(), groups, group_channels, block, INT32_MAX, packed_thresholds.data());
@@ -130,7 +132,7 @@ void test_bconv(const KernelSet& set, Random& random) {
   conv.groups = groups, conv.group_words = group_words;
   conv.group_channels = group_channels, conv.group_blocks = group_blocks;
   conv.weights = weights.data();
-  conv.tap_rows = g.kernel_height, conv.tap_columns = g.kernel_width;
+  conv.tap_rows = g.kernel_height, conv.tap_columns = g.kernel_width, conv.tap_channels = group_depth;
   const std::vector<TapRange> inside_rows = g.inside_rows(), inside_columns = g.inside_columns();
   if (!random.once_in(4)) conv.inside_rows = inside_rows.data(), conv.inside_columns = inside_columns.data();
   conv.depth = taps * group_depth;

@@ -93,6 +93,16 @@ Value input_value(const StepPlan& plan, const Layout& layout) {
   return input;
 }
 
+// Of a binary convolution, in words.
+std::string blocking_of(const Operator& op, const KernelSet& kernels, const Int8Epilogue& end) {
+  const BconvTaps taps = {op.vertical.size * op.horizontal.size, op.filter_words, op.filter_channels};
+  const BconvBlocking blocking = kernels.bconv_blocking(taps, op.group_channels);
+  std::string text = std::to_string(blocking.pixels) + " pixels x " + std::to_string(blocking.channels) + " channels";
+  if (blocking.taps_in_word > 1) text += ", " + std::to_string(blocking.taps_in_word) + " taps a word";
+  if (end.quick) text += ", 32-bit products";
+  return text;
+}
+
 class BconvStep : public Step {
  public:
   BconvStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const Weights& weights,
@@ -105,10 +115,11 @@ class BconvStep : public Step {
         window_(*plan.op, input_, output_image(plan, layout), sliding_),
         inside_rows_(inside_taps(plan.op->vertical, sliding_.vertical, input_.image.height)),
         inside_columns_(inside_taps(plan.op->horizontal, sliding_.horizontal, input_.image.width)),
-        int8_end_(plan, graph, graph.tensors[plan.op->output]) {
+        int8_end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
     const Operator& op = *plan.op;
     const int32_t depth = op.vertical.size * op.horizontal.size * op.filter_channels;
     work = conv_work(plan, layout, weights, output_image(plan, layout));
+    blocking = blocking_of(op, kernels, int8_end_.epilogue());
     conv_ = {};
     conv_.window = window_.window;
     conv_.groups = op.groups;
@@ -118,6 +129,7 @@ class BconvStep : public Step {
     conv_.weights = weights.filter.as<uint32_t>();
     conv_.tap_rows = op.vertical.size;
     conv_.tap_columns = op.horizontal.size;
+    conv_.tap_channels = op.filter_channels;
     conv_.inside_rows = inside_rows_.data();
     conv_.inside_columns = inside_columns_.data();
     conv_.depth = 0;  // part of the biases: see pack_transform()
@@ -218,7 +230,7 @@ class Int8ConvStep : public Step {
         kernel_(kernels.int8.conv),
         window_(*plan.op, input_value(plan, layout), output_image(plan, layout),
                 sliding(*plan.op, input_value(plan, layout).image)),
-        end_(plan, graph, graph.tensors[plan.op->output]) {
+        end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
     const Tensor& output = graph.tensors[plan.op->output];
     const Int8Range range = activation_range(*plan.op, output);
     work = conv_work(plan, layout, weights, output_image(plan, layout));

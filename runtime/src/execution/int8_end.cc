@@ -25,8 +25,8 @@ void make_sum(const Operator& op, const Tensor& own, const Tensor& residual, con
   epilogue->sum_max = range.max;
 }
 
-// Applies a PRELU to a table, [channels][256].
-void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t* table) {
+// The results of a PRELU, [channels][256], from -128 on.
+void fill_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t* table) {
   // TensorFlow Lite multiplies these scales in single precision.
   const FixedPoint scale = make_fixed_point(in.scale / out.scale);
   const FixedPoint negative_scale = make_fixed_point(in.scale * op.channel_scale / out.scale);
@@ -34,7 +34,7 @@ void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t
   for (int32_t c = 0; c < op.group_channels; ++c, table += 256) {
     const int32_t slope = slopes[c] - op.channel_zero_point;
     for (int i = 0; i < 256; ++i) {
-      const int32_t value = table[i] - in.zero_point;
+      const int32_t value = i - 128 - in.zero_point;
       const int64_t scaled = value >= 0 ? multiply_away(value, scale) : multiply_away(value * slope, negative_scale);
       table[i] = static_cast<int8_t>(std::max<int64_t>(-128, std::min<int64_t>(127, scaled + out.zero_point)));
     }
@@ -42,7 +42,7 @@ void apply_prelu(const Operator& op, const Tensor& in, const Tensor& out, int8_t
 }
 
 // The same of an ADD of a constant.
-void apply_shift(const Operator& op, const Tensor& in, const Tensor& out, int8_t* table) {
+void fill_shift(const Operator& op, const Tensor& in, const Tensor& out, int8_t* table) {
   Tensor constant = {};
   constant.scale = op.channel_scale;
   constant.zero_point = op.channel_zero_point;
@@ -52,7 +52,7 @@ void apply_shift(const Operator& op, const Tensor& in, const Tensor& out, int8_t
   for (int32_t c = 0; c < op.group_channels; ++c, table += 256) {
     const int32_t added = multiply_away(shifts[c] - sum.residual_zero_point, sum.residual_scale);
     for (int i = 0; i < 256; ++i) {
-      const int32_t own = multiply_away(table[i] - sum.zero_point, sum.scale);
+      const int32_t own = multiply_away(i - 128 - sum.zero_point, sum.scale);
       const int32_t scaled = multiply_away(own + added, sum.sum_scale) + sum.sum_zero_point;
       table[i] = static_cast<int8_t>(std::max(sum.sum_min, std::min(sum.sum_max, scaled)));
     }
@@ -75,29 +75,54 @@ void make_near(const Tensor& own, const Tensor& residual, const Tensor& result, 
   epilogue->near_limit = near_limit(error);
 }
 
+bool add_quick(const Operator& op, const Graph& graph, const std::vector<int8_t>& table, QuickEnd* quick) {
+  const Tensor &in = graph.tensors[op.input], &out = graph.tensors[op.output];
+  const int8_t* values = static_cast<const int8_t*>(op.channel_values);
+  std::vector<double> numbers(op.group_channels);
+  const double scale = double{in.scale} / out.scale, channel_scale = double{op.channel_scale} / out.scale;
+  const bool slopes = op.kind == OperatorKind::kPrelu;
+  for (int32_t c = 0; c < op.group_channels; ++c) {
+    const double value = values[c] - op.channel_zero_point;
+    numbers[c] =
+        slopes ? value * in.scale * channel_scale : value * channel_scale + out.zero_point - in.zero_point * scale;
+  }
+  if (!slopes) return quick->add_shifts(table, scale, numbers);
+  const int32_t positive_places = make_fixed_point(in.scale / out.scale).right;
+  const int32_t negative_places = make_fixed_point(in.scale * op.channel_scale / out.scale).right;
+  return quick->add_slopes(table, in.zero_point, out.zero_point, in.scale / out.scale, positive_places, numbers,
+                           negative_places);
+}
+
 }  // namespace
 
-Int8End::Int8End(const StepPlan& plan, const Graph& graph, const Tensor& own) : plan_(plan) {
+Int8End::Int8End(const StepPlan& plan, const Graph& graph, const Tensor& own, const Int8Kernels& kernels)
+    : plan_(plan) {
   if (own.type != kTfLiteInt8) return;
   const Tensor* result = &own;
+  bool quick = kernels.quick;
   if (plan.sum) {
     const bool swapped = graph.tensors[plan.sum->input].index != own.index;
     const Tensor& residual = graph.tensors[swapped ? plan.sum->input : plan.sum->residual];
     result = &graph.tensors[plan.sum->output];
     make_sum(*plan.sum, own, residual, *result, &epilogue_);
     make_near(own, residual, *result, &epilogue_);
+    quick =
+        quick && quick_.add_sum(epilogue_, double{own.scale} / result->scale, double{residual.scale} / result->scale);
   }
   for (const Operator* op : {plan.prelu, plan.shift}) {
     if (!op) continue;
-    if (table_.empty()) {
-      table_.resize(256 * static_cast<size_t>(op->group_channels));
-      for (size_t i = 0; i < table_.size(); ++i) table_[i] = static_cast<int8_t>(static_cast<int>(i % 256) - 128);
-    }
     result = &graph.tensors[op->output];
-    const auto apply = op->kind == OperatorKind::kPrelu ? apply_prelu : apply_shift;
-    apply(*op, graph.tensors[op->input], *result, table_.data());
+    std::vector<int8_t> table(256 * static_cast<size_t>(op->group_channels));
+    (op == plan.prelu ? fill_prelu : fill_shift)(*op, graph.tensors[op->input], *result, table.data());
+    quick = quick && add_quick(*op, graph, table, &quick_);
+    if (table_.empty()) {
+      table_.swap(table);
+    } else {
+      for (size_t i = 0; i < table_.size(); ++i) table_[i] = table[i / 256 * 256 + 128 + table_[i]];
+    }
   }
   if (!table_.empty()) epilogue_.table = table_.data();
+  if (quick) epilogue_.quick = quick_.get();
   epilogue_.sign_limit = result->zero_point;
 }
 

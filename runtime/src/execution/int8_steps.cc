@@ -49,7 +49,7 @@ class Int8Step : public Step {
 class Int8ElementwiseStep : public Int8Step {
  public:
   Int8ElementwiseStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const KernelSet& kernels)
-      : Int8Step(plan, layout, graph), kernel_(kernels.int8.elementwise), end_(plan, graph, in_) {
+      : Int8Step(plan, layout, graph), kernel_(kernels.int8.elementwise), end_(plan, graph, in_, kernels.int8) {
     op_ = {image_.height, image_.width, image_.channels, nullptr, {}};
   }
 
@@ -114,7 +114,7 @@ class Int8RescaleStep : public Int8Step {
 class Int8PoolStep : public Int8Step {
  public:
   Int8PoolStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const KernelSet& kernels)
-      : Int8Step(plan, layout, graph), kernel_(kernels.int8.pool), end_(plan, graph, out_) {
+      : Int8Step(plan, layout, graph), kernel_(kernels.int8.pool), end_(plan, graph, out_, kernels.int8) {
     const Int8Range range = activation_range(*plan.op, out_);
     pool_ = {pool_window(*plan.op, image_), nullptr, range.min, range.max, {}};
     work.pixels = image_.batches * pool_.window.out_height * pool_.window.out_width;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "execution/layout.h"
 #include "execution/weights.h"
@@ -30,6 +31,7 @@ class Step {
   virtual void run(const Range& pixels, const Range& blocks) const = 0;
 
   Work work;
+  std::string blocking;  // how kernels divide it, where there is a choice; for whoever reads a profile
 };
 
 // Null when there is no memory. `weights` are those of the step's operator; they, the plan and the layout must outlive
