@@ -33,7 +33,7 @@ std::vector<uint32_t> random_words(size_t count) {
 }
 
 void count(const KernelSet& set, long tag, int32_t size, int32_t inputs, int32_t outputs, int32_t kernel) {
-  const int32_t depth = inputs / 32, pad = kernel / 2, width = size + 2 * pad;
+  const int32_t depth = ceil_div(inputs, 32), pad = kernel / 2, width = size + 2 * pad;
   const int32_t blocks = ceil_div(outputs, set.bconv_block), lanes = blocks * set.bconv_block;
   const ptrdiff_t row = static_cast<ptrdiff_t>(width) * depth;
   std::vector<ptrdiff_t> offsets;
@@ -41,8 +41,8 @@ void count(const KernelSet& set, long tag, int32_t size, int32_t inputs, int32_t
 
   const int32_t taps = kernel * kernel;
   const std::vector<uint32_t> input = random_words(static_cast<size_t>(row) * width);
-  std::vector<uint32_t> weights = random_words(static_cast<size_t>(lanes) * weight_rows(set, taps, depth));
-  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, taps, depth);
+  std::vector<uint32_t> weights = random_words(static_cast<size_t>(lanes) * weight_rows(set, {taps, depth, inputs}));
+  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, {taps, depth, inputs});
   std::vector<TapRange> inside(size, {0, kernel});
   for (int32_t i = 0; i < pad; ++i) inside[i].first += pad - i, inside[size - 1 - i].end -= pad - i;
   const std::vector<float> multipliers(lanes, 0.25f), biases(lanes, 1.0f);

@@ -131,7 +131,8 @@ struct Conv {
         multipliers(static_cast<size_t>(blocks) * block) {
     if (layer.binary) {
       for (size_t i = 0; i < weights_size(); ++i) word_weights.data[i] = random_word();
-      if (set.prepare_weights) set.prepare_weights(word_weights.data, blocks, layer.kernel * layer.kernel, depth);
+      if (set.prepare_weights)
+        set.prepare_weights(word_weights.data, blocks, {layer.kernel * layer.kernel, depth, 32 * depth});
     } else {
       for (size_t i = 0; i < weights_size(); ++i) weights.data[i] = random_float();
     }
@@ -175,7 +176,8 @@ struct Conv {
   int32_t pixels() const { return layer.size * layer.size; }
   size_t weights_size() const {
     const int32_t taps = layer.kernel * layer.kernel;
-    return static_cast<size_t>(blocks) * block * (layer.binary ? weight_rows(set, taps, depth) : taps * depth);
+    return static_cast<size_t>(blocks) * block *
+           (layer.binary ? weight_rows(set, {taps, depth, 32 * depth}) : taps * depth);
   }
   int64_t macs() const { return int64_t{1} * pixels() * layer.kernel * layer.kernel * layer.inputs * layer.outputs; }
   void run() const {

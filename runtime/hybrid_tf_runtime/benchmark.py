@@ -107,6 +107,7 @@ def _steps(interpreter: Interpreter, runs: int) -> list[dict[str, Any]]:
         {
             "operators": step["name"],
             "output": step["output"],
+            "blocking": step["blocking"],
             "binary_macs": step["binary_macs"],
             "float_macs": step["float_macs"],
             "mean_ms": step["nanoseconds"] / max(step["calls"], 1) / _NS_PER_MS,
@@ -114,7 +115,13 @@ def _steps(interpreter: Interpreter, runs: int) -> list[dict[str, Any]]:
         for step in interpreter.profile()
     ]
     outside = total - sum(step["mean_ms"] for step in steps)
-    other = {"operators": "other", "output": "outside of the delegate", "binary_macs": 0, "float_macs": 0}
+    other = {
+        "operators": "other",
+        "output": "outside of the delegate",
+        "blocking": "",
+        "binary_macs": 0,
+        "float_macs": 0,
+    }
     return [*steps, other | {"mean_ms": outside}]
 
 
@@ -166,11 +173,12 @@ def _show(options: argparse.Namespace) -> None:
 
 def _show_steps(steps: list[dict[str, Any]]) -> None:
     total = sum(step["mean_ms"] for step in steps) or 1.0
-    rows = [("operators", "output", "binary MACs", "float MACs", "mean ms", "share")]
+    rows = [("operators", "output", "blocking", "binary MACs", "float MACs", "mean ms", "share")]
     rows += [
         (
             step["operators"],
             step["output"],
+            step["blocking"],
             f"{step['binary_macs']:,}",
             f"{step['float_macs']:,}",
             f"{step['mean_ms']:.4f}",
@@ -180,8 +188,8 @@ def _show_steps(steps: list[dict[str, Any]]) -> None:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        texts = [f"{text:<{width}}" for text, width in zip(row[:2], widths[:2], strict=True)]
-        numbers = [f"{text:>{width}}" for text, width in zip(row[2:], widths[2:], strict=True)]
+        texts = [f"{text:<{width}}" for text, width in zip(row[:3], widths[:3], strict=True)]
+        numbers = [f"{text:>{width}}" for text, width in zip(row[3:], widths[3:], strict=True)]
         print("  ".join(texts + numbers))
 
 

@@ -79,7 +79,8 @@ def profile(delegate: Any) -> list[dict[str, Any]]:
 
     Returns:
         For each step its operators (`name`), the tensor it makes (`output`, and its number, `tensor`), its
-        `binary_macs` and `float_macs` for one run, and its `calls` and `nanoseconds` since `reset_profile`.
+        `binary_macs` and `float_macs` for one run, how its kernel divides it (`blocking`; empty where there is no
+        choice), and its `calls` and `nanoseconds` since `reset_profile`.
     """
     function, pointer = _library().hybrid_tf_runtime_profile, delegate._get_native_delegate_pointer()
     size = function(pointer, None, 0) + 1

@@ -8,7 +8,7 @@ import pytest
 
 from hybrid_tf.compiler import Metadata, convert
 from hybrid_tf.system.lock import waited_for
-from tests.support.extent import SWEEP_CASES
+from tests.support.extent import NARROW_CASES, SWEEP_CASES
 from tests.support.shared import made_once
 from tests.support.small_networks import METADATA, random_images, residual_network
 
@@ -73,3 +73,14 @@ def sweep_folder(tmp_path_factory):
         sweep_files.write(sweep_files.sweep_files(range(SWEEP_CASES), seed=2), folder)
 
     return made_once(tmp_path_factory, "sweep", write)
+
+
+@pytest.fixture(scope="session")
+def narrow_folder(tmp_path_factory):
+    """The same of NARROW_CASES blocks of narrow binary convolutions."""
+    from tests.support import sweep_files
+
+    def write(folder):
+        sweep_files.write(sweep_files.sweep_files(range(NARROW_CASES), narrow=True), folder)
+
+    return made_once(tmp_path_factory, "narrow-sweep", write)

@@ -38,23 +38,71 @@ int32_t clamped(int64_t value, int32_t min, int32_t max) {
 // A half without what float32 may round off.
 constexpr float kNearLimit = 0.49f * 0.49f;
 
+// Random products of 32 bits, none of which wraps, and the exact numbers that give the same.
+struct TestQuick {
+  std::vector<int32_t> factors, negative_offsets, offsets;
+  Int8Quick quick = {};
+
+  TestQuick(Random& random, int32_t channels) {
+    const auto real = [&](int32_t least, int32_t most) { return random.in(least << 16, most << 16) << 6; };
+    quick.has_slopes = random.once_in(2), quick.has_shifts = random.once_in(2);
+    for (int32_t c = 0; c < channels + 16; ++c) {
+      factors.push_back(real(-1, 1));
+      negative_offsets.push_back(random.in(-(1 << 14), 1 << 14));
+      offsets.push_back(real(-100, 100));
+    }
+    quick.slope_zero_point = random.in(-128, 127);
+    quick.positive_factor = real(0, 1), quick.slope_offset = random.in(-128, 127) << kQuickBits;
+    quick.negative_factors = factors.data(), quick.negative_offsets = negative_offsets.data();
+    quick.shift_factor = real(0, 2), quick.shift_offsets = offsets.data();
+  }
+  // One int8 by its 22 binary places.
+  static int32_t whole(int64_t value) { return clamped((value + (1 << 21)) >> 22, -128, 127); }
+  int8_t operator()(int32_t value, int32_t c) const {
+    if (quick.has_slopes) {
+      const int64_t moved = value - quick.slope_zero_point;
+      const int64_t product = moved * (moved < 0 ? factors[c] : quick.positive_factor);
+      value = whole(product + quick.slope_offset - (moved < 0 ? negative_offsets[c] : 0));
+    }
+    if (quick.has_shifts) value = whole(int64_t{value} * quick.shift_factor + offsets[c]);
+    return static_cast<int8_t>(value);
+  }
+  // A sum of operands as they are, whose exact scales are ones.
+  void add(Int8Epilogue* epilogue) {
+    epilogue->scale = epilogue->residual_scale = {1 << 30, 20, 0};
+    epilogue->sum_scale = {1 << 30, 0, 18};
+    for (int32_t* point : {&epilogue->zero_point, &epilogue->residual_zero_point, &epilogue->sum_zero_point})
+      *point /= 2;
+    epilogue->sum_min = -128, epilogue->sum_max = 127;
+    epilogue->near_limit = -1.0f;
+    quick.has_sum = epilogue->residual;
+    quick.factor = quick.residual_factor = 1 << kQuickBits;
+    quick.sum_offset = (epilogue->sum_zero_point - epilogue->zero_point - epilogue->residual_zero_point) << kQuickBits;
+  }
+};
+
 // An epilogue's inputs and outputs, and what they should be.
 struct TestInt8Epilogue {
   int32_t channels;
   bool with_values, with_signs;
-  std::vector<int8_t> residual, values, wanted_values;
+  std::vector<int8_t> residual, table, values, wanted_values;
   HaloMap<uint32_t> signs, wanted_signs;
+  TestQuick quick;
   Int8Epilogue epilogue = {};
 
+  TestInt8Epilogue(const TestInt8Epilogue&) = delete;
   TestInt8Epilogue(Random& random, int32_t batch, int32_t height, int32_t width, int32_t channels)
       : channels(channels),
         signs(batch, height, width, ceil_div(channels, 32) + random.in(0, 1), random.in(0, 2), kUntouched),
-        wanted_signs(signs) {
+        wanted_signs(signs),
+        quick(random, channels) {
     const size_t size = static_cast<size_t>(batch) * height * width * channels;
     with_values = !random.once_in(3);
     with_signs = !with_values || random.once_in(2);
     if (random.once_in(2)) residual.resize(size);
     for (int8_t& value : residual) value = static_cast<int8_t>(random.in(-128, 127));
+    if (random.once_in(3)) table.resize(256 * channels);
+    for (int8_t& value : table) value = static_cast<int8_t>(random.in(-128, 127));
     values = wanted_values = guarded<int8_t>(size, 77);
     const RealScale one(random, random.in(0, 4)), two(random, random.in(0, 4)), sum(random, random.in(17, 19));
     Int8Epilogue& e = epilogue;
@@ -68,6 +116,13 @@ struct TestInt8Epilogue {
     e.near_scale = static_cast<float>(scale), e.near_residual_scale = static_cast<float>(other);
     e.near_offset = static_cast<float>(e.sum_zero_point - e.zero_point * scale - e.residual_zero_point * other);
     e.near_limit = random.once_in(3) ? -1.0f : kNearLimit;
+    if (random.once_in(3)) {
+      quick.add(&e);
+      table.clear();
+      for (int32_t i = 0; i < 256 * channels; ++i) table.push_back(quick(i % 256 - 128, i / 256));
+      e.quick = &quick.quick;
+    }
+    e.table = table.empty() ? nullptr : table.data();
     e.int8s = with_values ? values.data() : nullptr;
     e.signs = signs.map<uint32_t>();
     if (!with_signs) e.signs.data = nullptr;
@@ -81,6 +136,7 @@ struct TestInt8Epilogue {
       const int32_t other = multiplied(residual[at] - e.residual_zero_point, e.residual_scale, false);
       value = clamped(multiplied(own + other, e.sum_scale, false) + e.sum_zero_point, e.sum_min, e.sum_max);
     }
+    if (!table.empty()) value = table[256 * channel + value + 128];
     if (with_values) wanted_values[at] = static_cast<int8_t>(value);
     if (!with_signs) return;
     uint32_t& word = wanted_signs.pixel(pixel)[channel / 32];
@@ -92,8 +148,8 @@ struct TestInt8Epilogue {
     expect_same("signs", wanted_signs.data, signs.data);
   }
   void print() const {
-    std::printf("  %d channels, residual %d, int8s %d, signs %d, near limit %g\n", channels, !residual.empty(),
-                with_values, with_signs, epilogue.near_limit);
+    std::printf("  %d channels, residual %d, table %d, int8s %d, signs %d, near limit %g\n", channels,
+                !residual.empty(), !table.empty(), with_values, with_signs, epilogue.near_limit);
   }
 };
 
@@ -204,16 +260,13 @@ void test_int8_elementwise(const KernelSet& set, Random& random) {
   const int32_t channels = random.in(1, 150), pixels = batch * height * width;
   std::vector<int8_t> input(static_cast<size_t>(pixels) * channels);
   for (int8_t& value : input) value = static_cast<int8_t>(random.in(-128, 127));
-  std::vector<int8_t> table(random.once_in(2) ? 256 * channels : 0);
-  for (int8_t& value : table) value = static_cast<int8_t>(random.in(-128, 127));
   TestInt8Epilogue end(random, batch, height, width, channels);
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
     for (int32_t c = 0; c < channels; ++c) {
-      const int8_t value = input[static_cast<size_t>(pixel) * channels + c];
-      end.want(pixel, c, table.empty() ? value : table[256 * c + value + 128]);
+      end.want(pixel, c, input[static_cast<size_t>(pixel) * channels + c]);
     }
   }
-  const Int8Elementwise op{height, width, channels, input.data(), table.empty() ? nullptr : table.data(), end.epilogue};
+  const Int8Elementwise op{height, width, channels, input.data(), end.epilogue};
   in_parts(random, pixels, [&](int32_t from, int32_t to) { set.int8.elementwise(op, from, to); });
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();

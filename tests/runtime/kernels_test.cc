@@ -26,7 +26,7 @@ namespace {
 struct TestEpilogue {
   int32_t channels;
   bool with_floats, with_signs;
-  std::vector<float> residual, floats, wanted_floats;
+  std::vector<float> residual, slopes, shifts, floats, wanted_floats;
   HaloMap<uint32_t> signs, wanted_signs;
   Epilogue epilogue;
 
@@ -40,6 +40,10 @@ struct TestEpilogue {
     if (random.once_in(2)) residual = random.reals(size);
     floats = wanted_floats = guarded(size, -123.0f);
     epilogue.residual = residual.empty() ? nullptr : residual.data();
+    slopes = random.reals(random.once_in(3) ? channels : 0);
+    shifts = random.reals(random.once_in(3) ? channels : 0);
+    epilogue.slopes = slopes.empty() ? nullptr : slopes.data();
+    epilogue.shifts = shifts.empty() ? nullptr : shifts.data();
     epilogue.min = random.once_in(2) ? -kInfinity : random.real() - 8;
     epilogue.max = random.once_in(2) ? kInfinity : random.real() + 8;
     epilogue.floats = with_floats ? floats.data() : nullptr;
@@ -49,6 +53,8 @@ struct TestEpilogue {
   void want(int32_t pixel, int32_t channel, float value) {
     const size_t at = static_cast<size_t>(pixel) * channels + channel;
     if (!residual.empty()) value = value + residual[at];
+    if (!slopes.empty() && value < 0) value *= slopes[channel];
+    if (!shifts.empty()) value += shifts[channel];
     value = std::fmin(std::fmax(value, epilogue.min), epilogue.max);
     if (with_floats) wanted_floats[at] = value;
     if (with_signs) want_sign(pixel, channel, value < 0);
@@ -63,8 +69,9 @@ struct TestEpilogue {
     expect_same("signs", wanted_signs.data, signs.data);
   }
   void print() const {
-    std::printf("  %d channels, residual %d, floats %d, signs %d, clamped to [%g, %g]\n", channels, !residual.empty(),
-                with_floats, with_signs, epilogue.min, epilogue.max);
+    std::printf("  %d channels, residual %d, slopes %d, shifts %d, floats %d, signs %d, clamped to [%g, %g]\n",
+                channels, !residual.empty(), !slopes.empty(), !shifts.empty(), with_floats, with_signs, epilogue.min,
+                epilogue.max);
   }
 };
 
@@ -107,11 +114,12 @@ void test_bconv(const KernelSet& set, Random& random) {
   for (int32_t& threshold : thresholds) threshold = taps * group_depth / 2 + random.in(-20, 20);
 
   TestWindow window(random, g, input, group_words);
-  std::vector<uint32_t> weights(static_cast<size_t>(lanes) * weight_rows(set, taps, group_words));
+  const BconvTaps shape = {taps, group_words, group_depth};
+  std::vector<uint32_t> weights(static_cast<size_t>(lanes) * weight_rows(set, shape));
   std::vector<float> packed_multipliers(lanes), packed_biases(lanes);
   std::vector<int32_t> packed_thresholds(lanes), corrections;
   pack_weights(filters.data(), groups, group_channels, taps, group_words, block, weights.data());
-  if (set.prepare_weights) set.prepare_weights(weights.data(), groups * group_blocks, taps, group_words);
+  if (set.prepare_weights) set.prepare_weights(weights.data(), groups * group_blocks, shape);
   pack_channels(multipliers.data(), groups, group_channels, block, 0.0f, packed_multipliers.data());
   pack_channels(biases.data(), groups, group_channels, block, 0.0f, packed_biases.data());
   pack_channels(thresholds.data(), groups, group_channels, block, INT32_MAX, packed_thresholds.data());
@@ -124,7 +132,7 @@ void test_bconv(const KernelSet& set, Random& random) {
   conv.groups = groups, conv.group_words = group_words;
   conv.group_channels = group_channels, conv.group_blocks = group_blocks;
   conv.weights = weights.data();
-  conv.tap_rows = g.kernel_height, conv.tap_columns = g.kernel_width;
+  conv.tap_rows = g.kernel_height, conv.tap_columns = g.kernel_width, conv.tap_channels = group_depth;
   const std::vector<TapRange> inside_rows = g.inside_rows(), inside_columns = g.inside_columns();
   if (!random.once_in(4)) conv.inside_rows = inside_rows.data(), conv.inside_columns = inside_columns.data();
   conv.depth = taps * group_depth;
@@ -309,19 +317,13 @@ void test_elementwise(const KernelSet& set, Random& random) {
   const int32_t batch = random.in(1, 2), height = random.in(1, 5), width = random.in(1, 5);
   const int32_t channels = random.in(1, 150), pixels = batch * height * width;
   const std::vector<float> input = random.reals(static_cast<size_t>(pixels) * channels);
-  const std::vector<float> slopes = random.reals(random.once_in(2) ? channels : 0);
-  const std::vector<float> shifts = random.reals(random.once_in(2) ? channels : 0);
   TestEpilogue end(random, batch, height, width, channels);
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
     for (int32_t c = 0; c < channels; ++c) {
-      float value = input[static_cast<size_t>(pixel) * channels + c];
-      if (!slopes.empty() && value < 0) value *= slopes[c];
-      if (!shifts.empty()) value += shifts[c];
-      end.want(pixel, c, value);
+      end.want(pixel, c, input[static_cast<size_t>(pixel) * channels + c]);
     }
   }
-  const auto data = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
-  const Elementwise op{height, width, channels, input.data(), data(slopes), data(shifts), end.epilogue};
+  const Elementwise op{height, width, channels, input.data(), end.epilogue};
   in_parts(random, pixels, [&](int32_t from, int32_t to) { set.elementwise(op, from, to); });
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import check_folder, two_interpreters
-from tests.support.extent import SWEEP_CASES, count
+from tests.support.extent import NARROW_CASES, SWEEP_CASES, count
 from tests.support.sanitized_build import FLAGS, SECONDS, SanitizedPackage, build_package, run
 from tests.support.shared import made_once
 
@@ -83,9 +83,10 @@ def test_a_mistake_is_found(fixture, source, report, request, tmp_path):
     assert report in done.stderr
 
 
-def test_operators_touch_their_own_memory_only(memory_checked, sweep_folder):
-    counts = json.loads(succeeded(memory_checked, check_folder.__file__, sweep_folder).splitlines()[0])
-    assert counts["cases"] == SWEEP_CASES
+@pytest.mark.parametrize(("folder", "cases"), [("sweep_folder", SWEEP_CASES), ("narrow_folder", NARROW_CASES)])
+def test_operators_touch_their_own_memory_only(memory_checked, folder, cases, request):
+    said = succeeded(memory_checked, check_folder.__file__, request.getfixturevalue(folder))
+    assert json.loads(said.splitlines()[0])["cases"] == cases
 
 
 def test_damaged_models_touch_their_own_memory_only(memory_checked, fuzz_seeds):

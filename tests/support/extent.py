@@ -54,3 +54,4 @@ def count(part, everything):
 
 
 SWEEP_CASES = count(200, 600)  # generated configurations of operators, under sanitizers and on emulated ARM
+NARROW_CASES = count(400, 4200)  # the same of blocks of narrow binary convolutions, on every instruction set

@@ -1,6 +1,6 @@
 """Files of generated operator configurations.
 
-    python -m tests.support.sweep_files FOLDER [--count 3300] [--seed 0] [--only INDEX]
+    python -m tests.support.sweep_files FOLDER [--count 3300] [--seed 0] [--only INDEX] [--narrow]
 
 writes `NAME.tflite` and `NAME.npz` (inputs, and what the outputs must be) for check_folder.py. A configuration depends
 on the seed and its index alone, so that a failing one can be built by itself.
@@ -39,14 +39,14 @@ class SweepFile:
     cases: int
 
 
-def sweep_files(indices, seed=0, batch=None) -> list[SweepFile]:
+def sweep_files(indices, seed=0, batch=None, narrow=False) -> list[SweepFile]:
     """Returns the configurations of these indices; of LCE's kernels that run one, one is chosen at random.
 
-    batch: of every image, instead of a random one.
+    batch: of every image, instead of a random one. narrow: blocks of narrow binary convolutions.
     """
     chosen = {}
     for index in indices:
-        case = Case(seed, index, batch)
+        case = Case(seed, index, batch, narrow)
         accepting = sorted(case.interpreters)
         interpreter = np.random.default_rng([seed, index, 2]).choice(accepting) if accepting else None
         chosen.setdefault(interpreter, []).append(case)
@@ -90,9 +90,10 @@ def main():
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="index of the one configuration to build")
+    parser.add_argument("--narrow", action="store_true", help="blocks of narrow binary convolutions")
     arguments = parser.parse_args()
     indices = range(arguments.count) if arguments.only is None else [arguments.only]
-    write(sweep_files(indices, arguments.seed), arguments.folder)
+    write(sweep_files(indices, arguments.seed, narrow=arguments.narrow), arguments.folder)
 
 
 if __name__ == "__main__":

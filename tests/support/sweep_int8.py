@@ -23,7 +23,7 @@ def _activation(case):
     return int(case.choose(*_ACTIVATIONS))
 
 
-def _input(case, shape, quantization=None):
+def int8_input(case, shape, quantization=None):
     quantization = quantization or _quantization(case)
     return case.graph.input(case.images.integers(-128, 128, shape).astype(np.int8), None, *quantization)
 
@@ -109,13 +109,13 @@ def operator(case):
     kinds = ("conv", "conv", "conv", "dense", "add", "add", "average", "max", "mean", "requantize", "relu", "prelu")
     kind = case.choose(*kinds, "shift")
     case.note(of=kind)
-    x = _input(case, case.shape(9, int(case.choose(*_CHANNELS))))
+    x = int8_input(case, case.shape(9, int(case.choose(*_CHANNELS))))
     if kind == "conv":
         x = convolution(case, x)
     elif kind == "dense":
         x = dense(case, x)
     elif kind == "add":
-        x = add(case, x, x if case.chance(0.1) else _input(case, x.array.shape))
+        x = add(case, x, x if case.chance(0.1) else int8_input(case, x.array.shape))
     elif kind in ("average", "max"):
         x = pool(case, x, kind)
     elif kind in ("prelu", "shift"):
@@ -149,7 +149,7 @@ def network(case):
         values = np.float32(case.images.normal(size=shape))
         x = case.graph.int8_quantize(case.graph.input(values), Quantization(0.03125, int(case.rng.integers(-9, 9))))
     else:
-        x = _input(case, case.shape(8, int(case.choose(1, 3, 4, 8))))
+        x = int8_input(case, case.shape(8, int(case.choose(1, 3, 4, 8))))
     x = convolution(case, x)
     if case.chance(0.3):
         case.output(x)

@@ -1,10 +1,13 @@
-"""Generated operator configurations: single operators with any options, and the chains that fusion looks for."""
+"""Generated operator configurations: single operators with any options, and the chains that fusion looks for.
+
+`Case(..., narrow=True)` is of a kind of its own, blocks of narrow binary convolutions, of which there are sweeps.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support import sweep_int8
+from tests.support import sweep_int8, sweep_narrow
 from tests.support.graph_builder import Graph, Value
 from tests.support.lce_reference import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, pack
 
@@ -50,14 +53,14 @@ class Case:
         name: its options, as they are drawn.
     """
 
-    def __init__(self, seed: int, index: int, batch: int | None = None):
+    def __init__(self, seed: int, index: int, batch: int | None = None, narrow: bool = False):
         self.graph, self.rng = Graph(), np.random.default_rng([seed, index])
         self.images = np.random.default_rng([seed, index, 1])
         self._batch = batch
         self.interpreters, self.outputs, self.name = set(INTERPRETERS), [], f"{index}:"
-        kind = _draw_kind(self.rng)
+        kind = "narrow" if narrow else _draw_kind(self.rng)
         self.name += kind
-        _KINDS[kind][0](self)
+        (sweep_narrow.block if narrow else _KINDS[kind][0])(self)
 
     @property
     def is_resized(self):

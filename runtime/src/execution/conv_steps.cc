@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "execution/fixed_point.h"
+#include "execution/int8_end.h"
 #include "execution/steps.h"
 
 namespace hybrid_tf {
@@ -92,6 +93,16 @@ Value input_value(const StepPlan& plan, const Layout& layout) {
   return input;
 }
 
+// Of a binary convolution, in words.
+std::string blocking_of(const Operator& op, const KernelSet& kernels, const Int8Epilogue& end) {
+  const BconvTaps taps = {op.vertical.size * op.horizontal.size, op.filter_words, op.filter_channels};
+  const BconvBlocking blocking = kernels.bconv_blocking(taps, op.group_channels);
+  std::string text = std::to_string(blocking.pixels) + " pixels x " + std::to_string(blocking.channels) + " channels";
+  if (blocking.taps_in_word > 1) text += ", " + std::to_string(blocking.taps_in_word) + " taps a word";
+  if (end.quick) text += ", 32-bit products";
+  return text;
+}
+
 class BconvStep : public Step {
  public:
   BconvStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const Weights& weights,
@@ -103,10 +114,12 @@ class BconvStep : public Step {
         sliding_(sliding(*plan.op, input_.image)),
         window_(*plan.op, input_, output_image(plan, layout), sliding_),
         inside_rows_(inside_taps(plan.op->vertical, sliding_.vertical, input_.image.height)),
-        inside_columns_(inside_taps(plan.op->horizontal, sliding_.horizontal, input_.image.width)) {
+        inside_columns_(inside_taps(plan.op->horizontal, sliding_.horizontal, input_.image.width)),
+        int8_end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
     const Operator& op = *plan.op;
     const int32_t depth = op.vertical.size * op.horizontal.size * op.filter_channels;
     work = conv_work(plan, layout, weights, output_image(plan, layout));
+    blocking = blocking_of(op, kernels, int8_end_.epilogue());
     conv_ = {};
     conv_.window = window_.window;
     conv_.groups = op.groups;
@@ -116,6 +129,7 @@ class BconvStep : public Step {
     conv_.weights = weights.filter.as<uint32_t>();
     conv_.tap_rows = op.vertical.size;
     conv_.tap_columns = op.horizontal.size;
+    conv_.tap_channels = op.filter_channels;
     conv_.inside_rows = inside_rows_.data();
     conv_.inside_columns = inside_columns_.data();
     conv_.depth = 0;  // part of the biases: see pack_transform()
@@ -128,7 +142,6 @@ class BconvStep : public Step {
     conv_.output = output.type == kTfLiteFloat32 ? BconvOutput::kFloat
                    : output.type == kTfLiteInt8  ? BconvOutput::kInt8
                                                  : BconvOutput::kBits;
-    if (conv_.output == BconvOutput::kInt8) conv_.int8_epilogue = make_int8_epilogue(plan, graph, output);
   }
 
   bool correct_zero_padding(const Weights& weights) {
@@ -144,7 +157,7 @@ class BconvStep : public Step {
   void bind(const std::vector<void*>& data) override {
     conv_.input = static_cast<const uint32_t*>(data[plan_.input]);
     if (conv_.output == BconvOutput::kInt8) {
-      bind_int8_epilogue(plan_, layout_, data, &conv_.int8_epilogue);
+      conv_.int8_epilogue = int8_end_.bind(layout_, data);
     } else {
       conv_.epilogue = bind_epilogue(plan_, layout_, data);
     }
@@ -163,6 +176,7 @@ class BconvStep : public Step {
   OwnedWindow window_;
   std::vector<TapRange> inside_rows_, inside_columns_;
   Corrections corrections_;
+  Int8End int8_end_;
   Bconv conv_;
 };
 
@@ -215,7 +229,8 @@ class Int8ConvStep : public Step {
         layout_(layout),
         kernel_(kernels.int8.conv),
         window_(*plan.op, input_value(plan, layout), output_image(plan, layout),
-                sliding(*plan.op, input_value(plan, layout).image)) {
+                sliding(*plan.op, input_value(plan, layout).image)),
+        end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
     const Tensor& output = graph.tensors[plan.op->output];
     const Int8Range range = activation_range(*plan.op, output);
     work = conv_work(plan, layout, weights, output_image(plan, layout));
@@ -233,12 +248,11 @@ class Int8ConvStep : public Step {
     conv_.zero_point = output.zero_point;
     conv_.min = range.min;
     conv_.max = range.max;
-    conv_.epilogue = make_int8_epilogue(plan, graph, output);
   }
 
   void bind(const std::vector<void*>& data) override {
     conv_.input = static_cast<const int8_t*>(data[plan_.input]);
-    bind_int8_epilogue(plan_, layout_, data, &conv_.epilogue);
+    conv_.epilogue = end_.bind(layout_, data);
   }
 
   void run(const Range& pixels, const Range& blocks) const override {
@@ -250,6 +264,7 @@ class Int8ConvStep : public Step {
   const Layout& layout_;
   decltype(Int8Kernels::conv) kernel_;
   OwnedWindow window_;
+  Int8End end_;
   Int8Conv conv_;
 };
 

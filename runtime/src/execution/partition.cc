@@ -68,7 +68,7 @@ bool Partition::make_steps(int threads) {
       return message_.fail("no memory for the constants of \"%.150s\"", graph_.tensors[plan.named_after].name);
     }
     divisions_.push_back(divide(steps_.back()->work, threads));
-    profile_.push_back(make_profile_row(plan, graph_, steps_.back()->work));
+    profile_.push_back(make_profile_row(plan, graph_, *steps_.back()));
   }
   return true;
 }

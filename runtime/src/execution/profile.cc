@@ -30,9 +30,9 @@ int64_t now_nanoseconds() {
   return time.tv_sec * int64_t{1000000000} + time.tv_nsec;
 }
 
-ProfileRow make_profile_row(const StepPlan& plan, const Graph& graph, const Work& work) {
+ProfileRow make_profile_row(const StepPlan& plan, const Graph& graph, const Step& step) {
   const Tensor& tensor = graph.tensors[plan.named_after];
-  ProfileRow row = {"", tensor.name, tensor.index, work.binary_macs, work.float_macs, 0, 0};
+  ProfileRow row = {"", tensor.name, tensor.index, step.work.binary_macs, step.work.float_macs, step.blocking, 0, 0};
   for (const char* name : plan.names) row.name += (row.name.empty() ? "" : "+") + std::string(name);
   return row;
 }
@@ -43,7 +43,8 @@ void append_json(const ProfileRow& row, std::string* json) {
            ", \"tensor\": %d, \"binary_macs\": %lld, \"float_macs\": %lld, \"calls\": %lld, \"nanoseconds\": %lld}",
            row.tensor, (long long)row.binary_macs, (long long)row.float_macs, (long long)row.calls,
            (long long)row.nanoseconds);
-  *json += "{\"name\": " + quoted(row.name) + ", \"output\": " + quoted(row.output) + numbers;
+  *json += "{\"name\": " + quoted(row.name) + ", \"output\": " + quoted(row.output) +
+           ", \"blocking\": " + quoted(row.blocking) + numbers;
 }
 
 }  // namespace hybrid_tf

@@ -14,12 +14,13 @@ struct ProfileRow {
   std::string output;  // name of the tensor that the last of them makes
   int tensor;          // and the interpreter's index of it
   int64_t binary_macs, float_macs;
+  std::string blocking;  // of the step
   int64_t calls, nanoseconds;
 };
 
 int64_t now_nanoseconds();
 
-ProfileRow make_profile_row(const StepPlan& plan, const Graph& graph, const Work& work);
+ProfileRow make_profile_row(const StepPlan& plan, const Graph& graph, const Step& step);
 
 // Appends a JSON object.
 void append_json(const ProfileRow& row, std::string* json);

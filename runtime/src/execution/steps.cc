@@ -30,8 +30,7 @@ class ElementwiseStep : public MapStep {
   ElementwiseStep(const StepPlan& plan, const Layout& layout, const KernelSet& kernels)
       : MapStep(plan, layout, plan.input), kernel_(kernels.elementwise) {
     const Image& image = value(plan.input).image;
-    op_ = {
-        image.height, image.width, image.channels, nullptr, channel_floats(plan.prelu), channel_floats(plan.shift), {}};
+    op_ = {image.height, image.width, image.channels, nullptr, {}};
   }
 
   void bind(const std::vector<void*>& data) override {
@@ -42,10 +41,6 @@ class ElementwiseStep : public MapStep {
   void run(const Range& pixels, const Range&) const override { kernel_(op_, pixels.begin, pixels.end); }
 
  private:
-  static const float* channel_floats(const Operator* op) {
-    return op ? static_cast<const float*>(op->channel_values) : nullptr;
-  }
-
   decltype(KernelSet::elementwise) kernel_;
   Elementwise op_;
 };
@@ -234,8 +229,13 @@ Pool pool_window(const Operator& op, const Image& in) {
 }
 
 Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data) {
+  const auto channel_floats = [](const Operator* op) {
+    return op ? static_cast<const float*>(op->channel_values) : nullptr;
+  };
   Epilogue epilogue = {};
   epilogue.residual = static_cast<const float*>(data_of(data, plan.residual));
+  epilogue.slopes = channel_floats(plan.prelu);
+  epilogue.shifts = channel_floats(plan.shift);
   epilogue.min = plan.min;
   epilogue.max = plan.max;
   epilogue.floats = static_cast<float*>(data_of(data, plan.output));

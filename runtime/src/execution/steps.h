@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "execution/layout.h"
 #include "execution/weights.h"
@@ -30,6 +31,7 @@ class Step {
   virtual void run(const Range& pixels, const Range& blocks) const = 0;
 
   Work work;
+  std::string blocking;  // how kernels divide it, where there is a choice; for whoever reads a profile
 };
 
 // Null when there is no memory. `weights` are those of the step's operator; they, the plan and the layout must outlive
@@ -57,10 +59,5 @@ inline void* data_of(const std::vector<void*>& data, int value) { return value <
 
 // The epilogue of a step.
 Epilogue bind_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data);
-// The same of int8: what does not depend on where maps lie, and that. `own` is what the sum's own operand is: the
-// result of the operator, or one of the two that an addition adds.
-Int8Epilogue make_int8_epilogue(const StepPlan& plan, const Graph& graph, const Tensor& own);
-void bind_int8_epilogue(const StepPlan& plan, const Layout& layout, const std::vector<void*>& data,
-                        Int8Epilogue* epilogue);
 
 }  // namespace hybrid_tf

@@ -169,19 +169,20 @@ class TapSums {
 bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operator& op, const KernelSet& kernels,
                   Weights* weights, Message* message) {
   switch (op.kind) {
-    case OperatorKind::kBconv:
+    case OperatorKind::kBconv: {
+      const BconvTaps taps = {taps_of(op), op.filter_words, op.filter_channels};
       weights->block = kernels.bconv_block;
       weights->file_filter = constant_data<uint32_t>(context, op.filter);
-      if (!pack_filter<uint32_t>(context, op, weight_rows(kernels, taps_of(op), op.filter_words), weights, message)) {
+      if (!pack_filter<uint32_t>(context, op, weight_rows(kernels, taps), weights, message)) {
         return false;
       }
       if (kernels.prepare_weights) {
-        kernels.prepare_weights(weights->filter.as<uint32_t>(), op.groups * weights->group_blocks(op), taps_of(op),
-                                op.filter_words);
+        kernels.prepare_weights(weights->filter.as<uint32_t>(), op.groups * weights->group_blocks(op), taps);
       }
       if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights, message);
       return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights, &weights->thresholds,
                          message);
+    }
     case OperatorKind::kConv:
     case OperatorKind::kDense:
       if (graph.tensors[op.input].type == kTfLiteInt8) {

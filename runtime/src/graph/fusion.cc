@@ -54,6 +54,8 @@ class Fuser {
         return join_add(op);
       case OperatorKind::kClamp:
         return join_clamp(op);
+      case OperatorKind::kPrelu:
+        return join_prelu(op);
       case OperatorKind::kShift:
         return join_shift(op);
       case OperatorKind::kQuantize:
@@ -87,7 +89,7 @@ class Fuser {
     int other = -1;
     for (const auto& [tensor, rest] : {std::pair(op.input, op.residual), std::pair(op.residual, op.input)}) {
       StepPlan* step = private_maker(tensor);
-      if (!step || step->residual >= 0 || rank(*step) <= (best ? rank(*best) : 0)) continue;
+      if (!step || step->residual >= 0 || step->prelu || step->shift || rank(*step) <= (best ? rank(*best) : 0)) continue;
       best = step;
       other = rest;
     }
@@ -108,9 +110,17 @@ class Fuser {
     return true;
   }
 
+  bool join_prelu(const Operator& op) {
+    StepPlan* maker = private_maker(op.input);
+    if (!maker || maker->prelu || maker->shift) return false;
+    maker->prelu = &op;
+    move_on(maker, op);
+    return true;
+  }
+
   bool join_shift(const Operator& op) {
     StepPlan* maker = private_maker(op.input);
-    if (!maker || !maker->prelu || maker->shift) return false;
+    if (!maker || maker->shift) return false;
     maker->shift = &op;
     set_limits(maker, op);
     move_on(maker, op);

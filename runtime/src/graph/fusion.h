@@ -15,8 +15,8 @@ struct StepPlan {
   int input = -1;
   int residual = -1;                // floats or int8s, added to the results
   const Operator* sum = nullptr;    // of int8: the addition
-  const Operator* prelu = nullptr;  // comes first of all that is done to the input of an elementwise step
-  const Operator* shift = nullptr;  // comes next
+  const Operator* prelu = nullptr;  // comes next
+  const Operator* shift = nullptr;  // then this
   float min = -INFINITY;            // results are then clamped
   float max = INFINITY;
   int output = -1;                 // results: floats, int8 or bool
@@ -25,8 +25,9 @@ struct StepPlan {
   std::vector<const char*> names;  // of those operators
 };
 
-// The steps of a graph, in order. Without `fusion` each operator is a step of its own. With it, a sum, an activation
-// and LceQuantize join the step that makes their input, and floats or int8s that nobody reads any more are not written.
+// The steps of a graph, in order. Without `fusion` each operator is a step of its own. With it, a sum, an activation,
+// PRELU, the sum with a constant and LceQuantize join the step that makes their input, and floats or int8s that nobody
+// reads any more are not written.
 std::vector<StepPlan> plan_steps(const Graph& graph, bool fusion);
 
 }  // namespace hybrid_tf

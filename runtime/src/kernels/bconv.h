@@ -214,6 +214,11 @@ inline void bconv_pixels(const Bconv& conv, const BconvBlock& block, int32_t beg
   bconv_rest<V, V::kBconvPixels - 1, C>(conv, block, pixel, end - pixel.number);
 }
 
+template <class V>
+BconvBlocking bconv_blocking(const BconvTaps&, int32_t) {
+  return {V::kBconvPixels, V::kBconvBlock, 1};
+}
+
 // Blocks outside, pixels inside: the weights of a block stay in the first cache.
 template <class V>
 void bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {

@@ -1,4 +1,5 @@
-// The end of every float kernel: residual, clamp, floats and signs, while the results are in registers.
+// The end of every float kernel: residual, slopes and shifts, clamp, floats and signs, while the results are in
+// registers.
 //
 // The templates are written for a struct V of vector operations, one for each instruction set:
 //   kLanes               channels in a vector
@@ -47,20 +48,34 @@ struct Clamp {
   }
 };
 
+// A PRELU: one of the two summands is 0.
+template <class V>
+inline typename V::Float sloped(typename V::Float value, typename V::Float slope) {
+  const typename V::Float zero = V::set(0);
+  return V::add(V::max(zero, value), V::multiply(V::min(zero, value), slope));
+}
+
 // The epilogue of vectors of channels. It copies what it needs of the call: a store of floats could change the
 // original, for all that the compiler knows.
 template <class V>
 struct Finish {
-  const float* residual;
+  const float *residual, *slopes, *shifts;
   float* floats;
   Clamp<V> clamp;
 
   explicit Finish(const Epilogue& epilogue)
-      : residual(epilogue.residual), floats(epilogue.floats), clamp(epilogue.min, epilogue.max) {}
+      : residual(epilogue.residual),
+        slopes(epilogue.slopes),
+        shifts(epilogue.shifts),
+        floats(epilogue.floats),
+        clamp(epilogue.min, epilogue.max) {}
 
-  // The lanes are `lanes` channels of a pixel, the first one element `at` of the dense maps. Returns their signs.
-  uint32_t operator()(typename V::Float value, ptrdiff_t at, int32_t lanes) const {
+  // The lanes are `lanes` channels of a pixel from `channel` on, which is element `at` of the dense maps. Returns their
+  // signs.
+  uint32_t operator()(typename V::Float value, ptrdiff_t at, int32_t channel, int32_t lanes) const {
     if (residual) value = V::add(value, load_lanes<V>(residual + at, lanes));
+    if (slopes) value = sloped<V>(value, load_lanes<V>(slopes + channel, lanes));
+    if (shifts) value = V::add(value, load_lanes<V>(shifts + channel, lanes));
     value = clamp(value);
     if (floats) store_lanes<V>(floats + at, value, lanes);
     const uint32_t bits = V::negative(value);
@@ -88,7 +103,7 @@ inline void finish_part(const Epilogue& epilogue, const Tile& tile, Values value
     values.move(pixel);
     uint64_t bits = 0;
     for (int32_t c = 0, lane = 0; lane < tile.count; ++c, lane += V::kLanes) {
-      const uint64_t vector_bits = finish(values(c), at + lane, tile.count - lane);
+      const uint64_t vector_bits = finish(values(c), at + lane, tile.first + lane, tile.count - lane);
       bits |= vector_bits << lane;
     }
     if (signs.data) store_signs(pixel.of(signs), tile.first, tile.count, bits, tile.channels);
@@ -104,6 +119,8 @@ inline void finish_block(const Epilogue& epilogue, const Tile& tile, Values valu
   const int32_t unused_bytes = last ? (-channels & 31) / 8 : 0;  // of the last word
   const Clamp<V> clamp(epilogue.min, epilogue.max);
   const float* residual = epilogue.residual ? epilogue.residual + tile.at() : nullptr;
+  const float* slopes = epilogue.slopes ? epilogue.slopes + tile.first : nullptr;
+  const float* shifts = epilogue.shifts ? epilogue.shifts + tile.first : nullptr;
   float* floats = epilogue.floats ? epilogue.floats + tile.at() : nullptr;
   const Map<uint32_t> signs = epilogue.signs;
   Pixel pixel(tile.pixel, tile.height, tile.width);
@@ -116,6 +133,14 @@ inline void finish_block(const Epilogue& epilogue, const Tile& tile, Values valu
 #pragma GCC unroll 16
       for (int c = 0; c < C; ++c) results[c] = V::add(results[c], V::load(residual + c * V::kLanes));
       residual += channels;
+    }
+    if (slopes) {
+#pragma GCC unroll 16
+      for (int c = 0; c < C; ++c) results[c] = sloped<V>(results[c], V::load(slopes + c * V::kLanes));
+    }
+    if (shifts) {
+#pragma GCC unroll 16
+      for (int c = 0; c < C; ++c) results[c] = V::add(results[c], V::load(shifts + c * V::kLanes));
     }
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) results[c] = clamp(results[c]);

@@ -19,14 +19,7 @@ void elementwise(const Elementwise& op, int32_t pixel_begin, int32_t pixel_end) 
       uint32_t bits = 0;
       for (; c < end; c += V::kLanes) {
         const int32_t lanes = end - c;
-        typename V::Float value = load_lanes<V>(op.input + at + c, lanes);
-        if (op.slopes) {
-          // One of the two is 0.
-          const typename V::Float slope = load_lanes<V>(op.slopes + c, lanes), zero = V::set(0);
-          value = V::add(V::max(zero, value), V::multiply(V::min(zero, value), slope));
-        }
-        if (op.shifts) value = V::add(value, load_lanes<V>(op.shifts + c, lanes));
-        bits |= finish(value, at + c, lanes) << (c - first);
+        bits |= finish(load_lanes<V>(op.input + at + c, lanes), at + c, c, lanes) << (c - first);
       }
       c = end;
       if (words) words[first / 32] = bits;
@@ -148,7 +141,7 @@ inline void pool_pixels(const Pool& pool, int32_t pixel_begin, int32_t pixel_end
       for (; c < end; c += V::kLanes) {
         const int32_t lanes = end - c;
         const typename V::Float value = activation(pooling.template lanes_at<V>(c, lanes));
-        bits |= finish(value, at + c, lanes) << (c - first);
+        bits |= finish(value, at + c, c, lanes) << (c - first);
       }
       c = end;
       if (words) words[first / 32] = bits;

@@ -178,6 +178,7 @@ void int8_conv(const Int8Conv& conv, int32_t pixel_begin, int32_t pixel_end, int
 template <class V>
 constexpr Int8Kernels make_int8_kernels() {
   Int8Kernels kernels{};
+  kernels.quick = V::kQuick;
   kernels.block = V::kInt8Block;
   kernels.input_offset = V::kInputOffset;
   kernels.conv = &int8_conv<V>;

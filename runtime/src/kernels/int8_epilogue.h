@@ -1,6 +1,10 @@
-// The end of every int8 kernel: residual, int8s and signs, while the results are in registers.
+// The end of every int8 kernel: residual, table, int8s and signs, while the results are in registers.
 //
 // What V needs besides what kernels/epilogue.h says; n is from 1 to kLanes:
+//   kQuick                                      whether Int8Epilogue::quick is read
+//   multiply_int(Int, Int), shift_right<n>(Int)  of 32 bits; where kQuick: and choose(Int a, Int b, Int c), b where a
+//   is
+//                                               negative, else c
 //   min_int, max_int
 //   nearest(Float)                              an Int
 //   load_int8(from, n), store_int8(to, Int, n)  of an Int's n first lanes; what is stored is within [-128, 127]
@@ -43,15 +47,17 @@ struct VectorFixedPoint {
 template <class V>
 struct Int8Finish {
   using Int = typename V::Int;
-  const int8_t* residual;
+  const int8_t *residual, *table;
   int8_t* int8s;
   Int zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max, sign_limit;
   VectorFixedPoint<V> scale, residual_scale, sum_scale;
+  const Int8Quick* quick;
 
   typename V::Float near_scale, near_residual_scale, near_offset, near_min, near_max, near_limit;
 
   explicit Int8Finish(const Int8Epilogue& epilogue)
       : residual(epilogue.residual),
+        table(epilogue.table),
         int8s(epilogue.int8s),
         zero_point(V::set_int(epilogue.zero_point)),
         residual_zero_point(V::set_int(epilogue.residual_zero_point)),
@@ -62,6 +68,7 @@ struct Int8Finish {
         scale(epilogue.scale),
         residual_scale(epilogue.residual_scale),
         sum_scale(epilogue.sum_scale),
+        quick(V::kQuick ? epilogue.quick : nullptr),
         near_scale(V::set(epilogue.near_scale)),
         near_residual_scale(V::set(epilogue.near_residual_scale)),
         near_offset(V::set(epilogue.near_offset)),
@@ -69,11 +76,47 @@ struct Int8Finish {
         near_max(V::set(static_cast<float>(epilogue.sum_max))),
         near_limit(V::set(epilogue.near_limit)) {}
 
-  // The lanes are n channels of a pixel, the first one element `at` of the dense maps. Returns their signs.
-  uint32_t operator()(Int value, ptrdiff_t at, int32_t n) const {
+  // The lanes are n channels of a pixel from `channel` on, which is element `at` of the dense maps. Returns their
+  // signs.
+  uint32_t operator()(Int value, ptrdiff_t at, int32_t channel, int32_t n) const {
+    if constexpr (V::kQuick) {
+      if (quick) return finish(quick_value(value, at, channel, n), at, n);
+    }
     if (residual) value = sum(value, V::load_int8(residual + at, n));
+    if (table) value = look_up(value, channel, n);
+    return finish(value, at, n);
+  }
+
+  uint32_t finish(Int value, ptrdiff_t at, int32_t n) const {
     if (int8s) V::store_int8(int8s + at, value, n);
     return V::greater(sign_limit, value) & ((2u << (n - 1)) - 1);
+  }
+
+  // One int8 of numbers with kQuickBits places.
+  static Int whole(Int value, Int offset) {
+    const Int half = V::set_int(1 << (kQuickBits - 1));
+    const Int rounded = V::template shift_right<kQuickBits>(V::add_int(V::add_int(value, offset), half));
+    return V::min_int(V::set_int(127), V::max_int(V::set_int(-128), rounded));
+  }
+
+  // By products of 32 bits.
+  Int quick_value(Int value, ptrdiff_t at, int32_t channel, int32_t n) const {
+    const Int8Quick& q = *quick;
+    if (q.has_sum) {
+      const Int other = V::multiply_int(V::load_int8(residual + at, n), V::set_int(q.residual_factor));
+      const Int own = V::multiply_int(value, V::set_int(q.factor));
+      value = whole(V::add_int(own, other), V::set_int(q.sum_offset));
+    }
+    if (q.has_slopes) {
+      value = V::subtract_int(value, V::set_int(q.slope_zero_point));
+      const Int factor = V::choose(value, V::load_int(q.negative_factors + channel), V::set_int(q.positive_factor));
+      const Int less = V::choose(value, V::load_int(q.negative_offsets + channel), V::set_int(0));
+      value = whole(V::multiply_int(value, factor), V::subtract_int(V::set_int(q.slope_offset), less));
+    }
+    if (q.has_shifts) {
+      value = whole(V::multiply_int(value, V::set_int(q.shift_factor)), V::load_int(q.shift_offsets + channel));
+    }
+    return value;
   }
 
   Int sum(Int value, Int other) const {
@@ -81,6 +124,14 @@ struct Int8Finish {
     const Float offset = V::fma(V::to_float(other), near_residual_scale, near_offset);
     const Float near = V::fma(V::to_float(value), near_scale, offset);
     return nearest_or<V>(near, near_min, near_max, near_limit, [&] { return exact_sum(value, other); });
+  }
+
+  Int look_up(Int value, int32_t channel, int32_t n) const {
+    int8_t values[V::kLanes];
+    V::store_int8(values, value, V::kLanes);
+    const int8_t* of_channel = table + 256 * static_cast<ptrdiff_t>(channel) + 128;
+    for (int32_t i = 0; i < n; ++i, of_channel += 256) values[i] = of_channel[values[i]];
+    return V::load_int8(values, V::kLanes);
   }
 
   __attribute__((noinline)) Int exact_sum(Int value, Int other) const {
@@ -103,7 +154,8 @@ inline void finish_int8_part(const Int8Epilogue& epilogue, const Tile& tile, Val
     values.move(pixel);
     uint64_t bits = 0;
     for (int32_t c = 0, lane = 0; lane < tile.count; ++c, lane += V::kLanes) {
-      const uint64_t vector_bits = finish(values(c), at + lane, smaller(tile.count - lane, V::kLanes));
+      const uint64_t vector_bits =
+          finish(values(c), at + lane, tile.first + lane, smaller(tile.count - lane, V::kLanes));
       bits |= vector_bits << lane;
     }
     if (signs.data) store_signs(pixel.of(signs), tile.first, tile.count, bits, tile.channels);
@@ -125,7 +177,8 @@ inline void finish_int8_vectors(const Int8Epilogue& epilogue, const Tile& tile, 
     uint64_t bits = 0;
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) {
-      bits |= static_cast<uint64_t>(finish(values(c), at + c * V::kLanes, V::kLanes)) << (c * V::kLanes);
+      const int32_t lane = c * V::kLanes;
+      bits |= static_cast<uint64_t>(finish(values(c), at + lane, tile.first + lane, V::kLanes)) << lane;
     }
     if (!signs.data) continue;
     char* bytes = reinterpret_cast<char*>(pixel.of(signs)) + tile.first / 8;
@@ -149,15 +202,6 @@ inline void finish_int8_tile(const Int8Epilogue& epilogue, const Tile& tile, con
   }
 }
 
-// The values in the table for n channels from c on.
-template <class V>
-inline typename V::Int look_up(const Int8Elementwise& op, const int8_t* input, int32_t c, int32_t n) {
-  const int8_t* table = op.table + 256 * static_cast<ptrdiff_t>(c) + 128;
-  int8_t found[V::kLanes];
-  for (int32_t i = 0; i < n; ++i) found[i] = table[256 * i + input[i]];
-  return V::load_int8(found, n);
-}
-
 template <class V>
 void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pixel_end) {
   const Int8Finish<V> finish(op.epilogue);
@@ -172,8 +216,7 @@ void int8_elementwise(const Int8Elementwise& op, int32_t pixel_begin, int32_t pi
       uint32_t bits = 0;
       for (int32_t c = first; c < end; c += V::kLanes) {
         const int32_t n = smaller(end - c, V::kLanes);
-        const typename V::Int value = op.table ? look_up<V>(op, input + at + c, c, n) : V::load_int8(input + at + c, n);
-        bits |= finish(value, at + c, n) << (c - first);
+        bits |= finish(V::load_int8(input + at + c, n), at + c, c, n) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }

@@ -52,7 +52,7 @@ inline void int8_pool_pixels(const Int8Pool& pool, int32_t pixel_begin, int32_t 
           }
         }
         if (kAverage) value = V::rounded(V::multiply(V::to_float(value), inverse));
-        bits |= finish(V::min_int(max, V::max_int(min, value)), at + c, n) << (c - first);
+        bits |= finish(V::min_int(max, V::max_int(min, value)), at + c, c, n) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }

@@ -28,6 +28,7 @@ template <class V>
 constexpr KernelSet make_kernel_set(const char* name, const char* description, bool (*supported)()) {
   KernelSet set = start_kernel_set<V>(name, description, supported);
   set.bconv = &bconv<V>;
+  set.bconv_blocking = &bconv_blocking<V>;
   set.fconv = &fconv<V>;
   set.pool = &pool<V>;
   return set;

@@ -42,11 +42,14 @@ struct Window {
   const ptrdiff_t* segment_offsets;
 };
 
-// What happens to float results, in this order: add `residual`, clamp to [min, max], write floats, write signs.
-// `residual` and `floats` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < 0), and the
-// bits above the last channel of the last word are written as 0.
+// What happens to float results, in this order: add `residual`, multiply negative ones by the slope of their channel,
+// add its shift, clamp to [min, max], write floats, write signs.
+// `residual` and `floats` are dense [pixels][channels] or null; `slopes` and `shifts` are [channels] or null.
+// signs.data may be null; else bit = (value < 0), and the bits above the last channel of the last word are written as
+// 0.
 struct Epilogue {
   const float* residual;
+  const float *slopes, *shifts;
   float min, max;  // -inf and inf where there is no activation
   float* floats;
   Map<uint32_t> signs;
@@ -63,25 +66,48 @@ struct FixedPoint {
   int32_t bits, left, right;
 };
 
-// What happens to int8 results, in this order: add `residual`, write int8s, write signs.
-// `residual` and `int8s` are dense [pixels][channels] or null. signs.data may be null; else bit = (value < sign_limit),
-// and the bits above the last channel of the last word are written as 0.
-// The sum is ((value - zero_point) * scale + (residual - residual_zero_point) * residual_scale) * sum_scale +
-// sum_zero_point, clamped. A product with a fixed-point number is rounded twice: after the multiplication halves up,
-// after the shift to the right halves away from zero.
-// Nearly always it is value * near_scale + residual * near_residual_scale + near_offset, clamped and rounded, which
-// takes a third of the time: where the square of what is rounded off is at most `near_limit`.
+// What happens to int8 results in products of 32 bits, which vectors do at once: the sum, then what the table is, as a
+// PRELU and a sum with a constant. Each makes an int8 of a number with kQuickBits binary places: rounded, halves up,
+// and saturated. Equal to the exact ways for all int8 operands, or not used. Arrays by channel have 16 numbers more.
+constexpr int32_t kQuickBits = 22;
+struct Int8Quick {
+  bool has_sum, has_slopes, has_shifts;
+  int32_t factor, residual_factor, sum_offset;  // value * factor + residual * residual_factor + sum_offset
+  // value -= slope_zero_point; value * positive_factor + slope_offset, but of a negative value
+  // value * negative_factors[channel] + slope_offset - negative_offsets[channel]
+  int32_t slope_zero_point, positive_factor, slope_offset;
+  const int32_t *negative_factors, *negative_offsets;
+  // value * shift_factor + shift_offsets[channel]
+  int32_t shift_factor;
+  const int32_t* shift_offsets;
+};
+
+// What happens to int8 results, in this order: add `residual`, look up in the table of their channel, write int8s,
+// write signs. `residual` and `int8s` are dense [pixels][channels] or null; `table` is [channels][256], from -128 on,
+// or null. signs.data may be null; else bit = (value < sign_limit), and the bits above the last channel of the last
+// word are written as 0. The sum is ((value - zero_point) * scale + (residual - residual_zero_point) * residual_scale)
+// * sum_scale + sum_zero_point, clamped. A product with a fixed-point number is rounded twice: after the multiplication
+// halves up, after the shift to the right halves away from zero. Nearly always it is value * near_scale + residual *
+// near_residual_scale + near_offset, clamped and rounded, which takes a third of the time: where the square of what is
+// rounded off is at most `near_limit`.
 struct Int8Epilogue {
   const int8_t* residual;
   int32_t zero_point, residual_zero_point, sum_zero_point, sum_min, sum_max;
   FixedPoint scale, residual_scale, sum_scale;
   float near_scale, near_residual_scale, near_offset, near_limit;
+  const int8_t* table;
+  const Int8Quick* quick;  // or null
   int8_t* int8s;
   Map<uint32_t> signs;
   int32_t sign_limit;
 };
 
 enum class BconvOutput { kFloat, kInt8, kBits };
+
+// The taps of a filter of binary weights: how many, and the words and channels that each has of a group.
+struct BconvTaps {
+  int32_t count, words, channels;
+};
 
 // Binary convolution. acc = popcount(input XOR weights) over the window, y = depth - 2 * acc.
 // Channel c of the output belongs to group c / group_channels; a group is `group_blocks` blocks of the packed weights.
@@ -93,7 +119,7 @@ struct Bconv {
   int32_t depth;            // number of binary products of one output, without padding bits
   // The filter, and which of its taps lie inside the image for every y and x of the output; null: not known. The others
   // read the halo. Kernels need not compute what zeros add.
-  int32_t tap_rows, tap_columns;
+  int32_t tap_rows, tap_columns, tap_channels;
   const TapRange *inside_rows, *inside_columns;
   BconvOutput output;
   // kFloat and kInt8: clamp(y, activation_min, activation_max) * multiplier + bias, product and sum rounded apart.
@@ -143,6 +169,11 @@ struct Int8Conv {
   Int8Epilogue epilogue;
 };
 
+// What a binary convolution computes together, and how many taps share a word.
+struct BconvBlocking {
+  int32_t pixels, channels, taps_in_word;
+};
+
 enum class PoolKind { kAverage, kMax };
 
 // Float pooling over the in-bounds pixels of a filter. Input is dense [batch][in_height][in_width][channels].
@@ -156,21 +187,17 @@ struct Pool {
 };
 
 // Elementwise: the epilogue of `input`, dense [pixels][channels]. With only `signs` it is LceQuantize; with `residual`,
-// ADD. Negative values are multiplied by the slope of their channel before, then its shift is added; null where there
-// is none.
+// ADD; with `slopes`, PRELU.
 struct Elementwise {
   int32_t out_height, out_width, channels;  // for the strides of `signs`
   const float* input;
-  const float *slopes, *shifts;  // [channels]
   Epilogue epilogue;
 };
 
-// Elementwise of int8: the epilogue of `input`. With `residual` it is ADD. Where there is a table, values are looked up
-// in it before.
+// The same of int8.
 struct Int8Elementwise {
   int32_t out_height, out_width, channels;
   const int8_t* input;
-  const int8_t* table;  // [channels][256], from -128 on; or null
   Int8Epilogue epilogue;
 };
 
@@ -184,6 +211,7 @@ struct Int8Pool {
 };
 
 struct Int8Kernels {
+  bool quick;            // reads Int8Epilogue::quick
   int32_t block;         // output channels in a block; divides 64
   int32_t input_offset;  // what `conv` adds to every input, because its products are of unsigned ones
   void (*conv)(const Int8Conv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
@@ -204,15 +232,17 @@ struct KernelSet {
   void (*pool)(const Pool&, int32_t pixel_begin, int32_t pixel_end);
   void (*elementwise)(const Elementwise&, int32_t pixel_begin, int32_t pixel_end);
   Int8Kernels int8;
+  // How bconv does a layer: for whoever reads a profile.
+  BconvBlocking (*bconv_blocking)(const BconvTaps& taps, int32_t group_channels);
   // Null, or the form in which bconv reads binary weights: how many rows of bconv_block words a block takes, and what
-  // brings packed weights, [blocks][taps * tap_words][bconv_block] at the start of a buffer for
+  // brings packed weights, [blocks][taps.count * taps.words][bconv_block] at the start of a buffer for
   // [blocks][weight_rows][bconv_block], into that form; once.
-  int32_t (*weight_rows)(int32_t taps, int32_t tap_words) = nullptr;
-  void (*prepare_weights)(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) = nullptr;
+  int32_t (*weight_rows)(const BconvTaps& taps) = nullptr;
+  void (*prepare_weights)(uint32_t* weights, int32_t blocks, const BconvTaps& taps) = nullptr;
 };
 
-inline int32_t weight_rows(const KernelSet& set, int32_t taps, int32_t tap_words) {
-  return set.weight_rows ? set.weight_rows(taps, tap_words) : taps * tap_words;
+inline int32_t weight_rows(const KernelSet& set, const BconvTaps& taps) {
+  return set.weight_rows ? set.weight_rows(taps) : taps.count * taps.words;
 }
 
 // Every kernel set compiled into this library, the fastest first; the last one is `portable` and always supported.

@@ -6,6 +6,7 @@ namespace hybrid_tf {
 namespace {
 
 struct Portable {
+  static constexpr bool kQuick = false;
   static constexpr int kLanes = 4;
   typedef float Float __attribute__((vector_size(16)));
   typedef int32_t Int __attribute__((vector_size(16)));

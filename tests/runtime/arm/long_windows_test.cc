@@ -35,9 +35,9 @@ bool is_right(const KernelSet& set, int32_t words, int pattern) {
     filters[i] = pattern == 3 ? random_word() : 0x5a5a5a5au ^ (differs ? ~0u : 0u);
   }
   const int32_t blocks = ceil_div(kChannels, set.bconv_block), lanes = blocks * set.bconv_block;
-  std::vector<uint32_t> weights(lanes * weight_rows(set, 1, words));
+  std::vector<uint32_t> weights(lanes * weight_rows(set, {1, words, 32 * words}));
   pack_weights(filters.data(), 1, kChannels, 1, words, set.bconv_block, weights.data());
-  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, 1, words);
+  if (set.prepare_weights) set.prepare_weights(weights.data(), blocks, {1, words, 32 * words});
   const std::vector<float> ones(lanes, 1.0f), zeros(lanes, 0.0f);
   std::vector<float> got(kPixels * kChannels);
   const ptrdiff_t offset = 0;

@@ -13,7 +13,7 @@ from hybrid_tf.models.registry import build_model
 from hybrid_tf_runtime import Interpreter
 from runtime.emulation import arm
 from tests.support import check_folder
-from tests.support.extent import SWEEP_CASES
+from tests.support.extent import NARROW_CASES, SWEEP_CASES
 from tests.support.int8_networks import write_int8_network
 from tests.support.shared import made_once
 from tests.support.small_networks import randomise
@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(bool(arm.missing()), reason=arm.missing()),
 ]
 
+CASES = {"sweep_folder": SWEEP_CASES, "narrow_folder": NARROW_CASES}
 KERNELS = {"cortex-a72": ["neon", "portable"], "cortex-a76": ["neondot", "neon", "portable"]}
 NETWORKS = {"resnet20-residual": {}, "vgg11-xnor": {"width": 0.25}}
 INT8_NETWORKS = ("resnet20", "vgg11")
@@ -80,7 +81,7 @@ def test_the_kernels_that_a_processor_has(processor, python):
 
 
 @pytest.mark.parametrize("processor", KERNELS)
-@pytest.mark.parametrize("what", ["sweep_folder", "networks"])
+@pytest.mark.parametrize("what", ["sweep_folder", "narrow_folder", "networks"])
 def test_the_wheel_computes_what_x86_does(what, processor, python, request):
     folder = request.getfixturevalue(what)
     counts, _, failures = python(
@@ -88,5 +89,5 @@ def test_the_wheel_computes_what_x86_does(what, processor, python, request):
     ).partition("\n")
     counts = json.loads(counts)
     assert not counts["failures"], failures
-    assert counts["cases"] == (SWEEP_CASES if what == "sweep_folder" else len(NETWORKS) + 2 * len(INT8_NETWORKS))
+    assert counts["cases"] == CASES.get(what, len(NETWORKS) + 2 * len(INT8_NETWORKS))
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads

@@ -18,7 +18,7 @@
 #pragma once
 
 #include "common/ceil_div.h"
-#include "kernels/arm/finish.h"
+#include "kernels/arm/int8_finish.h"
 #include "kernels/arm/pixels.h"
 #include "kernels/arm/sums.h"
 
@@ -30,18 +30,20 @@ namespace {
 // [vector][word][lane], the last two as [word][lane].
 inline int32_t head_rows(int32_t taps, int32_t tap_words) { return 1 + (can_skip(taps, tap_words) ? taps : 0); }
 
-int32_t neon_weight_rows(int32_t taps, int32_t tap_words) {
-  const int32_t words = taps * tap_words;
-  return words > kLongestWindow ? words : head_rows(taps, tap_words) + even(words);
+int32_t neon_weight_rows(const BconvTaps& taps) {
+  const int32_t words = shared_words(taps);
+  if (words > kLongestWindow) return words;
+  // They are not shared yet when they come.
+  return larger(head_rows(taps.count, taps.words) + even(words), taps.count * taps.words);
 }
 
-// Makes pairs of `words`, which follow `head`, in place.
-inline void prepare_block(int32_t* head, bool skips, int32_t taps, int32_t tap_words, uint32_t* words) {
+// Makes pairs of `word_count` words, which follow `head`, in place.
+inline void prepare_block(int32_t* head, bool skips, int32_t word_count, const BconvTaps& taps, uint32_t* words) {
   for (int32_t lane = 0; lane < kBlock; ++lane) {
     head[lane] = 0;
-    for (int32_t tap = 0; tap < taps && skips; ++tap) head[(1 + tap) * kBlock + lane] = 0;
+    for (int32_t tap = 0; tap < taps.count && skips; ++tap) head[(1 + tap) * kBlock + lane] = 0;
   }
-  const int32_t count = even(taps * tap_words);
+  const int32_t count = even(word_count);
   for (int32_t w = 0; w < count; w += 4, words += 4 * kBlock) {
     uint32_t rows[4][kBlock];
     const int32_t here = smaller(count - w, 4);
@@ -51,7 +53,7 @@ inline void prepare_block(int32_t* head, bool skips, int32_t taps, int32_t tap_w
         rows[k][lane] = first;
         rows[k + 1][lane] = ~(first ^ second);
         head[lane] += 2 * __builtin_popcount(first ^ second) - 128;
-        if (skips) head[(1 + w / tap_words) * kBlock + lane] += 4 * __builtin_popcount(~(first | second));
+        if (skips) head[(1 + w / taps.words) * kBlock + lane] += 4 * __builtin_popcount(~(first | second));
       }
     }
     for (int32_t k = 0; k < here; ++k) {
@@ -62,55 +64,36 @@ inline void prepare_block(int32_t* head, bool skips, int32_t taps, int32_t tap_w
   }
 }
 
-void neon_prepare_weights(uint32_t* weights, int32_t blocks, int32_t taps, int32_t tap_words) {
-  const int32_t words = taps * tap_words, heads = head_rows(taps, tap_words);
+void neon_prepare_weights(uint32_t* weights, int32_t blocks, const BconvTaps& taps) {
+  const int32_t words = shared_words(taps), file_words = taps.count * taps.words;
+  const int32_t heads = head_rows(taps.count, taps.words), rows = neon_weight_rows(taps);
   if (words > kLongestWindow) return;
   for (int32_t b = blocks - 1; b >= 0; --b) {  // the last one first: there is room behind it
-    const uint32_t* packed = weights + static_cast<ptrdiff_t>(b) * words * kBlock;
-    uint32_t* rows = weights + static_cast<ptrdiff_t>(b) * (heads + even(words)) * kBlock;
-    __builtin_memmove(rows + heads * kBlock, packed, sizeof(uint32_t) * words * kBlock);
-    if (words % 2) __builtin_memset(rows + (heads + words) * kBlock, 0, sizeof(uint32_t) * kBlock);
-    prepare_block(reinterpret_cast<int32_t*>(rows), heads > 1, taps, tap_words, rows + heads * kBlock);
+    uint32_t* packed = weights + static_cast<ptrdiff_t>(b) * file_words * kBlock;
+    uint32_t* head = weights + static_cast<ptrdiff_t>(b) * rows * kBlock;
+    share_words(packed, taps, kBlock);
+    __builtin_memmove(head + heads * kBlock, packed, sizeof(uint32_t) * words * kBlock);
+    if (words % 2) __builtin_memset(head + (heads + words) * kBlock, 0, sizeof(uint32_t) * kBlock);
+    prepare_block(reinterpret_cast<int32_t*>(head), heads > 1, words, taps, head + heads * kBlock);
   }
 }
 
-// What is the same for all pixels of a block.
-template <class V>
-struct NeonBlock {
-  const Bconv& conv;
-  const BconvBlock block;
+// What is done to the sums of a block's pixels, by what becomes of them: each has finish(), which takes those of P
+// pixels, whose numbers and words of signs these are.
+//
+// Most blocks of floats: whole, without limits.
+struct NeonFloats {
   const float* multipliers;
   const float* biases;
-  const int32_t* thresholds;
   NeonEnd end;
-  bool whole_floats, whole_bits;
 
-  NeonBlock(const Bconv& conv, const BconvBlock& block, bool plain)
-      : conv(conv),
-        block(block),
-        multipliers(conv.multipliers + block.packed),
+  NeonFloats(const Bconv& conv, const BconvBlock& block)
+      : multipliers(conv.multipliers + block.packed),
         biases(conv.biases + block.packed),
-        thresholds(conv.thresholds + block.packed),
-        end(conv.epilogue, block.first, conv.groups * conv.group_channels) {
-    const bool whole = plain && block.channels == kBlock && block.first % kBlock == 0;
-    whole_floats = whole && conv.output == BconvOutput::kFloat;
-    whole_bits = whole && conv.output == BconvOutput::kBits;
-  }
+        end(conv.epilogue, block.first, conv.groups * conv.group_channels) {}
 
   template <int P>
   void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
-    if (whole_floats) {
-      finish_floats(sums, numbers, signs);
-    } else if (whole_bits) {
-      finish_bits(sums, signs);
-    } else {
-      for (int p = 0; p < P; ++p) finish_any(sums[p], numbers[p]);
-    }
-  }
-
- private:
-  template <int P>
-  void finish_floats(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
     const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
     float32x4_t values[P][kVectors];
 #pragma GCC unroll 16
@@ -122,44 +105,107 @@ struct NeonBlock {
     }
     end.finish(numbers, values, signs);
   }
+};
 
-  int32x4_t set_bits(int32x4_t sum) const { return vshrq_n_s32(vsubq_s32(vdupq_n_s32(conv.depth), sum), 1); }
+// Most blocks of int8s.
+struct NeonInt8s {
+  const float* multipliers;
+  const float* biases;
+  ptrdiff_t channels;
+  NeonInt8End end;
+
+  NeonInt8s(const Bconv& conv, const BconvBlock& block)
+      : multipliers(conv.multipliers + block.packed),
+        biases(conv.biases + block.packed),
+        channels(conv.groups * conv.group_channels),
+        end(conv.int8_epilogue, block.first, block.channels, conv.groups * conv.group_channels) {}
 
   template <int P>
-  void finish_bits(const int32x4_t (&sums)[P][kVectors], uint32_t* const* signs) const {
-    const int32x4x4_t threshold = vld1q_s32_x4(thresholds);
-    uint32x4_t masks[P][kVectors];
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+    const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
+    int8x16_t values[P];
+    ptrdiff_t at[P];
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) {
+      at[p] = numbers[p] * channels;
+      int32x4_t whole[kVectors];
 #pragma GCC unroll 16
-      for (int c = 0; c < kVectors; ++c) masks[p][c] = vcgtq_s32(set_bits(sums[p][c]), threshold.val[c]);
+      for (int c = 0; c < kVectors; ++c) {
+        whole[c] = vcvtaq_s32_f32(vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[p][c]), multiplier.val[c]), bias.val[c]));
+      }
+      // Two saturating narrowings clamp.
+      const int16x8_t low = vqmovn_high_s32(vqmovn_s32(whole[0]), whole[1]);
+      const int16x8_t high = vqmovn_high_s32(vqmovn_s32(whole[2]), whole[3]);
+      values[p] = vqmovn_high_s16(vqmovn_s16(low), high);
     }
-    end.finish_signs(masks, signs);
-  }
-
-  void finish_any(const int32x4_t (&sums)[kVectors], int32_t number) const {
-    int32x4_t counts[kVectors];
-    for (int c = 0; c < kVectors; ++c) counts[c] = set_bits(sums[c]);
-    finish_bconv<V>(conv, block, number, 1, ceil_div(block.channels, V::kLanes), counts);
+    end.finish(at, values, signs);
   }
 };
 
-// Tiles of P pixels from number `i` on of those in `pixels`, up to number `end`. Returns the number after them.
-template <class V, int P>
-inline int32_t neon_tiles(const NeonBlock<V>& block, const NeonPixels& pixels, const NeonClass& shape,
-                          const int32_t* start, const uint32_t* weights, int32_t i, int32_t end) {
+inline int32x4_t set_bits(int32x4_t sum, int32_t depth) { return vshrq_n_s32(vsubq_s32(vdupq_n_s32(depth), sum), 1); }
+
+// Whole blocks of bits.
+struct NeonBits {
+  int32_t depth;
+  const int32_t* thresholds;
+  NeonSigns end;
+
+  NeonBits(const Bconv& conv, const BconvBlock& block)
+      : depth(conv.depth),
+        thresholds(conv.thresholds + block.packed),
+        end(block.first, kBlock, conv.groups * conv.group_channels) {}
+
+  template <int P>
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t*, uint32_t* const* signs) const {
+    const int32x4x4_t threshold = vld1q_s32_x4(thresholds);
+    uint8x16_t masks[P];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+      uint32x4_t greater[kVectors];
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) greater[c] = vcgtq_s32(set_bits(sums[p][c], depth), threshold.val[c]);
+      masks[p] = mask_bytes(greater);
+    }
+    end.store(masks, signs);
+  }
+};
+
+// All others.
+template <class V>
+struct NeonOthers {
+  const Bconv& conv;
+  const BconvBlock block;
+
+  NeonOthers(const Bconv& conv, const BconvBlock& block) : conv(conv), block(block) {}
+
+  template <int P>
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const*) const {
+    for (int p = 0; p < P; ++p) {
+      int32x4_t counts[kVectors];
+      for (int c = 0; c < kVectors; ++c) counts[c] = set_bits(sums[p][c], conv.depth);
+      finish_bconv<V>(conv, block, numbers[p], 1, ceil_div(block.channels, V::kLanes), counts);
+    }
+  }
+};
+
+// Tiles of P pixels from number `i` on of those in `pixels`, up to number `end`. Returns the number after them. Not
+// inlined: there is one for each end, which takes most registers.
+template <class V, int P, class End>
+__attribute__((noinline)) int32_t neon_tiles(const End& end, const NeonPixels& pixels, const NeonClass& shape,
+                                             const int32_t* start, const uint32_t* weights, int32_t i, int32_t last) {
+  const End own = end;
   const uint32_t* inputs = pixels.words + shape.first_word + (i - shape.first) * shape.words;
-  for (; i + P <= end; i += P, inputs += P * shape.words) {
+  for (; i + P <= last; i += P, inputs += P * shape.words) {
     int32x4_t sums[P][kVectors];
     sum_tile<V::kDot>(inputs, shape.words, shape.runs, shape.run_count, weights, start, pixels.starts + i, sums);
-    block.finish(sums, pixels.numbers + i, pixels.signs + i);
+    own.finish(sums, pixels.numbers + i, pixels.signs + i);
   }
   return i;
 }
 
 // `rows` are the block's weights, the first `heads` of them numbers.
-template <class V>
-inline void neon_block(const NeonBlock<V>& block, const NeonPixels& pixels, const uint32_t* rows, int32_t heads) {
+template <class V, class End>
+inline void neon_block(const End& end, const NeonPixels& pixels, const uint32_t* rows, int32_t heads) {
   const auto* head = reinterpret_cast<const int32_t*>(rows);
   const uint32_t* weights = rows + heads * kBlock;
   for (int32_t c = 0; c < pixels.class_count; ++c) {
@@ -172,11 +218,31 @@ inline void neon_block(const NeonBlock<V>& block, const NeonPixels& pixels, cons
     }
     int32_t starts[kBlock];
     vst1q_s32_x4(starts, start);
-    const int32_t end = shape.first + shape.count;
-    int32_t i = neon_tiles<V, 3>(block, pixels, shape, starts, weights, shape.first, end);
-    i = neon_tiles<V, 2>(block, pixels, shape, starts, weights, i, end);
-    neon_tiles<V, 1>(block, pixels, shape, starts, weights, i, end);
+    const int32_t last = shape.first + shape.count;
+    int32_t i = neon_tiles<V, 3>(end, pixels, shape, starts, weights, shape.first, last);
+    i = neon_tiles<V, 2>(end, pixels, shape, starts, weights, i, last);
+    neon_tiles<V, 1>(end, pixels, shape, starts, weights, i, last);
   }
+}
+
+// `plain`: without limits and corrections.
+template <class V>
+inline void neon_block(const Bconv& conv, const BconvBlock& block, bool plain, const NeonPixels& pixels,
+                       const uint32_t* rows, int32_t heads) {
+  const bool whole = plain && block.channels == kBlock && block.first % kBlock == 0;
+  if (whole && conv.output == BconvOutput::kFloat) {
+    neon_block<V>(NeonFloats(conv, block), pixels, rows, heads);
+  } else if (whole && conv.output == BconvOutput::kBits) {
+    neon_block<V>(NeonBits(conv, block), pixels, rows, heads);
+  } else if (plain && conv.output == BconvOutput::kInt8 && is_quick(conv.int8_epilogue, block.first, block.channels)) {
+    neon_block<V>(NeonInt8s(conv, block), pixels, rows, heads);
+  } else {
+    neon_block<V>(NeonOthers<V>(conv, block), pixels, rows, heads);
+  }
+}
+
+inline BconvBlocking neon_blocking(const BconvTaps& taps, int32_t) {
+  return {shared_words(taps) > kLongestWindow ? 1 : 3, kBlock, taps_in_word(taps)};
 }
 
 // Pixels outside, as many as there is room for; then blocks, whose weights stay in the first cache; then tiles.
@@ -184,10 +250,10 @@ template <class V>
 void neon_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {
   if (window_words(conv) > kLongestWindow) return bconv<V>(conv, pixel_begin, pixel_end, block_begin, block_end);
   const bool plain = !conv.corrections && is_unlimited(conv.activation_min, conv.activation_max) &&
-                     is_unlimited(conv.epilogue.min, conv.epilogue.max);
-  const int32_t taps = conv.tap_rows * conv.tap_columns, tap_words = window_words(conv) / taps;
-  const int32_t heads = head_rows(taps, tap_words);
-  const ptrdiff_t block_weights = static_cast<ptrdiff_t>(neon_weight_rows(taps, tap_words)) * kBlock;
+                     (conv.output == BconvOutput::kInt8 || is_unlimited(conv.epilogue.min, conv.epilogue.max));
+  const BconvTaps taps = taps_of(conv);
+  const int32_t heads = head_rows(taps.count, taps.words);
+  const ptrdiff_t block_weights = static_cast<ptrdiff_t>(neon_weight_rows(taps)) * kBlock;
   NeonPixels pixels;
   while (block_begin < block_end) {
     const int32_t group_end = (block_begin / conv.group_blocks + 1) * conv.group_blocks;
@@ -196,8 +262,7 @@ void neon_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int32
     for (int32_t first = pixel_begin; first < pixel_end;) {
       first = pixels.fill(conv, input, first, pixel_end);
       for (int32_t b = block_begin; b < end; ++b) {
-        const NeonBlock<V> block(conv, bconv_block<V>(conv, b), plain);
-        neon_block(block, pixels, conv.weights + b * block_weights, heads);
+        neon_block<V>(conv, bconv_block<V>(conv, b), plain, pixels, conv.weights + b * block_weights, heads);
       }
     }
     block_begin = end;

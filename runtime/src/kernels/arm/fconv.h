@@ -27,8 +27,8 @@ inline void start_pixels(const Fconv& conv, FconvPixels* pixels) {
   }
 }
 
-// Tiles of P pixels from number `i` of `pixels` on. `plain`: whole blocks, no activation. Returns the number after
-// them.
+// Tiles of P pixels from number `i` of `pixels` on. `plain`: whole blocks, no activation, slopes and shifts, for which
+// there are no registers. Returns the number after them.
 template <class V, int P>
 inline int32_t fconv_tiles(const Fconv& conv, int32_t block, bool plain, const FconvPixels& pixels, int32_t i) {
   const Window window = conv.window;
@@ -40,7 +40,7 @@ inline int32_t fconv_tiles(const Fconv& conv, int32_t block, bool plain, const F
     float32x4_t sums[P][kVectors];
     fsum_tile(window, pixels.starts + i, weights, biases, sums);
     if (plain) {
-      end.finish(pixels.numbers + i, sums, pixels.signs + i);
+      end.template finish<P, false>(pixels.numbers + i, sums, pixels.signs + i);
     } else {
       finish_fconv<V>(conv, first, pixels.first + i, P, kVectors, sums[0]);
     }
@@ -50,14 +50,15 @@ inline int32_t fconv_tiles(const Fconv& conv, int32_t block, bool plain, const F
 
 template <class V>
 void neon_fconv(const Fconv& conv, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end) {
-  const bool unlimited =
-      is_unlimited(conv.activation_min, conv.activation_max) && is_unlimited(conv.epilogue.min, conv.epilogue.max);
+  const bool plain_pixels = is_unlimited(conv.activation_min, conv.activation_max) &&
+                            is_unlimited(conv.epilogue.min, conv.epilogue.max) && !conv.epilogue.slopes &&
+                            !conv.epilogue.shifts;
   FconvPixels pixels;
   for (pixels.first = pixel_begin; pixels.first < pixel_end; pixels.first += kPixelsAtOnce) {
     pixels.count = smaller(kPixelsAtOnce, pixel_end - pixels.first);
     start_pixels(conv, &pixels);
     for (int32_t b = block_begin; b < block_end; ++b) {
-      const bool plain = unlimited && (b + 1) * kBlock <= conv.channels;
+      const bool plain = plain_pixels && (b + 1) * kBlock <= conv.channels;
       const int32_t done = fconv_tiles<V, 4>(conv, b, plain, pixels, 0);
       fconv_tiles<V, 1>(conv, b, plain, pixels, done);
     }

@@ -8,6 +8,12 @@ namespace {
 
 struct NeonInt8 {
   static int32x4_t nearest(float32x4_t a) { return vcvtnq_s32_f32(a); }
+  static int32x4_t multiply_int(int32x4_t a, int32x4_t b) { return vmulq_s32(a, b); }
+  template <int n>
+  static int32x4_t shift_right(int32x4_t a) {
+    return vshrq_n_s32(a, n);
+  }
+  static int32x4_t choose(int32x4_t a, int32x4_t b, int32x4_t c) { return vbslq_s32(vcltzq_s32(a), b, c); }
   static int32x4_t max_int(int32x4_t a, int32x4_t b) { return vmaxq_s32(a, b); }
   static int32x4_t min_int(int32x4_t a, int32x4_t b) { return vminq_s32(a, b); }
   static int32x4_t load_int8(const int8_t* from, int n) {

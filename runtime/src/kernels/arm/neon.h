@@ -12,6 +12,7 @@ namespace {
 constexpr int32_t kPixelsAtOnce = 256;  // whose addresses are computed once for all blocks
 
 struct NeonVectors : NeonInt8 {
+  static constexpr bool kQuick = true;
   static constexpr int kLanes = 4;
   using Float = float32x4_t;
   using Int = int32x4_t;

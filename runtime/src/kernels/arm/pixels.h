@@ -2,7 +2,7 @@
 // at once, by the taps that they have inside the image, and their words in pairs.
 #pragma once
 
-#include "kernels/arm/neon.h"
+#include "kernels/arm/narrow.h"
 
 namespace hybrid_tf {
 namespace {
@@ -10,7 +10,6 @@ namespace {
 constexpr int32_t kLongestWindow = 4096;  // words: half of a small first cache. kernels/bconv.h takes longer ones.
 constexpr int32_t kMostClasses = 16, kMostRuns = 8, kMostTaps = 64;
 
-inline int32_t even(int32_t words) { return words + words % 2; }
 inline int32_t window_words(const Bconv& conv) { return conv.window.segments * conv.window.segment_length; }
 
 // Whether taps outside the image may be left out.
@@ -110,6 +109,9 @@ struct NeonPixels {
 
   // Takes pixels from `first` on, as many as there is room for. Returns the number after them.
   int32_t fill(const Bconv& conv, const uint32_t* input, int32_t first, int32_t end) {
+    if (is_narrow(taps_of(conv))) {
+      return fill_narrow(conv, NarrowPairs(conv.window, taps_of(conv)), input, first, end);
+    }
     uint8_t class_of[kPixelsAtOnce];
     const int32_t count = classify(conv, first, end, class_of);
     int32_t pixels = 0, total = 0, next[kMostClasses];
@@ -120,12 +122,13 @@ struct NeonPixels {
       pixels += shape.count;
       total += shape.count * shape.words;
     }
+    const Map<uint32_t> map = signs_of(conv);
     Pixel pixel(first, conv.window.out_height, conv.window.out_width);
     for (int32_t i = 0; i < count; ++i, pixel.next()) {
       const NeonClass& shape = classes[class_of[i]];
       const int32_t to = next[class_of[i]]++;
       numbers[to] = pixel.number;
-      signs[to] = conv.epilogue.signs.data ? pixel.of(conv.epilogue.signs) : nullptr;
+      signs[to] = map.data ? pixel.of(map) : nullptr;
       uint32_t* pairs = words + shape.first_word + (to - shape.first) * shape.words;
       starts[to] = conv.depth - 2 * make_pairs(conv.window, pixel.of(conv.window, input), shape, pairs);
     }
@@ -133,6 +136,32 @@ struct NeonPixels {
   }
 
  private:
+  // Of narrow windows all pixels are of one class.
+  int32_t fill_narrow(const Bconv& conv, const NarrowPairs& narrow, const uint32_t* input, int32_t first, int32_t end) {
+    const int32_t count = smaller(end - first, smaller(kPixelsAtOnce, kLongestWindow / narrow.words));
+    class_count = 1;
+    classes[0] = {};
+    classes[0].run_count = 1, classes[0].words = narrow.words;
+    classes[0].runs[0] = {0, narrow.words};
+    classes[0].count = count;
+    const Map<uint32_t> map = signs_of(conv);
+    Pixel pixel(first, conv.window.out_height, conv.window.out_width);
+    for (int32_t i = 0; i < count;) {
+      const int32_t run = smaller(count - i, conv.window.out_width - pixel.x);  // pixels of a row
+      narrow.fill(pixel.of(conv.window, input), run, conv.depth, words + i * narrow.words, starts + i);
+      uint32_t* to = map.data ? pixel.of(map) : nullptr;
+      for (int32_t k = 0; k < run; ++k, to += to ? map.pixel_stride : 0)
+        numbers[i + k] = pixel.number + k, signs[i + k] = to;
+      i += run;
+      pixel = Pixel(first + i, conv.window.out_height, conv.window.out_width);
+    }
+    return first + count;
+  }
+
+  static Map<uint32_t> signs_of(const Bconv& conv) {
+    return conv.output == BconvOutput::kInt8 ? conv.int8_epilogue.signs : conv.epilogue.signs;
+  }
+
   // Finds the classes of as many pixels as there is room for, and how many pixels each has. Returns the pixels.
   int32_t classify(const Bconv& conv, int32_t first, int32_t end, uint8_t* class_of) {
     const int32_t taps = conv.tap_rows * conv.tap_columns;

@@ -9,6 +9,7 @@ namespace hybrid_tf {
 namespace {
 
 struct Avx2 {
+  static constexpr bool kQuick = true;
   static constexpr int kLanes = 8;
   using Float = __m256;
   using Int = __m256i;
@@ -43,6 +44,15 @@ struct Avx2 {
   }
 
   static Int nearest(Float a) { return _mm256_cvtps_epi32(a); }
+  static Int multiply_int(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
+  template <int n>
+  static Int shift_right(Int a) {
+    return _mm256_srai_epi32(a, n);
+  }
+  static Int choose(Int a, Int b, Int c) {
+    return _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_castsi256_ps(c), _mm256_castsi256_ps(b), _mm256_castsi256_ps(a)));
+  }
   static Int max_int(Int a, Int b) { return _mm256_max_epi32(a, b); }
   static Int min_int(Int a, Int b) { return _mm256_min_epi32(a, b); }
   static Int load_int8(const int8_t* from, int n) {
@@ -70,9 +80,9 @@ struct Avx2 {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
   }
   static Int shift_left(Int a, Int n) { return _mm256_sllv_epi32(a, n); }
-  static Int shift_right_up(Int a, Int n) { return shift_right(a, n, half_below(n)); }
+  static Int shift_right_up(Int a, Int n) { return shift_right_past(a, n, half_below(n)); }
   static Int shift_right_away(Int a, Int n) {
-    return shift_right(a, n, _mm256_add_epi32(half_below(n), _mm256_srli_epi32(a, 31)));
+    return shift_right_past(a, n, _mm256_add_epi32(half_below(n), _mm256_srli_epi32(a, 31)));
   }
 
   // Products of bytes as shorts: each channel has two sums, of two inputs each.
@@ -107,6 +117,15 @@ struct Avx2 {
   static Words differ(const uint32_t* input, Words words) {
     return _mm256_xor_si256(_mm256_set1_epi32(static_cast<int32_t>(*input)), words);
   }
+  static Words load_some_words(const uint32_t* from, int n) {
+    return _mm256_maskload_epi32(reinterpret_cast<const int*>(from), first(n));
+  }
+  static void store_words(uint32_t* to, Words words) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words); }
+  static Words differ(Words a, Words b) { return _mm256_xor_si256(a, b); }
+  template <int bits>
+  static Words join(Words a, Words b) {
+    return _mm256_or_si256(a, _mm256_slli_epi32(b, bits));
+  }
   // Bits are counted by looking up the set bits of every four bits in a register of 16 counts.
   static constexpr int kCountsLimit = 31;  // a byte of Counts grows by up to 8
   using Counts = __m256i;
@@ -124,21 +143,24 @@ struct Avx2 {
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
   }
 
+  template <int kStep>
   static void add_one(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
     const Words p1 = differ(input, load_words(weights));
     carry(carried, counts, _mm256_andnot_si256(p1, parity));
     parity = p1;
   }
+  template <int kStep>
   static void add_two(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
-    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + 1, load_words(weights + kBconvBlock));
+    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + kStep, load_words(weights + kBconvBlock));
     carry(carried, counts, fall(parity, p1, p2));
     parity = p2;
   }
+  template <int kStep>
   static void add_four(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
     const Words p1 = differ(input, load_words(weights));
-    const Words p2 = differ(input + 1, load_words(weights + kBconvBlock));
-    const Words p3 = differ(input + 2, load_words(weights + 2 * kBconvBlock));
-    const Words p4 = differ(input + 3, load_words(weights + 3 * kBconvBlock));
+    const Words p2 = differ(input + kStep, load_words(weights + kBconvBlock));
+    const Words p3 = differ(input + 2 * kStep, load_words(weights + 2 * kBconvBlock));
+    const Words p4 = differ(input + 3 * kStep, load_words(weights + 3 * kBconvBlock));
     const Words a = fall(parity, p1, p2), b = fall(p2, p3, p4);
     parity = p4;
     const Words odd = _mm256_xor_si256(carried, a);
@@ -153,7 +175,7 @@ struct Avx2 {
   static Int ones_below(Int n) { return _mm256_andnot_si256(_mm256_sllv_epi32(set_int(-1), n), set_int(-1)); }
   static Int half_below(Int n) { return _mm256_srli_epi32(ones_below(n), 1); }
   // One more where what is shifted out is greater than `limit`.
-  static Int shift_right(Int a, Int n, Int limit) {
+  static Int shift_right_past(Int a, Int n, Int limit) {
     const Int carry = _mm256_cmpgt_epi32(_mm256_and_si256(a, ones_below(n)), limit);
     return _mm256_sub_epi32(_mm256_srav_epi32(a, n), carry);
   }

@@ -25,21 +25,24 @@ struct Avx512 : Avx512Vectors {
     return _mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
   }
 
+  template <int kStep>
   static void add_one(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
     const Words p1 = differ(input, load_words(weights));
     carry(carried, counts, _mm512_andnot_si512(p1, parity));
     parity = p1;
   }
+  template <int kStep>
   static void add_two(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
-    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + 1, load_words(weights + kBconvBlock));
+    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + kStep, load_words(weights + kBconvBlock));
     carry(carried, counts, _mm512_ternarylogic_epi32(parity, p1, p2, kFall));
     parity = p2;
   }
+  template <int kStep>
   static void add_four(Words& parity, Words& carried, Counts& counts, const uint32_t* input, const uint32_t* weights) {
     const Words p1 = differ(input, load_words(weights));
-    const Words p2 = differ(input + 1, load_words(weights + kBconvBlock));
-    const Words p3 = differ(input + 2, load_words(weights + 2 * kBconvBlock));
-    const Words p4 = differ(input + 3, load_words(weights + 3 * kBconvBlock));
+    const Words p2 = differ(input + kStep, load_words(weights + kBconvBlock));
+    const Words p3 = differ(input + 2 * kStep, load_words(weights + 2 * kBconvBlock));
+    const Words p4 = differ(input + 3 * kStep, load_words(weights + 3 * kBconvBlock));
     const Words a = _mm512_ternarylogic_epi32(parity, p1, p2, kFall);
     const Words b = _mm512_ternarylogic_epi32(p2, p3, p4, kFall);
     parity = p4;

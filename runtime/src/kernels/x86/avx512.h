@@ -18,6 +18,7 @@ namespace hybrid_tf {
 namespace {
 
 struct Avx512Vectors {
+  static constexpr bool kQuick = true;
   static constexpr int kLanes = 16;
   using Float = __m512;
   using Int = __m512i;
@@ -50,6 +51,12 @@ struct Avx512Vectors {
   }
 
   static Int nearest(Float a) { return _mm512_cvtps_epi32(a); }
+  static Int multiply_int(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
+  template <int n>
+  static Int shift_right(Int a) {
+    return _mm512_srai_epi32(a, n);
+  }
+  static Int choose(Int a, Int b, Int c) { return _mm512_mask_mov_epi32(c, _mm512_movepi32_mask(a), b); }
   static Int max_int(Int a, Int b) { return _mm512_max_epi32(a, b); }
   static Int min_int(Int a, Int b) { return _mm512_min_epi32(a, b); }
   static Int load_int8(const int8_t* from, int n) {
@@ -71,9 +78,9 @@ struct Avx512Vectors {
     return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
   }
   static Int shift_left(Int a, Int n) { return _mm512_sllv_epi32(a, n); }
-  static Int shift_right_up(Int a, Int n) { return shift_right(a, n, half_below(n)); }
+  static Int shift_right_up(Int a, Int n) { return shift_right_past(a, n, half_below(n)); }
   static Int shift_right_away(Int a, Int n) {
-    return shift_right(a, n, _mm512_add_epi32(half_below(n), _mm512_srli_epi32(a, 31)));
+    return shift_right_past(a, n, _mm512_add_epi32(half_below(n), _mm512_srli_epi32(a, 31)));
   }
 
   using Words = __m512i;
@@ -81,6 +88,13 @@ struct Avx512Vectors {
   static Words load_words(const uint32_t* from) { return _mm512_loadu_si512(from); }
   static Words differ(const uint32_t* input, Words words) {
     return _mm512_xor_si512(_mm512_set1_epi32(static_cast<int32_t>(*input)), words);
+  }
+  static Words load_some_words(const uint32_t* from, int n) { return _mm512_maskz_loadu_epi32(first(n), from); }
+  static void store_words(uint32_t* to, Words words) { _mm512_storeu_si512(to, words); }
+  static Words differ(Words a, Words b) { return _mm512_xor_si512(a, b); }
+  template <int bits>
+  static Words join(Words a, Words b) {
+    return _mm512_or_si512(a, _mm512_slli_epi32(b, bits));
   }
   // The tables of three bits have the results for 7 down to 0.
   static constexpr int kFall = 0b01110100;  // of p, p', p''
@@ -95,7 +109,7 @@ struct Avx512Vectors {
   static Int ones_below(Int n) { return _mm512_andnot_si512(_mm512_sllv_epi32(set_int(-1), n), set_int(-1)); }
   static Int half_below(Int n) { return _mm512_srli_epi32(ones_below(n), 1); }
   // One more where what is shifted out is greater than `limit`.
-  static Int shift_right(Int a, Int n, Int limit) {
+  static Int shift_right_past(Int a, Int n, Int limit) {
     const __mmask16 carry = _mm512_cmpgt_epi32_mask(_mm512_and_si512(a, ones_below(n)), limit);
     const Int whole = _mm512_srav_epi32(a, n);
     return _mm512_mask_add_epi32(whole, carry, whole, set_int(1));

@@ -16,17 +16,20 @@ struct Avx512Vpopcnt : Avx512Vectors {
   static Counts count(Counts counts, Words words) { return _mm512_add_epi32(counts, _mm512_popcnt_epi32(words)); }
   static Int total(Counts counts) { return counts; }
 
+  template <int kStep>
   static void add_one(Words& parity, Words&, Counts& counts, const uint32_t* input, const uint32_t* weights) {
     const Words p1 = differ(input, load_words(weights));
     counts = count(counts, _mm512_andnot_si512(p1, parity));
     parity = p1;
   }
+  template <int kStep>
   static void add_two(Words& parity, Words&, Counts& counts, const uint32_t* input, const uint32_t* weights) {
-    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + 1, load_words(weights + kBconvBlock));
+    const Words p1 = differ(input, load_words(weights)), p2 = differ(input + kStep, load_words(weights + kBconvBlock));
     counts = count(counts, _mm512_ternarylogic_epi32(parity, p1, p2, kFall));
     parity = p2;
   }
   // In assembly because a tile needs 30 of the 32 registers, in just this order.
+  template <int kStep>
   static void add_four(Words& parity, Words&, Counts& counts, const uint32_t* input, const uint32_t* weights) {
     Words a, b;
     __asm__(
@@ -41,9 +44,10 @@ struct Avx512Vpopcnt : Avx512Vectors {
         "vpopcntd %[b], %[b]\n\t"
         "vpaddd %[b], %[counts], %[counts]"
         : [parity] "+v"(parity), [counts] "+v"(counts), [a] "=&v"(a), [b] "=&v"(b)
-        : [x1] "m"(input[0]), [x2] "m"(input[1]), [x3] "m"(input[2]), [x4] "m"(input[3]), [w1] "v"(load_words(weights)),
-          [w2] "v"(load_words(weights + kBconvBlock)), [w3] "v"(load_words(weights + 2 * kBconvBlock)),
-          [w4] "v"(load_words(weights + 3 * kBconvBlock)), [fall] "i"(kFall));
+        : [x1] "m"(input[0]), [x2] "m"(input[kStep]), [x3] "m"(input[2 * kStep]), [x4] "m"(input[3 * kStep]),
+          [w1] "v"(load_words(weights)), [w2] "v"(load_words(weights + kBconvBlock)),
+          [w3] "v"(load_words(weights + 2 * kBconvBlock)), [w4] "v"(load_words(weights + 3 * kBconvBlock)),
+          [fall] "i"(kFall));
   }
 
   // The products are of unsigned inputs.
