@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
+from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter, delegate_path
+from runtime.compile_library import find_compiler
 from tests.support import fuzzers
 from tests.support.graph_builder import Graph, build_file
 from tests.support.shared import made_once
@@ -40,6 +41,17 @@ def test_no_input_is_too_odd(name, programs, fuzz_seeds, tmp_path):
     done = fuzzers.fuzz(programs / name, tmp_path / name, tmp_path / "failed", f"-runs={RUNS[name]}", "-seed=1")
     assert done.returncode == 0, done.stderr[-6000:]
     assert f"Done {RUNS[name]} runs" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+def test_tensors_that_are_not_there(tmp_path):
+    program = tmp_path / "odd_tensors_test"
+    sources = [Path(__file__).with_name("odd_tensors_test.cc"), fuzzers.RUNTIME / "fuzz" / "host.cc"]
+    library = Path(delegate_path())
+    include = ["-I", fuzzers.RUNTIME / "src", "-I", fuzzers.RUNTIME / "fuzz", f"-Wl,-rpath,{library.parent}"]
+    fuzzers.run([*find_compiler(), "-std=c++17", "-O1", *include, *sources, library, "-o", program])
+    assert fuzzers.run([program]).stdout.endswith(" runs\n")
 
 
 def _python(*arguments):

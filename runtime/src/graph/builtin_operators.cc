@@ -14,9 +14,10 @@ constexpr int64_t kMaxReshaped = 1 << 28;  // values
 
 double scale(const OperatorReader& r, int tensor) { return r.tensor(tensor).params.scale; }
 
-// Of a tensor that may be left out or have no shape: -1 then.
+// Of a tensor that may be left out, not exist or have no shape: -1 then.
 int rank(const OperatorReader& r, int tensor) {
-  return tensor >= 0 && r.tensor(tensor).dims ? r.tensor(tensor).dims->size : -1;
+  const bool exists = tensor >= 0 && static_cast<size_t>(tensor) < r.context->tensors_size;
+  return exists && r.tensor(tensor).dims ? r.tensor(tensor).dims->size : -1;
 }
 
 // From one type to the same.
