@@ -109,11 +109,13 @@ void test_int8_conv(const KernelSet& set, Random& random) {
     for (int32_t c = 0; c < depth; ++c) input.pixel(p)[c] = static_cast<int8_t>(extreme ? -128 : random.in(-128, 127));
   }
   std::vector<int8_t> filters(static_cast<size_t>(channels) * taps * depth);
-  for (int8_t& weight : filters) weight = static_cast<int8_t>(extreme ? -128 : random.in(-128, 127));
+  const int32_t least = random.once_in(3) ? -128 : -127;
+  for (int8_t& weight : filters) weight = static_cast<int8_t>(extreme ? least : random.in(least, 127));
   TestWindow window(random, g, input, depth);
   const int32_t runs = window.window.segments, length = window.window.segment_length;
-  std::vector<int8_t> weights(static_cast<size_t>(lanes) * runs * ceil_div(length, 4) * 4);
-  pack_int8_weights(filters.data(), channels, runs, length, block, weights.data());
+  const int32_t group = set.int8.group;
+  std::vector<int8_t> weights(static_cast<size_t>(lanes) * runs * ceil_div(length, group) * group);
+  const bool narrow = pack_int8_weights(filters.data(), channels, runs, length, block, group, weights.data());
 
   std::vector<int32_t> biases(lanes), folded(lanes), bits(lanes), lefts(lanes), rights(lanes);
   std::vector<float> near(lanes);
@@ -133,6 +135,7 @@ void test_int8_conv(const KernelSet& set, Random& random) {
   conv.input = input.pixel(0, 0, 0);
   conv.channels = channels, conv.blocks = blocks;
   conv.weights = weights.data(), conv.biases = folded.data();
+  conv.narrow = narrow;
   conv.scale_bits = bits.data(), conv.scale_lefts = lefts.data(), conv.scale_rights = rights.data();
   conv.near_scales = near.data();
   conv.near_limit = random.once_in(3) ? -1.0f : 0.48f * 0.48f;
@@ -161,8 +164,8 @@ void test_int8_conv(const KernelSet& set, Random& random) {
   end.compare();
   if (!failed) return;
   g.print(), end.print();
-  std::printf("  depth %d, zero point %d, split at block %d of %d, near limit %g\n", depth, zero_point, split, blocks,
-              conv.near_limit);
+  std::printf("  depth %d, zero point %d, narrow %d, split at block %d of %d, near limit %g\n", depth, zero_point,
+              narrow, split, blocks, conv.near_limit);
 }
 
 void test_int8_pool(const KernelSet& set, Random& random) {

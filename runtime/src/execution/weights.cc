@@ -92,11 +92,10 @@ bool pack_int8(const TfLiteContext* context, const Graph& graph, const Operator&
   const Tensor &input = graph.tensors[op.input], &output = graph.tensors[op.output];
   const Int8Runs runs(op);
   weights->block = kernels.block;
-  if (!allocate(lanes(op, *weights) * runs.count * ceil_div(runs.length, 4) * 4, &weights->filter, message)) {
-    return false;
-  }
-  pack_int8_weights(constant_data<int8_t>(context, op.filter), op.group_channels, runs.count, runs.length,
-                    weights->block, weights->filter.as<int8_t>());
+  const int32_t run_bytes = ceil_div(runs.length, kernels.group) * kernels.group;
+  if (!allocate(lanes(op, *weights) * runs.count * run_bytes, &weights->filter, message)) return false;
+  weights->narrow = pack_int8_weights(constant_data<int8_t>(context, op.filter), op.group_channels, runs.count,
+                                      runs.length, weights->block, kernels.group, weights->filter.as<int8_t>());
 
   const auto& quantization =
       *static_cast<const TfLiteAffineQuantization*>(context->tensors[op.filter].quantization.params);

@@ -134,7 +134,8 @@ struct Int8Conv {
   Window window;
   const int8_t* input;
   int32_t channels, blocks;
-  const int8_t* weights;  // [blocks][segments][ceil(segment_length / 4)][block][4], 0 after the end of a segment
+  const int8_t* weights;  // [blocks][segments][ceil(segment_length / group)][block][group]: see pack_int8_weights()
+  bool narrow;            // no weight is -128: the sum of two products fits 16 bits
   const int32_t* biases;  // [blocks * block]
   const int32_t *scale_bits, *scale_lefts, *scale_rights;  // the same, of fixed-point numbers; unused lanes 0
   const float* near_scales;                                // the same
@@ -185,6 +186,7 @@ struct Int8Pool {
 
 struct Int8Kernels {
   int32_t block;         // output channels in a block; divides 64
+  int32_t group;         // inputs that are multiplied together; inputs after a run shorter than this are read, too
   int32_t input_offset;  // what `conv` adds to every input, because its products are of unsigned ones
   void (*conv)(const Int8Conv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
   void (*elementwise)(const Int8Elementwise&, int32_t pixel_begin, int32_t pixel_end);

@@ -3,6 +3,7 @@
 
 #include "kernels/arm/bconv.h"
 #include "kernels/arm/fconv.h"
+#include "kernels/arm/int8_conv.h"
 #include "kernels/arm/pool.h"
 
 namespace hybrid_tf {
@@ -14,6 +15,8 @@ constexpr KernelSet make_neon_kernel_set(const char* name, const char* descripti
   set.bconv = &neon_bconv<V>;
   set.fconv = &neon_fconv<V>;
   set.pool = &neon_pool<V>;
+  set.int8.group = V::kInt8Group;
+  set.int8.conv = &neon_int8_conv<V>;
   set.weight_rows = &neon_weight_rows;
   set.prepare_weights = &neon_prepare_weights;
   return set;
