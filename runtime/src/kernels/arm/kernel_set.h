@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/arm/bconv.h"
+#include "kernels/arm/depthwise.h"
 #include "kernels/arm/fconv.h"
 #include "kernels/arm/int8_conv.h"
 #include "kernels/arm/pool.h"
@@ -17,6 +18,7 @@ constexpr KernelSet make_neon_kernel_set(const char* name, const char* descripti
   set.pool = &neon_pool<V>;
   set.int8.group = V::kInt8Group;
   set.int8.conv = &neon_int8_conv<V>;
+  set.int8.depthwise = &neon_int8_depthwise<V>;
   set.weight_rows = &neon_weight_rows;
   set.prepare_weights = &neon_prepare_weights;
   return set;
