@@ -156,7 +156,7 @@ class GraphMaker {
   }
 
   void add_operator() {
-    switch (choices_.below(9)) {
+    switch (choices_.below(15)) {
       case 0:
         return quantize();
       case 1:
@@ -171,6 +171,16 @@ class GraphMaker {
         return convolution();
       case 6:
         return head();
+      case 7:
+        return depthwise();
+      case 8:
+        return pair(choices_.below(2) ? kTfLiteBuiltinMul : kTfLiteBuiltinAdd);
+      case 9:
+        return concatenate();
+      case 10:
+        return split();
+      case 11:
+        return alike(choices_.below(2) ? kTfLiteBuiltinLogistic : kTfLiteBuiltinReshape);
       default:
         return bconv();
     }
@@ -248,6 +258,61 @@ class GraphMaker {
     add_node(nullptr, kTfLiteBuiltinConv2d, struct_bytes(options),
              {from.tensor, weights, constant(kTfLiteFloat32, {channels})},
              add_map({kTfLiteFloat32, slid(from.dims, f, channels)}));
+  }
+  void depthwise() {
+    const Map from = choose(choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8);
+    const Filter f = filter();
+    const TfLiteDepthwiseConvParams options = {static_cast<TfLitePadding>(choices_.mostly(f.padding + 1)),
+                                               choices_.mostly(f.stride_width),
+                                               choices_.mostly(f.stride_height),
+                                               choices_.mostly(1),
+                                               static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4))),
+                                               choices_.mostly(1),
+                                               choices_.mostly(1)};
+    const int weights = constant(from.type, {1, f.height, f.width, from.dims.back()});
+    const TfLiteType bias = from.type == kTfLiteInt8 ? kTfLiteInt32 : kTfLiteFloat32;
+    add_node(nullptr, kTfLiteBuiltinDepthwiseConv2d, struct_bytes(options),
+             {from.tensor, weights, constant(bias, {from.dims.back()})},
+             add_map({from.type, slid(from.dims, f, from.dims.back())}));
+  }
+  // MUL or ADD of a map and a constant, a pixel, or another map.
+  void pair(int builtin) {
+    const Map a = choose(choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8);
+    const int kind = choices_.below(3);
+    int b = a.tensor;
+    if (kind == 0) b = constant(a.type, {a.dims.back()});
+    if (kind == 1) b = add_map({a.type, {a.dims[0], 1, 1, a.dims.back()}});
+    const TfLiteMulParams options = {static_cast<TfLiteFusedActivation>(choices_.mostly(choices_.below(4)))};
+    std::vector<int> inputs = {a.tensor, b};
+    if (choices_.below(2)) inputs = {b, a.tensor};
+    add_node(nullptr, builtin, struct_bytes(options), inputs, add_map({a.type, a.dims}));
+  }
+  void concatenate() {
+    const Map a = choose(choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8);
+    std::vector<int> inputs = {a.tensor}, dims = a.dims;
+    for (int more = choices_.below(4) + 1; more > 0; --more) {
+      const Map b = choose(a.type);
+      inputs.push_back(b.tensor);
+      dims.back() += b.dims.back();
+    }
+    const TfLiteConcatenationParams options = {choices_.mostly(choices_.below(2) ? 3 : -1), kTfLiteActNone};
+    add_node(nullptr, kTfLiteBuiltinConcatenation, struct_bytes(options), inputs, add_map({a.type, dims}));
+  }
+  void split() {
+    const Map from = choose(choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8);
+    const int parts = choices_.below(4) + 1;
+    const Bytes last = {3, 0, 0, 0};
+    std::vector<int> outputs, dims = from.dims;
+    dims.back() = (dims.back() + parts - 1) / parts;
+    for (int part = 0; part < parts; ++part) outputs.push_back(add_map({from.type, dims}));
+    if (choices_.byte() > 250) outputs[0] = choices_.mostly(0);
+    host_->add_node(nullptr, kTfLiteBuiltinSplit, struct_bytes(TfLiteSplitParams{choices_.mostly(parts)}),
+                    {host_->add_tensor(kTfLiteInt32, {}, &last, 0, 0), choices_.mostly(from.tensor)}, outputs);
+  }
+  // Of one shape as well as of another.
+  void alike(int builtin) {
+    const Map from = choose(choices_.below(2) ? kTfLiteFloat32 : kTfLiteInt8);
+    add_node(nullptr, builtin, {0}, {from.tensor, constant(kTfLiteInt32, {4})}, add_map({from.type, from.dims}));
   }
   void head() {
     const Map from = choose(kTfLiteFloat32);

@@ -46,6 +46,23 @@ void write_options(FILE* file, int code, const void* data) {
               p.dilation_width_factor, p.dilation_height_factor);
       break;
     }
+    case kTfLiteBuiltinDepthwiseConv2d: {
+      const auto& p = *static_cast<const TfLiteDepthwiseConvParams*>(data);
+      fprintf(file, "%d, %d, %d, %d, %d, %d, %d", p.padding, p.stride_width, p.stride_height, p.depth_multiplier,
+              p.activation, p.dilation_width_factor, p.dilation_height_factor);
+      break;
+    }
+    case kTfLiteBuiltinMul:
+      fprintf(file, "%d", static_cast<const TfLiteMulParams*>(data)->activation);
+      break;
+    case kTfLiteBuiltinConcatenation: {
+      const auto& p = *static_cast<const TfLiteConcatenationParams*>(data);
+      fprintf(file, "%d, %d", p.axis, p.activation);
+      break;
+    }
+    case kTfLiteBuiltinSplit:
+      fprintf(file, "%d", static_cast<const TfLiteSplitParams*>(data)->num_splits);
+      break;
     case kTfLiteBuiltinAveragePool2d:
     case kTfLiteBuiltinMaxPool2d: {
       const auto& p = *static_cast<const TfLitePoolParams*>(data);

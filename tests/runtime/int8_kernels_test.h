@@ -165,11 +165,13 @@ void test_int8_conv(const KernelSet& set, Random& random) {
     for (int32_t c = 0; c < depth; ++c) input.pixel(p)[c] = static_cast<int8_t>(extreme ? -128 : random.in(-128, 127));
   }
   std::vector<int8_t> filters(static_cast<size_t>(channels) * taps * depth);
-  for (int8_t& weight : filters) weight = static_cast<int8_t>(extreme ? -128 : random.in(-128, 127));
+  const int32_t least = random.once_in(3) ? -128 : -127;
+  for (int8_t& weight : filters) weight = static_cast<int8_t>(extreme ? least : random.in(least, 127));
   TestWindow window(random, g, input, depth);
   const int32_t runs = window.window.segments, length = window.window.segment_length;
-  std::vector<int8_t> weights(static_cast<size_t>(lanes) * runs * ceil_div(length, 4) * 4);
-  pack_int8_weights(filters.data(), channels, runs, length, block, weights.data());
+  const int32_t group = set.int8.group;
+  std::vector<int8_t> weights(static_cast<size_t>(lanes) * runs * ceil_div(length, group) * group);
+  const bool narrow = pack_int8_weights(filters.data(), channels, runs, length, block, group, weights.data());
 
   std::vector<int32_t> biases(lanes), folded(lanes), bits(lanes), lefts(lanes), rights(lanes);
   std::vector<float> near(lanes);
@@ -189,6 +191,7 @@ void test_int8_conv(const KernelSet& set, Random& random) {
   conv.input = input.pixel(0, 0, 0);
   conv.channels = channels, conv.blocks = blocks;
   conv.weights = weights.data(), conv.biases = folded.data();
+  conv.narrow = narrow;
   conv.scale_bits = bits.data(), conv.scale_lefts = lefts.data(), conv.scale_rights = rights.data();
   conv.near_scales = near.data();
   conv.near_limit = random.once_in(3) ? -1.0f : 0.48f * 0.48f;
@@ -217,8 +220,8 @@ void test_int8_conv(const KernelSet& set, Random& random) {
   end.compare();
   if (!failed) return;
   g.print(), end.print();
-  std::printf("  depth %d, zero point %d, split at block %d of %d, near limit %g\n", depth, zero_point, split, blocks,
-              conv.near_limit);
+  std::printf("  depth %d, zero point %d, narrow %d, split at block %d of %d, near limit %g\n", depth, zero_point,
+              narrow, split, blocks, conv.near_limit);
 }
 
 void test_int8_pool(const KernelSet& set, Random& random) {
@@ -270,6 +273,103 @@ void test_int8_elementwise(const KernelSet& set, Random& random) {
   in_parts(random, pixels, [&](int32_t from, int32_t to) { set.int8.elementwise(op, from, to); });
   end.compare();
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();
+}
+
+void test_int8_depthwise(const KernelSet& set, Random& random) {
+  const Geometry g(random, true);
+  const int32_t channels = random.in(1, random.once_in(4) ? 150 : 70), taps = g.kernel_height * g.kernel_width;
+  const int32_t lanes = ceil_div(channels, 64) * 64, zero_point = random.in(-128, 127);
+  const bool extreme = random.once_in(5);  // the largest products
+  std::vector<int8_t> input(static_cast<size_t>(g.batch) * g.in_height * g.in_width * channels);
+  for (int8_t& value : input) value = static_cast<int8_t>(extreme ? -128 : random.in(-128, 127));
+  const int32_t least = random.once_in(3) ? -128 : -127;
+  const std::vector<int8_t> outside(lanes, static_cast<int8_t>(zero_point));
+  std::vector<int8_t> weights(static_cast<size_t>(taps) * lanes);
+  std::vector<float> near(lanes);
+  std::vector<int32_t> biases(lanes), folded(lanes), bits(lanes), lefts(lanes), rights(lanes);
+  for (int32_t c = 0; c < channels; ++c) {
+    int32_t sum = 0;
+    for (int32_t tap = 0; tap < taps; ++tap) {
+      const int32_t weight = extreme ? least : random.in(least, 127);
+      sum += weight, weights[static_cast<size_t>(tap) * lanes + c] = static_cast<int8_t>(weight);
+    }
+    const RealScale scale(random, random.in(4, 10));
+    biases[c] = random.in(-20000, 20000), folded[c] = biases[c] - zero_point * sum;
+    bits[c] = scale.fixed.bits, rights[c] = scale.fixed.right, near[c] = static_cast<float>(scale.real);
+    if (random.once_in(50)) lefts[c] = 1, rights[c] = 0, near[c] = static_cast<float>(std::ldexp(bits[c], -30));
+  }
+  TestInt8Epilogue end(random, g.batch, g.out_height, g.out_width, channels);
+  Int8Depthwise conv{};
+  conv.window = depthwise_window(g, channels);
+  conv.input = input.data(), conv.lanes = lanes;
+  end.residual.clear();
+  end.epilogue.residual = nullptr;
+  conv.weights = weights.data(), conv.biases = folded.data();
+  conv.narrow = least > -128, conv.outside = outside.data();
+  conv.scale_bits = bits.data(), conv.scale_lefts = lefts.data(), conv.scale_rights = rights.data();
+  conv.near_scales = near.data();
+  conv.near_limit = random.once_in(3) ? -1.0f : 0.46f * 0.46f;
+  conv.zero_point = random.in(-128, 127);
+  conv.min = random.in(-128, 0), conv.max = random.in(1, 127);
+  conv.epilogue = end.epilogue;
+  for (int32_t pixel = 0; pixel < g.pixels(); ++pixel) {
+    const int32_t b = pixel / (g.out_height * g.out_width), y = pixel / g.out_width % g.out_height;
+    const int32_t x = pixel % g.out_width;
+    for (int32_t c = 0; c < channels; ++c) {
+      int32_t sum = biases[c];
+      for (int32_t tap = 0; tap < taps; ++tap) {
+        const int32_t iy = g.row(y, tap / g.kernel_width), ix = g.column(x, tap % g.kernel_width);
+        if (!g.inside(iy, ix)) continue;
+        const int32_t value = input[((static_cast<size_t>(b) * g.in_height + iy) * g.in_width + ix) * channels + c];
+        sum += (value - zero_point) * weights[static_cast<size_t>(tap) * lanes + c];
+      }
+      const int64_t scaled = multiplied(sum, {bits[c], lefts[c], rights[c]}, false);
+      end.want(pixel, c, clamped(scaled + conv.zero_point, conv.min, conv.max));
+    }
+  }
+  in_parts(random, g.pixels(), [&](int32_t from, int32_t to) { set.int8.depthwise(conv, from, to); });
+  end.compare();
+  if (!failed) return;
+  g.print(), end.print();
+  std::printf("  zero point %d, near limit %g\n", zero_point, conv.near_limit);
+}
+
+void test_int8_combine(const KernelSet& set, Random& random) {
+  const int32_t batch = random.in(1, 2), height = random.in(1, 5), width = random.in(1, 5);
+  const int32_t channels = random.in(1, 150), pixels = batch * height * width;
+  std::vector<int8_t> input(static_cast<size_t>(pixels) * channels);
+  for (int8_t& value : input) value = static_cast<int8_t>(random.in(-128, 127));
+  const OtherOperand<int8_t> other(random, batch, height, width, channels,
+                                   [&] { return static_cast<int8_t>(random.in(-128, 127)); });
+  TestInt8Epilogue end(random, batch, height, width, channels);
+  end.residual.clear();
+  end.epilogue.residual = nullptr;
+  Int8Combine op{};
+  op.out_height = height, op.out_width = width, op.channels = channels;
+  op.input = input.data(), op.other = other.map;
+  op.multiplies = random.once_in(2);
+  op.input_zero_point = random.in(-128, 127), op.other_zero_point = random.in(-128, 127);
+  op.zero_point = random.in(-128, 127), op.min = random.in(-128, 0), op.max = random.in(1, 127);
+  op.scale = RealScale(random, random.in(3, 9)).fixed;
+  op.epilogue = end.epilogue;
+  const Int8Epilogue& e = end.epilogue;
+  for (int32_t pixel = 0; pixel < pixels; ++pixel) {
+    for (int32_t c = 0; c < channels; ++c) {
+      const int32_t a = input[static_cast<size_t>(pixel) * channels + c];
+      const int32_t b = other.at(pixel / (height * width), pixel / width % height, pixel % width, c);
+      if (op.multiplies) {
+        const int32_t product = multiplied((a - op.input_zero_point) * (b - op.other_zero_point), op.scale, false);
+        end.want(pixel, c, clamped(product + op.zero_point, op.min, op.max));
+      } else {
+        const int32_t one = multiplied(a - e.zero_point, e.scale, false);
+        const int32_t two = multiplied(b - e.residual_zero_point, e.residual_scale, false);
+        end.want(pixel, c, clamped(multiplied(one + two, e.sum_scale, false) + e.sum_zero_point, e.sum_min, e.sum_max));
+      }
+    }
+  }
+  in_parts(random, pixels, [&](int32_t from, int32_t to) { set.int8.combine(op, from, to); });
+  end.compare();
+  if (failed) std::printf("  batch %d, %dx%d, multiplies %d\n", batch, height, width, op.multiplies), end.print();
 }
 
 }  // namespace

@@ -186,6 +186,36 @@ Pool random_pool(Random& random, const Geometry& g, int32_t channels) {
   return pool;
 }
 
+DepthwiseWindow depthwise_window(const Geometry& g, int32_t channels) {
+  return {g.in_height,      g.in_width,     channels,        g.out_height,   g.out_width,
+          g.kernel_height,  g.kernel_width, g.stride_height, g.stride_width, g.dilation_height,
+          g.dilation_width, g.pad_top,      g.pad_left};
+}
+
+// The second operand of a combination: a map, a pixel for each image, or one for all.
+template <typename T>
+struct OtherOperand {
+  std::vector<T> values;
+  Map<const T> map;
+
+  template <typename Draw>
+  OtherOperand(Random& random, int32_t batch, int32_t height, int32_t width, int32_t channels, Draw draw) {
+    const int32_t kind = random.in(0, 2);
+    const int32_t pixels = kind == 0 ? batch * height * width : kind == 1 ? batch : 1;
+    values.resize(static_cast<size_t>(pixels) * channels);
+    for (T& value : values) value = draw();
+    const ptrdiff_t pixel = channels;
+    map = {values.data(),
+           kind == 0   ? pixel * height * width
+           : kind == 1 ? pixel
+                       : 0,
+           kind == 0 ? pixel * width : 0, kind == 0 ? pixel : 0};
+  }
+  T at(int32_t b, int32_t y, int32_t x, int32_t c) const {
+    return map.data[b * map.batch_stride + y * map.row_stride + x * map.pixel_stride + c];
+  }
+};
+
 // Runs pixels in parts, as threads would.
 template <typename Run>
 void in_parts(Random& random, int32_t pixels, Run run) {

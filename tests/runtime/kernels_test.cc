@@ -329,6 +329,58 @@ void test_elementwise(const KernelSet& set, Random& random) {
   if (failed) std::printf("  batch %d, %dx%d\n", batch, height, width), end.print();
 }
 
+void test_depthwise(const KernelSet& set, Random& random) {
+  const Geometry g(random, true);
+  const int32_t channels = random.in(1, random.once_in(4) ? 150 : 70), taps = g.kernel_height * g.kernel_width;
+  const std::vector<float> input = random.reals(static_cast<size_t>(g.batch) * g.in_height * g.in_width * channels);
+  const std::vector<float> weights = random.reals(static_cast<size_t>(taps) * channels);
+  const std::vector<float> biases = random.reals(channels);
+  TestEpilogue end(random, g.batch, g.out_height, g.out_width, channels);
+  const bool clamped = random.once_in(2);
+  const Depthwise conv{
+      depthwise_window(g, channels), input.data(), weights.data(), biases.data(), clamped ? 0.0f : -kInfinity,
+      clamped ? 6.0f : kInfinity,    end.epilogue};
+  // The portable kernels round products and sums apart; the others fuse them.
+  const bool fused = std::strcmp(set.name, "portable") != 0;
+  for (int32_t pixel = 0; pixel < g.pixels(); ++pixel) {
+    const int32_t b = pixel / (g.out_height * g.out_width), y = pixel / g.out_width % g.out_height;
+    const int32_t x = pixel % g.out_width;
+    for (int32_t c = 0; c < channels; ++c) {
+      float sum = biases[c];
+      for (int32_t tap = 0; tap < taps; ++tap) {
+        const int32_t iy = g.row(y, tap / g.kernel_width), ix = g.column(x, tap % g.kernel_width);
+        if (!g.inside(iy, ix)) continue;
+        const float value = input[((static_cast<size_t>(b) * g.in_height + iy) * g.in_width + ix) * channels + c];
+        const float weight = weights[static_cast<size_t>(tap) * channels + c];
+        sum = fused ? std::fma(value, weight, sum) : value * weight + sum;
+      }
+      end.want(pixel, c, std::fmin(std::fmax(sum, conv.activation_min), conv.activation_max));
+    }
+  }
+  in_parts(random, g.pixels(), [&](int32_t from, int32_t to) { set.depthwise(conv, from, to); });
+  end.compare();
+  if (failed) g.print(), end.print();
+}
+
+void test_combine(const KernelSet& set, Random& random) {
+  const int32_t batch = random.in(1, 2), height = random.in(1, 5), width = random.in(1, 5);
+  const int32_t channels = random.in(1, 150), pixels = batch * height * width;
+  const std::vector<float> input = random.reals(static_cast<size_t>(pixels) * channels);
+  const OtherOperand<float> other(random, batch, height, width, channels, [&] { return random.real(); });
+  TestEpilogue end(random, batch, height, width, channels);
+  const Combine op{height, width, channels, input.data(), other.map, random.once_in(2), end.epilogue};
+  for (int32_t pixel = 0; pixel < pixels; ++pixel) {
+    for (int32_t c = 0; c < channels; ++c) {
+      const float a = input[static_cast<size_t>(pixel) * channels + c];
+      const float b = other.at(pixel / (height * width), pixel / width % height, pixel % width, c);
+      end.want(pixel, c, op.multiplies ? a * b : a + b);
+    }
+  }
+  in_parts(random, pixels, [&](int32_t from, int32_t to) { set.combine(op, from, to); });
+  end.compare();
+  if (failed) std::printf("  batch %d, %dx%d, multiplies %d\n", batch, height, width, op.multiplies), end.print();
+}
+
 // bits.h has one version for all kernel sets.
 void test_bits(const KernelSet&, Random& random) {
   const int32_t batch = random.in(1, 2), height = random.in(1, 5), width = random.in(1, 5);
@@ -415,6 +467,10 @@ const Test kTests[] = {{"bconv", test_bconv},
                        {"fconv", test_fconv},
                        {"pool", test_pool},
                        {"elementwise", test_elementwise},
+                       {"depthwise", test_depthwise},
+                       {"combine", test_combine},
+                       {"int8_depthwise", test_int8_depthwise},
+                       {"int8_combine", test_int8_combine},
                        {"int8_conv", test_int8_conv},
                        {"int8_pool", test_int8_pool},
                        {"int8_elementwise", test_int8_elementwise},

@@ -58,7 +58,13 @@ def graph():
     graph.output(graph.fully_connected(graph.mean(floats), random.standard_normal((4, 5), np.float32), None, RELU6))
     weights, scales = np.ones((3, 1, 1, 33), np.int8), np.float32([0.5, 0.75, 1.25])
     x = graph.int8_convolution(graph.inputs[1], weights, scales, np.zeros(3, np.int32), Quantization(4.0, 9))
-    x = graph.int8_reshape(graph.int8_add(x, x, x.quantization), (1, 1, 2, 3))
+    y = graph.depthwise(
+        floats, random.standard_normal((2, 3, 5), np.float32), np.ones(5, np.float32), (2, 3), (1, 1), VALID, RELU
+    )
+    z = graph.multiply(y, y, RELU6)
+    for part in graph.split(graph.concatenate([y, z]), 2):
+        graph.output(graph.logistic(part))
+    x = graph.reshape(graph.int8_add(x, x, x.quantization), (1, 1, 2, 3))
     graph.output(graph.int8_dequantize(graph.int8_quantize(x, Quantization(0.5, -3))))
     return graph
 
@@ -116,4 +122,8 @@ def test_options(seen):
     assert options[17] == [same, 3, 2, 2, 1, RELU6]  # MAX_POOL_2D
     assert options[0] == [RELU]  # ADD
     assert options[9] == [RELU6, 0, 0]  # FULLY_CONNECTED
+    assert options[4] == [valid, 3, 2, 1, RELU, 1, 1]  # DEPTHWISE_CONV_2D
+    assert options[18] == [RELU6]  # MUL
+    assert options[2] == [-1, 0]  # CONCATENATION
+    assert options[49] == [2]  # SPLIT
     assert [operator["options"] for operator in seen["operators"] if operator["code"] == 40] == [[1], [0]]  # MEAN

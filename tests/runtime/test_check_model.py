@@ -46,7 +46,7 @@ def int8_hybrid():
     x = graph.int8_convolution(x, weights, scales, np.arange(32, dtype=np.int32), to, (2, 2))
     filters = np.ones((32, 3, 3, 32), np.int8)
     y = graph.bconv(graph.quantize(x), filters, constant(32), constant(32), int8=to)
-    x = graph.int8_reshape(graph.int8_mean(graph.int8_add(x, y, to), to), (1, 32))
+    x = graph.reshape(graph.int8_mean(graph.int8_add(x, y, to), to), (1, 32))
     x = graph.int8_fully_connected(x, np.ones((5, 32), np.int8), 0.25, np.arange(5, dtype=np.int32), to)
     graph.output(graph.int8_dequantize(x))
     return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(build_file([graph]), 0))
@@ -130,8 +130,35 @@ CHANGES = {
 }
 
 
+def split_model():
+    """Operators: 0 SPLIT, 1 LceQuantize."""
+    graph = Graph()
+    first, second = graph.split(graph.input(constant(1, 4, 4, 64)), 2)
+    graph.output(graph.quantize(first))
+    graph.output(second)
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(build_file([graph]), 0))
+
+
+SPLIT_CHANGES = {
+    "another number of parts": (set_option(0, "numSplits", 4), "does not make 2 even parts"),
+    "one part of another size": (lambda m: change_shape(m, 0, (1, 4, 4, 16), 1), "(SPLIT) cannot compute the shape"),
+    "axis that is nowhere": (lambda m: setattr(m.buffers[1], "data", np.uint8([9, 0, 0, 0])), "splits no axis"),
+    "uneven": (lambda m: change_shape(m, 0, (1, 4, 4, 63), 1, "inputs"), "does not make 2 even parts"),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT_CHANGES)
+def test_it_refuses_a_split(name):
+    change, message = SPLIT_CHANGES[name]
+    model = split_model()
+    change(model)
+    with pytest.raises(HybridTFRuntimeError) as refused:
+        check_model(packed(model), "it")
+    assert message in str(refused.value)
+
+
 def test_sound_models_pass():
-    for model in (sound_model(), int8_model(), int8_hybrid()):
+    for model in (sound_model(), int8_model(), int8_hybrid(), split_model()):
         check_model(packed(model), "it")
 
 

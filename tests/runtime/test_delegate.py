@@ -99,6 +99,34 @@ def test_a_pool_adds_what_another_one_makes():
     assert names == ["pad", "CONV_2D+LceQuantize", "LceBconv2d", "MAX_POOL_2D", "AVERAGE_POOL_2D+ADD+LceQuantize"]
 
 
+def test_signs_join_what_works_on_each_channel():
+    graph = Graph()
+    x = graph.input(floats(1, 8, 8, 32))
+    x = graph.depthwise(x, floats(3, 3, 32), floats(32))
+    y = graph.bconv(graph.quantize(x), signs(32, 3, 3, 32), floats(32), floats(32))
+    y = graph.multiply(y, graph.logistic(graph.mean(y, keep_dims=True)))
+    packed = graph.quantize(y)
+    first, second, _ = graph.split(graph.concatenate([x, y, x]), 3)
+    graph.output(packed)
+    graph.output(graph.add(first, second))
+    interpreter, delegate = delegated(build_file([graph]), profile=True)
+    names = [step["name"] for step in profile(delegate)]
+    sums = ["CONCATENATION", "SPLIT", "SPLIT", "SPLIT", "ADD"]
+    assert names == ["DEPTHWISE_CONV_2D+LceQuantize", "LceBconv2d", "MEAN", "LOGISTIC", "MUL+LceQuantize", *sums]
+    assert np.array_equal(run(interpreter, graph)[0], packed.array)
+    assert nodes(interpreter) == ["DELEGATE"]
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_up_to_four_maps_are_joined(count):
+    graph = Graph()
+    x = graph.bconv(graph.quantize(graph.input(floats(1, 4, 4, 32))), signs(32, 1, 1, 32), floats(32), floats(32))
+    graph.output(graph.quantize(graph.concatenate([x] * count)))
+    interpreter, delegate = delegated(build_file([graph]), profile=True)
+    assert ("CONCATENATION" in [step["name"] for step in profile(delegate)]) == (count == 4)
+    np.testing.assert_array_equal(run(interpreter, graph)[0], graph.outputs[0].array)
+
+
 def test_profile_counts():
     graph = residual_graph()
     interpreter, delegate = delegated(build_file([graph]), profile=True)

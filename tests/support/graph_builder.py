@@ -96,11 +96,14 @@ class Graph:
         """Makes `value` an output."""
         self.outputs.append(value)
 
-    def constant(self, array, scale=None, zero_point=0):
-        """Adds a constant. scale: of int8 or int32, one, or one for each of the first axis."""
+    def constant(self, array, scale=None, zero_point=0, axis=0):
+        """Adds a constant. scale: of int8 or int32, one, or one for each of `axis`."""
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        return self._value(array, None, scale, zero_point, buffer)
+        value = self._value(array, None, scale, zero_point, buffer)
+        if scale is not None:
+            self.tensors[value.tensor][0].quantization.quantizedDimension = axis
+        return value
 
     def quantize(self, x):
         packed = reference.quantize(x.array, x.zero_point)
@@ -175,6 +178,50 @@ class Graph:
         options.fusedActivationFunction = activation
         return self._builtin(_BUILTIN.ADD, [a, b], array, _OPTIONS.AddOptions, options, to)
 
+    def multiply(self, a, b, activation=NONE):
+        """MUL of float32."""
+        return self._multiply(a, b, reference.activated(a.array * b.array, activation), activation)
+
+    def int8_multiply(self, a, b, to, activation=NONE):
+        """MUL of int8."""
+        array = int8.multiply(a.array, a.quantization, b.array, b.quantization, to, activation)
+        return self._multiply(a, b, array, activation, to)
+
+    def _multiply(self, a, b, array, activation, to=None):
+        options = schema.MulOptionsT()
+        options.fusedActivationFunction = activation
+        return self._builtin(_BUILTIN.MUL, [a, b], array, _OPTIONS.MulOptions, options, to)
+
+    def concatenate(self, values, axis=-1):
+        """CONCATENATION along the channels, of float32 or of int8 of one quantization."""
+        options = schema.ConcatenationOptionsT()
+        options.axis = axis
+        array = np.concatenate([value.array for value in values], axis=-1)
+        return self._builtin(
+            _BUILTIN.CONCATENATION, values, array, _OPTIONS.ConcatenationOptions, options, self._same(values[0])
+        )
+
+    def split(self, x, parts, axis=-1):
+        """SPLIT along the channels. Returns the parts."""
+        options = schema.SplitOptionsT()
+        options.numSplits = parts
+        of = self._same(x) or (None, 0)
+        outputs = [self._value(array, None, *of) for array in np.split(x.array, parts, axis=-1)]
+        operator = self._operator(_BUILTIN.SPLIT, [self.constant(np.int32(axis)), x], outputs[0])
+        operator.outputs = np.int32([output.tensor for output in outputs])
+        operator.builtinOptionsType, operator.builtinOptions = _OPTIONS.SplitOptions, options
+        return outputs
+
+    def logistic(self, x):
+        """LOGISTIC of float32 or int8."""
+        if x.array.dtype == np.float32:
+            return self._builtin(_BUILTIN.LOGISTIC, [x], reference.logistic(x.array))
+        return self._builtin(_BUILTIN.LOGISTIC, [x], int8.logistic(x.array, x.quantization), to=int8.LOGISTIC)
+
+    @staticmethod
+    def _same(x):
+        return x.quantization if x.array.dtype == np.int8 else None
+
     def prelu(self, x, slopes):
         """PRELU. slopes: one for each channel."""
         array = np.where(x.array < 0, x.array * slopes, x.array)
@@ -198,10 +245,10 @@ class Graph:
         array = int8.quantize(x.array, to) if floats else int8.requantize(x.array, x.quantization, to)
         return self._builtin(_BUILTIN.QUANTIZE, [x], array, to=to)
 
-    def int8_reshape(self, x, shape):
-        """RESHAPE. shape: one size may be -1."""
+    def reshape(self, x, shape):
+        """RESHAPE of float32 or int8. shape: one size may be -1."""
         constant = self.constant(np.int32(shape))
-        return self._builtin(_BUILTIN.RESHAPE, [x, constant], x.array.reshape(shape), to=x.quantization)
+        return self._builtin(_BUILTIN.RESHAPE, [x, constant], x.array.reshape(shape), to=self._same(x))
 
     def int8_dequantize(self, x):
         """DEQUANTIZE."""
@@ -227,6 +274,29 @@ class Graph:
         options.strideH, options.strideW = stride
         options.dilationHFactor, options.dilationWFactor = dilation
         return self._builtin(_BUILTIN.CONV_2D, inputs, array, _OPTIONS.Conv2DOptions, options, to)
+
+    def depthwise(self, x, filters, bias, stride=(1, 1), dilation=(1, 1), padding=SAME, activation=NONE):
+        """DEPTHWISE_CONV_2D. filters: [h, w, C]."""
+        array = reference.depthwise_convolution(x.array, filters, bias, stride, dilation, padding)
+        inputs = [x, self.constant(filters[None]), self.constant(bias)]
+        return self._depthwise(inputs, reference.activated(array, activation), stride, dilation, padding, activation)
+
+    def int8_depthwise(
+        self, x, filters, scales, bias, to, stride=(1, 1), dilation=(1, 1), padding=SAME, activation=NONE
+    ):
+        """DEPTHWISE_CONV_2D of int8. scales: of the filters of each channel."""
+        options = stride, dilation, padding, activation
+        array = int8.depthwise_convolution(x.array, x.quantization, filters, scales, bias, to, *options)
+        bias_scales = np.float32(x.scale) * np.float32(scales)
+        inputs = [x, self.constant(filters[None], scales, axis=3), self.constant(bias, bias_scales)]
+        return self._depthwise(inputs, array, *options, to)
+
+    def _depthwise(self, inputs, array, stride, dilation, padding, activation, to=None):
+        options = schema.DepthwiseConv2DOptionsT()
+        options.padding, options.fusedActivationFunction, options.depthMultiplier = padding, activation, 1
+        options.strideH, options.strideW = stride
+        options.dilationHFactor, options.dilationWFactor = dilation
+        return self._builtin(_BUILTIN.DEPTHWISE_CONV_2D, inputs, array, _OPTIONS.DepthwiseConv2DOptions, options, to)
 
     def pool(self, x, kind, kernel, stride, padding, activation=NONE):
         """kind: `average` or `max`. Of float32 or int8."""

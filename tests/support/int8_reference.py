@@ -109,6 +109,34 @@ def convolution(values, of, filters, scales, bias, to, stride, dilation, padding
     return finished(multiplied(sums, real, half_up=True), activation, to)
 
 
+def depthwise_convolution(values, of, filters, scales, bias, to, stride, dilation, padding, activation):
+    """DEPTHWISE_CONV_2D. filters: int8 [h, w, C] of `scales` [C]; bias: int32 [C]."""
+    *kernel, channels = filters.shape
+    windows = taps(values.astype(np.int64) - of.zero_point, kernel, stride, dilation, padding, 0)
+    weights = filters.astype(np.int64).reshape(-1, channels)
+    sums = sum(window * weight for window, weight in zip(windows, weights, strict=True)) + bias
+    real = np.float64(np.float32(of.scale)) * np.float64(np.float32(scales)) / np.float64(np.float32(to.scale))
+    return finished(multiplied(sums, real), activation, to)
+
+
+def multiply(a, of_a, b, of_b, to, activation):
+    """MUL. The ratio of the scales is made in single precision."""
+    products = (a.astype(np.int64) - of_a.zero_point) * (b.astype(np.int64) - of_b.zero_point)
+    real = np.float32(of_a.scale) * np.float32(of_b.scale) / np.float32(to.scale)
+    return finished(multiplied(products, real), activation, to)
+
+
+LOGISTIC = Quantization(1 / 256, -128)  # of the result of LOGISTIC
+
+
+def logistic(values, of):
+    """LOGISTIC, of single precision."""
+    real = np.float32(of.scale) * (values.astype(np.int32) - of.zero_point).astype(np.float32)
+    with np.errstate(over="ignore"):
+        result = (np.float32(1) / (np.float32(1) + np.exp(-real))) * np.float32(256)
+    return finished(np.floor(result + np.float32(0.5)).astype(np.int64), 0, LOGISTIC)
+
+
 def fully_connected(values, of, weights, scale, bias, to, activation):
     """FULLY_CONNECTED. weights: int8 [O, I] of one scale."""
     rows = values.reshape(-1, weights.shape[1]).astype(np.int64) - of.zero_point

@@ -136,6 +136,19 @@ def convolution(values, filters, bias, stride, dilation, padding):
     return (sum(window @ filters[:, tap].T for tap, window in enumerate(windows)) + bias).astype(np.float32)
 
 
+def depthwise_convolution(values, filters, bias, stride, dilation, padding):
+    """DEPTHWISE_CONV_2D without its activation; filters [h, w, C]. In double precision, rounded at the end."""
+    *kernel, channels = filters.shape
+    windows = taps(values.astype(np.float64), kernel, stride, dilation, padding, 0.0)
+    weights = filters.astype(np.float64).reshape(-1, channels)
+    return (sum(window * weight for window, weight in zip(windows, weights, strict=True)) + bias).astype(np.float32)
+
+
+def logistic(values):
+    """LOGISTIC of float32."""
+    return (1 / (1 + np.exp(-values.astype(np.float64)))).astype(np.float32)
+
+
 def average_pool(values, kernel, stride, padding):
     """AVERAGE_POOL_2D without its activation: over the pixels inside the image."""
     total = sum(taps(values.astype(np.float64), kernel, stride, (1, 1), padding, 0.0))

@@ -76,6 +76,63 @@ def pool(case, x, kind, kernel=None, stride=None):
     return case.graph.pool(x, kind, kernel, stride, padding, activation)
 
 
+def depthwise(case, x):
+    """Adds a DEPTHWISE_CONV_2D of int8."""
+    kernel = case.choose((3, 3), (3, 3), (1, 1), (5, 5), (2, 3), (4, 1))
+    stride = case.choose((1, 1), (1, 1), (2, 2), (3, 1))
+    dilation = case.choose((1, 1), (1, 1), (1, 1), (2, 1), (1, 2)) if stride == (1, 1) else (1, 1)
+    padding, activation = _padding(case, x, kernel, dilation), _activation(case)
+    case.note(depthwise=kernel, stride=stride, dilation=dilation, padding=padding, activation=activation)
+    weights, scales, bias, size = _weights(case, x.channels, *kernel, narrow=case.chance(0.8))
+    if case.chance(0.3):  # halves have to be rounded
+        scales = np.float32(2.0 ** np.rint(np.log2(scales)))
+    to = _quantization(case, x.scale * scales.mean() * size / 40)
+    filters = np.moveaxis(weights, 0, -1)
+    return case.graph.int8_depthwise(x, filters, scales, bias, to, stride, dilation, padding, activation)
+
+
+def _pair(case, x, constant):
+    """A second operand for `x`: a map, one pixel for each image, or a constant for each channel."""
+    batch, _, _, channels = x.array.shape
+    if constant and case.chance(0.4):
+        values = case.rng.integers(-128, 128, channels).astype(np.int8).reshape(case.choose((-1,), (1, 1, 1, -1)))
+        return case.graph.constant(values, *_quantization(case))
+    shape = case.choose(x.array.shape, (batch, 1, 1, channels))
+    return _input(case, shape)
+
+
+def multiply(case, x):
+    """Adds a MUL of int8, of operands in either order."""
+    other, activation = _pair(case, x, True), _activation(case)
+    case.note(multiply=other.array.shape, activation=activation)
+    a, b = (x, other) if case.chance(0.5) else (other, x)
+    return case.graph.int8_multiply(a, b, _quantization(case, 60 * x.scale * other.scale), activation)
+
+
+def add_pixel(case, x):
+    """Adds an ADD of int8 of a map and one pixel for each image, or of two maps."""
+    return add(case, x, _pair(case, x, False))
+
+
+def concatenate(case, x):
+    """Adds a CONCATENATION of int8, of two to four maps."""
+    *size, _ = x.array.shape
+    count = int(case.choose(1, 1, 2, 3))
+    others = [_input(case, (*size, int(case.choose(*_CHANNELS))), x.quantization) for _ in range(count)]
+    case.note(concatenate=[other.channels for other in others])
+    return case.graph.concatenate([x, *others], int(case.choose(-1, 3)))
+
+
+def split(case, x):
+    """Adds a SPLIT of int8; all parts but the first are outputs."""
+    parts = int(case.choose(*(count for count in (1, 2, 3, 4, 5, 8) if x.channels % count == 0)))
+    case.note(split=parts)
+    first, *others = case.graph.split(x, parts, int(case.choose(-1, 3)))
+    for other in others:
+        case.output(other)
+    return first
+
+
 def add(case, a, b):
     """Adds an ADD of int8, of operands in either order."""
     activation = _activation(case)
@@ -107,7 +164,8 @@ def shift(case, x):
 def operator(case):
     """One operator, and the signs of its result: the runtime leaves networks without a binary operator alone."""
     kinds = ("conv", "conv", "conv", "dense", "add", "add", "average", "max", "mean", "requantize", "relu", "prelu")
-    kind = case.choose(*kinds, "shift")
+    single = {f.__name__: f for f in (depthwise, multiply, add_pixel, concatenate, split)}
+    kind = case.choose(*kinds, "shift", "logistic", "depthwise", *single)
     case.note(of=kind)
     x = int8_input(case, case.shape(9, int(case.choose(*_CHANNELS))))
     if kind == "conv":
@@ -120,6 +178,10 @@ def operator(case):
         x = pool(case, x, kind)
     elif kind in ("prelu", "shift"):
         x = {"prelu": prelu, "shift": shift}[kind](case, x)
+    elif kind in single:
+        x = single[kind](case, x)
+    elif kind == "logistic":
+        x = case.graph.logistic(x)
     elif kind == "mean":
         to = _quantization(case, x.scale / 4) if case.chance(0.7) else x.quantization
         x = case.graph.int8_mean(x, to, case.chance(0.5))
@@ -170,7 +232,7 @@ def network(case):
         shapes = [(-1, 1, 1, x.array[0].size)]
         if not case.is_resized:
             shapes += [(batch, 1, 1, -1), (batch, 1, 1, x.array[0].size)]
-        x = case.graph.int8_reshape(x, case.choose(*shapes))
+        x = case.graph.reshape(x, case.choose(*shapes))
         case.output(convolution(case, x, kernel=(1, 1), stride=(1, 1)))
     x = dense(case, x)
     case.output(x)

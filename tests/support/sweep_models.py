@@ -377,7 +377,50 @@ def _head(case):
     case.output(x, exact=False)
 
 
-# Kinds of configurations, and how many of each in 124.
+def _channel_operator(case):
+    """One operator that works on each channel alone, and the signs of its result."""
+    kind = case.choose("depthwise", "depthwise", "multiply", "multiply", "add", "concatenate", "split", "logistic")
+    case.note(of=kind)
+    x = case.floats(case.shape(9), steps=16)
+    batch, height, width, channels = x.array.shape
+    if kind == "depthwise":
+        kernel, stride = (
+            case.choose((3, 3), (3, 3), (1, 1), (5, 5), (2, 3)),
+            case.choose((1, 1), (1, 1), (2, 2), (3, 1)),
+        )
+        dilation = case.choose((1, 1), (1, 1), (2, 1), (1, 2)) if stride == (1, 1) else (1, 1)
+        fits = all((k - 1) * d < s for k, d, s in zip(kernel, dilation, (height, width), strict=True))
+        padding, activation = case.choose(SAME, VALID) if fits else SAME, int(case.choose(NONE, NONE, *_ACTIVATIONS))
+        case.note(kernel=kernel, stride=stride, dilation=dilation, padding=padding, activation=activation)
+        filters, bias = _steps(case, (*kernel, channels)), _steps(case, channels)
+        x = case.graph.depthwise(x, filters, bias, stride, dilation, padding, activation)
+    elif kind in ("multiply", "add"):
+        shape, activation = case.choose(x.array.shape, (batch, 1, 1, channels)), int(case.choose(*_ACTIVATIONS))
+        constant = kind == "multiply" and case.chance(0.3)
+        other = case.graph.constant(_steps(case, channels)) if constant else case.floats(shape, steps=16)
+        case.note(other=other.array.shape, activation=activation)
+        a, b = (x, other) if case.chance(0.5) else (other, x)
+        x = getattr(case.graph, kind)(a, b, activation)
+    elif kind == "concatenate":
+        others = [
+            case.floats((batch, height, width, int(case.choose(*_CHANNELS))), steps=16)
+            for _ in range(case.choose(1, 1, 2, 3))
+        ]
+        case.note(others=[other.channels for other in others])
+        x = case.graph.concatenate([x, *others], int(case.choose(-1, 3)))
+    elif kind == "split":
+        parts = int(case.choose(*(count for count in (1, 2, 3, 4, 5, 8) if channels % count == 0)))
+        case.note(parts=parts)
+        x, *others = case.graph.split(x, parts, int(case.choose(-1, 3)))
+        for other in others:
+            case.output(other)
+    else:
+        x = case.graph.logistic(x)
+    case.output(x, exact=kind != "logistic")
+    case.output(case.graph.quantize(x))
+
+
+# Kinds of configurations, and how many of each in 132.
 _KINDS = {
     "bconv": (_bconv, 40),
     "bconv_grouped": (_bconv_grouped, 6),
@@ -391,6 +434,7 @@ _KINDS = {
     "shortcut": (_shortcut, 5),
     "pooled_sum": (_pooled_sum, 4),
     "head": (_head, 2),
+    "channel_operator": (_channel_operator, 8),
     "int8_operator": (sweep_int8.operator, 10),
     "int8_conversion": (sweep_int8.conversion, 3),
     "int8_network": (sweep_int8.network, 10),

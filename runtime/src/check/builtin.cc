@@ -288,6 +288,29 @@ bool check_transpose(const OperatorCheck& c) {
   return c.output_is(shape);
 }
 
+// Even parts along an axis, which is input 0.
+bool check_split(const OperatorCheck& c) {
+  std::vector<int32_t> axes;
+  const FileTensor* map = c.input(1);
+  if (!check_map(c, map) || !read_constant(c, 0, 1, &axes)) return false;
+  const auto parts = static_cast<int32_t>(c.op.outputs.size());
+  FileShape shape = map->shape;
+  if (axes.size() != 1 || shape.rank > 4 || axes[0] < -shape.rank || axes[0] >= shape.rank) {
+    return c.message->fail("splits no axis");
+  }
+  const int axis = axes[0] < 0 ? axes[0] + shape.rank : axes[0];
+  if (c.op.options.scalar<int32_t>(schema::SplitOptions::num_splits, 0) != parts || shape.dims[axis] % parts != 0) {
+    return c.message->fail("does not make %d even parts", parts);
+  }
+  shape.dims[axis] /= parts;
+  for (int32_t output : c.op.outputs) {
+    const FileTensor& part = c.model.tensors[output];
+    if (!check_map(c, &part) || part.type != map->type) return c.message->fail("turns one type into another");
+    if (!(part.shape == shape)) return c.message->fail("cannot compute the shape of '%.60s'", part.name);
+  }
+  return true;
+}
+
 // Between float32 and int8, or from one scale to another.
 bool check_conversion(const OperatorCheck& c) {
   const FileTensor &from = *c.input(0), &to = c.output();
@@ -327,6 +350,7 @@ constexpr OperatorRule kBuiltinRules[] = {
     make_rule(schema::PAD, "PAD", check_pad).inputs(2, 2),
     make_rule(schema::TRANSPOSE, "TRANSPOSE", check_transpose).inputs(2, 2),
     make_rule(schema::MEAN, "MEAN", check_mean).inputs(2, 2).options<schema::ReducerOptions>(),
+    make_rule(schema::SPLIT, "SPLIT", check_split).inputs(2, 2).outputs(64).options<schema::SplitOptions>(),
     make_rule(schema::SUB, "SUB", check_binary).inputs(2, 2).options<schema::SubOptions>(),
     make_rule(schema::DIV, "DIV", check_binary).inputs(2, 2).options<schema::DivOptions>().only_floats(),
     make_rule(schema::PRELU, "PRELU", check_prelu).inputs(2, 2),

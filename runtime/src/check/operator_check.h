@@ -32,7 +32,7 @@ struct OperatorRule {
   schema::BuiltinOperator code;
   const char* name;
   int options_type;  // 0 where the interpreter needs none
-  size_t least_inputs, most_inputs;
+  size_t least_inputs, most_inputs, most_outputs;
   bool int8;  // also with int8 maps
   bool (*check)(const OperatorCheck&);
 
@@ -49,6 +49,11 @@ struct OperatorRule {
     rule.most_inputs = most;
     return rule;
   }
+  constexpr OperatorRule outputs(size_t most) const {
+    OperatorRule rule = *this;
+    rule.most_outputs = most;
+    return rule;
+  }
   constexpr OperatorRule only_floats() const {
     OperatorRule rule = *this;
     rule.int8 = false;
@@ -56,12 +61,12 @@ struct OperatorRule {
   }
 };
 
-// What most operators are: one input, no options, maps of float32 or int8.
+// What most operators are: one input, one output, no options, maps of float32 or int8.
 constexpr OperatorRule make_rule(schema::BuiltinOperator code, const char* name, bool (*check)(const OperatorCheck&)) {
   OperatorRule rule{};
   rule.code = code;
   rule.name = name;
-  rule.least_inputs = rule.most_inputs = 1;
+  rule.least_inputs = rule.most_inputs = rule.most_outputs = 1;
   rule.int8 = true;
   rule.check = check;
   return rule;

@@ -70,7 +70,8 @@ bool check_operator(const ModelFile& model, const FileOperator& op, Message* mes
   if (rule == nullptr) return fail_unknown(op, message);
   const OperatorCheck c = {model, op, *rule, message};
   bool sound = false;
-  if (op.inputs.size() < rule->least_inputs || op.inputs.size() > rule->most_inputs || op.outputs.size() != 1) {
+  if (op.inputs.size() < rule->least_inputs || op.inputs.size() > rule->most_inputs || op.outputs.empty() ||
+      op.outputs.size() > rule->most_outputs) {
     message->fail("has %zu inputs and %zu outputs", op.inputs.size(), op.outputs.size());
   } else if (c.input(0) == nullptr) {
     message->fail("lacks its input");

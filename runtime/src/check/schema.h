@@ -132,6 +132,10 @@ struct DivOptions {
   static constexpr int kType = 29;
   enum Field { fused_activation_function };
 };
+struct SplitOptions {
+  static constexpr int kType = 35;
+  enum Field { num_splits };
+};
 struct LeakyReluOptions {
   static constexpr int kType = 75;
 };
@@ -159,6 +163,7 @@ enum BuiltinOperator : int32_t {
   MEAN = 40,
   SUB = 41,
   DIV = 42,
+  SPLIT = 49,
   PRELU = 54,
   MAXIMUM = 55,
   MINIMUM = 57,

@@ -239,6 +239,7 @@ class Int8ConvStep : public Step {
     conv_.channels = plan.op->group_channels;
     conv_.blocks = work.blocks;
     conv_.weights = weights.filter.as<int8_t>();
+    conv_.narrow = weights.narrow;
     conv_.biases = weights.biases.as<int32_t>();
     conv_.scale_bits = weights.multipliers.as<int32_t>();
     conv_.scale_lefts = weights.lefts.as<int32_t>();

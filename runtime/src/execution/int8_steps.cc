@@ -81,18 +81,6 @@ class Int8ConversionStep : public Int8Step {
   }
 };
 
-// RESHAPE.
-class Int8CopyStep : public Int8Step {
- public:
-  using Int8Step::Int8Step;
-
-  void run(const Range& pixels, const Range&) const override {
-    const int64_t channels = image_.channels;
-    std::copy(input<int8_t>() + pixels.begin * channels, input<int8_t>() + pixels.end * channels,
-              output<int8_t>() + pixels.begin * channels);
-  }
-};
-
 // QUANTIZE of int8, and activations.
 class Int8RescaleStep : public Int8Step {
  public:
@@ -185,8 +173,6 @@ std::unique_ptr<Step> make_int8_step(const StepPlan& plan, const Layout& layout,
     case OperatorKind::kAveragePool:
     case OperatorKind::kMaxPool:
       return std::make_unique<Int8PoolStep>(plan, layout, graph, kernels);
-    case OperatorKind::kReshape:
-      return std::make_unique<Int8CopyStep>(plan, layout, graph);
     case OperatorKind::kMean:
       return std::make_unique<Int8MeanStep>(plan, layout, graph);
     default:  // kClamp and kRescale

@@ -1,6 +1,7 @@
 #include "execution/layout.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace hybrid_tf {
@@ -61,6 +62,11 @@ void add_halos(const Graph& graph, const std::vector<StepPlan>& steps, Layout* l
   }
 }
 
+// What a step reads. The numbers of an operator's tensors are those of their values.
+std::array<int, 4> inputs_of(const StepPlan& step) {
+  return {step.input, step.residual, step.op ? step.op->others[0] : -1, step.op ? step.op->others[1] : -1};
+}
+
 // The lifetime of every value in the arena, and the blocks that hold them.
 class Arena {
  public:
@@ -69,7 +75,7 @@ class Arena {
   void place() {
     for (size_t i = 0; i < layout_.steps.size(); ++i) {
       const StepPlan& step = layout_.steps[i];
-      for (int value : {step.input, step.residual}) {
+      for (int value : inputs_of(step)) {
         if (value >= 0 && block_of_[value] >= 0) blocks_[block_of_[value]].last = static_cast<int>(i);
       }
       if (step.output >= 0) make(step.output, i);
@@ -98,8 +104,11 @@ class Arena {
   bool takes_place_of_residual(size_t index) const {
     const StepPlan& step = layout_.steps[index];
     if (step.residual < 0 || step.residual == step.input || block_of_[step.residual] < 0) return false;
+    if (layout_.values[step.residual].bytes() != layout_.values[step.output].bytes()) return false;
     for (size_t i = index + 1; i < layout_.steps.size(); ++i) {
-      if (layout_.steps[i].input == step.residual || layout_.steps[i].residual == step.residual) return false;
+      for (int value : inputs_of(layout_.steps[i])) {
+        if (value == step.residual) return false;
+      }
     }
     return true;
   }

@@ -260,7 +260,6 @@ std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, cons
     case OperatorKind::kToInt8:
     case OperatorKind::kFromInt8:
     case OperatorKind::kRescale:
-    case OperatorKind::kReshape:
       return make_int8_step(plan, layout, graph, kernels);
     case OperatorKind::kAveragePool:
     case OperatorKind::kMaxPool:
@@ -280,6 +279,14 @@ std::unique_ptr<Step> make_step(const StepPlan& plan, const Layout& layout, cons
     case OperatorKind::kShift:
       if (is_int8) return make_int8_step(plan, layout, graph, kernels);
       return std::make_unique<ElementwiseStep>(plan, layout, kernels);
+    case OperatorKind::kReshape:
+    case OperatorKind::kDepthwise:
+    case OperatorKind::kMultiply:
+    case OperatorKind::kAddPixel:
+    case OperatorKind::kConcatenate:
+    case OperatorKind::kSlice:
+    case OperatorKind::kLogistic:
+      return make_channel_step(plan, layout, graph, weights, kernels);
   }
   return nullptr;
 }

@@ -51,6 +51,10 @@ std::unique_ptr<Step> make_int8_conv_step(const StepPlan& plan, const Layout& la
 std::unique_ptr<Step> make_int8_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
                                      const KernelSet& kernels);
 
+// Those that work on each channel alone, float32 and int8, in channel_steps.cc.
+std::unique_ptr<Step> make_channel_step(const StepPlan& plan, const Layout& layout, const Graph& graph,
+                                        const Weights& weights, const KernelSet& kernels);
+
 Work map_work(const StepPlan& plan, const Layout& layout, int32_t pixels);
 // What the kernels' Pool is told of an operator, but for pointers and activation.
 Pool pool_window(const Operator& op, const Image& input);

@@ -83,26 +83,18 @@ void make_int8_biases(const TfLiteContext* context, const Operator& op, int32_t 
 
 // TensorFlow Lite multiplies the scales of a convolution in double precision, those of a dense layer in single.
 double filter_ratio(const Operator& op, float input, float filter, float output) {
-  const double product = op.kind == OperatorKind::kConv ? double{input} * filter : double{input * filter};
+  const double product = op.kind == OperatorKind::kDense ? double{input * filter} : double{input} * filter;
   return product / output;
 }
 
-bool pack_int8(const TfLiteContext* context, const Graph& graph, const Operator& op, const Int8Kernels& kernels,
-               Weights* weights, Message* message) {
+// What sums of int8 are multiplied by.
+bool pack_int8_scales(const TfLiteContext* context, const Graph& graph, const Operator& op, Weights* weights,
+                      Message* message) {
   const Tensor &input = graph.tensors[op.input], &output = graph.tensors[op.output];
-  const Int8Runs runs(op);
-  weights->block = kernels.block;
-  if (!allocate(lanes(op, *weights) * runs.count * ceil_div(runs.length, 4) * 4, &weights->filter, message)) {
-    return false;
-  }
-  pack_int8_weights(constant_data<int8_t>(context, op.filter), op.group_channels, runs.count, runs.length,
-                    weights->block, weights->filter.as<int8_t>());
-
   const auto& quantization =
       *static_cast<const TfLiteAffineQuantization*>(context->tensors[op.filter].quantization.params);
-  std::vector<int32_t> biases, bits, lefts, rights;
+  std::vector<int32_t> bits, lefts, rights;
   std::vector<float> near;
-  make_int8_biases(context, op, input.zero_point + kernels.input_offset, &biases);
   for (int32_t c = 0; c < op.group_channels; ++c) {
     const float scale = quantization.scale->data[quantization.scale->size == 1 ? 0 : c];
     const double real = filter_ratio(op, input.scale, scale, output.scale);
@@ -114,10 +106,55 @@ bool pack_int8(const TfLiteContext* context, const Graph& graph, const Operator&
   }
   weights->least_right = *std::min_element(rights.begin(), rights.end());
   return pack_values(op, near.data(), 0.0f, *weights, &weights->near_scales, message) &&
-         pack_values(op, biases.data(), 0, *weights, &weights->biases, message) &&
          pack_values(op, bits.data(), 0, *weights, &weights->multipliers, message) &&
          pack_values(op, lefts.data(), 0, *weights, &weights->lefts, message) &&
          pack_values(op, rights.data(), 0, *weights, &weights->rights, message);
+}
+
+// Weights [taps][channels] as [taps][lanes].
+template <typename T>
+bool pack_depthwise(const T* filter, const Operator& op, Weights* weights, Message* message) {
+  const size_t row = lanes(op, *weights);
+  if (!allocate(taps_of(op) * row * sizeof(T), &weights->filter, message)) return false;
+  T* packed = weights->filter.as<T>();
+  for (int32_t tap = 0; tap < taps_of(op); ++tap, packed += row, filter += op.group_channels) {
+    std::fill(std::copy(filter, filter + op.group_channels, packed), packed + row, T(0));
+  }
+  return true;
+}
+
+bool pack_int8_depthwise(const TfLiteContext* context, const Graph& graph, const Operator& op, Weights* weights,
+                         Message* message) {
+  weights->block = 64;
+  const auto* filter = constant_data<int8_t>(context, op.filter);
+  weights->narrow = std::count(filter, filter + taps_of(op) * op.group_channels, INT8_MIN) == 0;
+  std::vector<int32_t> biases;
+  for (int32_t c = 0; c < op.group_channels; ++c) {
+    int32_t sum = 0;
+    for (int32_t tap = 0; tap < taps_of(op); ++tap) sum += filter[tap * op.group_channels + c];
+    const int32_t bias = op.biases < 0 ? 0 : constant_data<int32_t>(context, op.biases)[c];
+    const uint32_t zeros = static_cast<uint32_t>(graph.tensors[op.input].zero_point * sum);
+    biases.push_back(static_cast<int32_t>(static_cast<uint32_t>(bias) - zeros));
+  }
+  return pack_depthwise(filter, op, weights, message) &&
+         pack_values(op, biases.data(), 0, *weights, &weights->biases, message) &&
+         pack_int8_scales(context, graph, op, weights, message);
+}
+
+bool pack_int8(const TfLiteContext* context, const Graph& graph, const Operator& op, const Int8Kernels& kernels,
+               Weights* weights, Message* message) {
+  const Tensor& input = graph.tensors[op.input];
+  const Int8Runs runs(op);
+  weights->block = kernels.block;
+  const int32_t run_bytes = ceil_div(runs.length, kernels.group) * kernels.group;
+  if (!allocate(lanes(op, *weights) * runs.count * run_bytes, &weights->filter, message)) return false;
+  weights->narrow = pack_int8_weights(constant_data<int8_t>(context, op.filter), op.group_channels, runs.count,
+                                      runs.length, weights->block, kernels.group, weights->filter.as<int8_t>());
+
+  std::vector<int32_t> biases;
+  make_int8_biases(context, op, input.zero_point + kernels.input_offset, &biases);
+  return pack_values(op, biases.data(), 0, *weights, &weights->biases, message) &&
+         pack_int8_scales(context, graph, op, weights, message);
 }
 
 // The different ranges, and which of them every output position has.
@@ -190,6 +227,11 @@ bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operat
       }
       weights->block = kernels.fconv_block;
       return pack_filter<float>(context, op, taps_of(op) * op.filter_words, weights, message) &&
+             pack_float_bias(context, op, weights, message);
+    case OperatorKind::kDepthwise:
+      if (graph.tensors[op.input].type == kTfLiteInt8) return pack_int8_depthwise(context, graph, op, weights, message);
+      weights->block = op.group_channels;  // as in the file
+      return pack_depthwise(constant_data<float>(context, op.filter), op, weights, message) &&
              pack_float_bias(context, op, weights, message);
     default:
       return true;

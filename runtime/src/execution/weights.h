@@ -14,6 +14,7 @@ struct Weights {
   Buffer lefts, rights;        // int32: the shifts of those numbers
   Buffer near_scales;          // those numbers as floats
   int32_t least_right = 0;     // the smallest of `rights`
+  bool narrow = false;         // of int8: no weight is -128
   Buffer thresholds;           // int32
   const uint32_t* file_filter = nullptr;  // of binary convolutions: the filter as it lies in the file
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "graph/operator_reader.h"
 #include "graph/operators.h"
@@ -9,8 +10,9 @@
 namespace hybrid_tf {
 namespace {
 
-constexpr int64_t kMaxInt8Pool = 512;      // pixels: see kernels.h
-constexpr int64_t kMaxReshaped = 1 << 28;  // values
+constexpr int64_t kMaxInt8Pool = 512;       // pixels: see kernels.h
+constexpr int64_t kMaxReshaped = 1 << 28;   // values
+constexpr int64_t kMaxInt8Depthwise = 500;  // taps: see kernels.h
 
 double scale(const OperatorReader& r, int tensor) { return r.tensor(tensor).params.scale; }
 
@@ -41,15 +43,15 @@ bool read_rescaled(const OperatorReader& r) {
   return r.tensor(r.op->output).type == kTfLiteFloat32 || r.ratio(scale(r, r.op->input) / scale(r, r.op->output));
 }
 
-// int8 weights have one scale, or one for each output channel, which is their first axis; their zero point is 0.
-bool read_filter_scales(const OperatorReader& r) {
+// int8 weights have one scale, or one for each output channel, which is their axis `axis`; their zero point is 0.
+bool read_filter_scales(const OperatorReader& r, int axis) {
   const TfLiteTensor& filter = r.tensor(r.op->filter);
   const auto* quantization = static_cast<const TfLiteAffineQuantization*>(filter.quantization.params);
   if (filter.quantization.type != kTfLiteAffineQuantization || !quantization || !quantization->scale) {
     return r.message->fail("its int8 weights have no scales");
   }
   const TfLiteFloatArray& scales = *quantization->scale;
-  if (scales.size != 1 && (scales.size != r.op->group_channels || quantization->quantized_dimension != 0)) {
+  if (scales.size != 1 && (scales.size != r.op->group_channels || quantization->quantized_dimension != axis)) {
     return r.message->fail("its int8 weights have %d scales for %d channels", scales.size, r.op->group_channels);
   }
   for (int i = 0; i < scales.size; ++i) {
@@ -75,7 +77,13 @@ bool read_weights(const OperatorReader& r, int rank) {
       !r.channel_constant(op->biases, floats ? kTfLiteFloat32 : kTfLiteInt32, op->group_channels, "bias")) {
     return false;
   }
-  return floats || read_filter_scales(r);
+  return floats || read_filter_scales(r, 0);
+}
+
+bool same_quantization(const OperatorReader& r, int one, int other) {
+  const TfLiteQuantizationParams &a = r.tensor(one).params, &b = r.tensor(other).params;
+  return r.tensor(one).type != kTfLiteInt8 || (a.scale == b.scale && a.zero_point == b.zero_point) ||
+         r.message->fail("changes the scale");
 }
 
 bool read_sum_scales(const OperatorReader& r, int other) {
@@ -120,6 +128,40 @@ bool read_shift(const OperatorReader& r, int constant) {
   return r.activation(static_cast<const TfLiteAddParams*>(r.node.builtin_data)->activation);
 }
 
+// Whether a tensor is a map of one pixel for each image, beside a larger one, or one of fewer dimensions for all
+// images.
+bool is_pixel(const OperatorReader& r, int index, int map) {
+  const int dims = rank(r, index);
+  if (rank(r, map) != 4 || dims < 1 || dims > 4) return false;
+  for (int i = dims < 4 ? 0 : 1; i < dims - 1; ++i) {
+    if (r.dim(index, i) != 1) return false;
+  }
+  return dims < 4 || r.dim(map, 1) != 1 || r.dim(map, 2) != 1;
+}
+
+// Two maps of one type; the second may be one pixel for each image. Sets the operands, the larger one first, and
+// `pixel`.
+bool read_pair(const OperatorReader& r, bool* pixel) {
+  Operator* op = r.op;
+  if (!read_maps_and_options(r, 2, 2) || !r.map(r.input(1), "second input")) return false;
+  op->residual = r.input(1);
+  if (is_pixel(r, op->input, op->residual)) std::swap(op->input, op->residual);
+  *pixel = is_pixel(r, op->residual, op->input);
+  if (r.tensor(op->input).type != r.tensor(op->residual).type) return r.message->fail("has inputs of two types");
+  const TfLiteIntArray& a = *r.tensor(op->input).dims;
+  const TfLiteIntArray& b = *r.tensor(op->residual).dims;
+  if (*pixel ? a.data[3] != b.data[b.size - 1] : a.size != b.size || memcmp(a.data, b.data, a.size * sizeof(int))) {
+    return r.message->fail("its inputs have different shapes");
+  }
+  return true;
+}
+
+// The scales of an int8 product, whose ratio TensorFlow Lite computes in single precision.
+bool read_product_scales(const OperatorReader& r, double other) {
+  return r.tensor(r.op->output).type == kTfLiteFloat32 ||
+         r.ratio(scale(r, r.op->input) * other / scale(r, r.op->output));
+}
+
 }  // namespace
 
 bool read_conv(const OperatorReader& r) {
@@ -149,17 +191,10 @@ bool read_add(const OperatorReader& r) {
       return read_shift(r, r.input(constant));
     }
   }
-  if (!read_maps_and_options(r, 2, 2) || !r.map(r.input(1), "second input")) return false;
-  op->residual = r.input(1);
-  if (r.tensor(op->input).type != r.tensor(op->residual).type) return r.message->fail("has inputs of two types");
-  if (r.tensor(op->output).type == kTfLiteInt8) {
-    if (!read_sum_scales(r, op->residual)) return false;
-  }
-  const TfLiteIntArray& a = *r.tensor(op->input).dims;
-  const TfLiteIntArray& b = *r.tensor(op->residual).dims;
-  if (a.size != b.size || memcmp(a.data, b.data, a.size * sizeof(int))) {
-    return r.message->fail("its inputs have different shapes");
-  }
+  bool pixel;
+  if (!read_pair(r, &pixel)) return false;
+  if (pixel) op->kind = OperatorKind::kAddPixel;
+  if (r.tensor(op->output).type == kTfLiteInt8 && !read_sum_scales(r, op->residual)) return false;
   return r.activation(static_cast<const TfLiteAddParams*>(r.node.builtin_data)->activation);
 }
 
@@ -213,15 +248,9 @@ bool read_mean(const OperatorReader& r) {
   return r.activation(kTfLiteActNone);
 }
 
-// Of int8 only: floats do not have to stay in this delegate to be right.
 bool read_reshape(const OperatorReader& r) {
-  if (!r.arity(2, 2) || !r.variable(r.op->input, "input", {kTfLiteInt8}) ||
-      !r.variable(r.op->output, "output", {kTfLiteInt8}) || !r.map(r.op->input, "input") ||
-      !r.map(r.op->output, "output") || !r.constant(r.input(1), kTfLiteInt32, 1, "shape")) {
-    return false;
-  }
-  const TfLiteQuantizationParams &in = r.tensor(r.op->input).params, &out = r.tensor(r.op->output).params;
-  if (in.scale != out.scale || in.zero_point != out.zero_point) return r.message->fail("changes the scale");
+  if (!read_maps(r, 2, 2) || !r.constant(r.input(1), kTfLiteInt32, 1, "shape")) return false;
+  if (!same_quantization(r, r.op->input, r.op->output)) return false;
   Shape& shape = r.op->new_shape;
   shape.rank = r.dim(r.input(1), 0);
   if (shape.rank > 4) return r.message->fail("makes %d dimensions, not 1 to 4", shape.rank);
@@ -246,6 +275,100 @@ bool read_to_int8(const OperatorReader& r) {
 bool read_from_int8(const OperatorReader& r) {
   return r.arity(1, 1) && r.variable(r.op->input, "input", {kTfLiteInt8}) && r.map(r.op->input, "input") &&
          r.variable(r.op->output, "output", {kTfLiteFloat32});
+}
+
+// With one filter for each channel of the input.
+bool read_depthwise(const OperatorReader& r) {
+  Operator* op = r.op;
+  if (!read_maps_and_options(r, 2, 3) || !r.has_rank(op->input, 4, "input")) return false;
+  const bool floats = r.tensor(op->input).type == kTfLiteFloat32;
+  op->filter = r.input(1);
+  op->biases = r.input(2);
+  if (!r.constant(op->filter, floats ? kTfLiteFloat32 : kTfLiteInt8, 4, "filter")) return false;
+  op->group_channels = r.dim(op->filter, 3);
+  if (op->biases >= 0 &&
+      !r.channel_constant(op->biases, floats ? kTfLiteFloat32 : kTfLiteInt32, op->group_channels, "bias")) {
+    return false;
+  }
+  const int64_t height = r.dim(op->filter, 1), width = r.dim(op->filter, 2);
+  if (r.dim(op->filter, 0) != 1 || r.dim(op->input, 3) != op->group_channels) {
+    return r.message->fail("has not one filter for each channel");
+  }
+  if (!floats && (!read_filter_scales(r, 3) || height * width > kMaxInt8Depthwise)) {
+    return height * width <= kMaxInt8Depthwise ? false : r.message->fail("its filter is too large");
+  }
+  const auto& options = *static_cast<const TfLiteDepthwiseConvParams*>(r.node.builtin_data);
+  return r.activation(options.activation) && r.padding(options.padding) &&
+         r.axis(height, options.stride_height, options.dilation_height_factor, &op->vertical) &&
+         r.axis(width, options.stride_width, options.dilation_width_factor, &op->horizontal);
+}
+
+bool read_multiply(const OperatorReader& r) {
+  Operator* op = r.op;
+  if (!r.arity(2, 2)) return false;
+  for (int constant : {0, 1}) {
+    if (!is_channel_constant(r, r.input(constant)) || rank(r, r.input(1 - constant)) != 4) continue;
+    op->input = r.input(1 - constant);
+    if (!read_map_types(r) || !read_channel_values(r, r.input(constant), "factors") ||
+        !read_product_scales(r, op->channel_scale)) {
+      return false;
+    }
+    if (!r.node.builtin_data) return r.message->fail("its options are missing");
+    return r.activation(static_cast<const TfLiteMulParams*>(r.node.builtin_data)->activation);
+  }
+  bool pixel;
+  return read_pair(r, &pixel) && read_product_scales(r, scale(r, op->residual)) &&
+         r.activation(static_cast<const TfLiteMulParams*>(r.node.builtin_data)->activation);
+}
+
+// Of up to four maps, along their channels.
+bool read_concatenation(const OperatorReader& r) {
+  Operator* op = r.op;
+  if (!read_maps_and_options(r, 2, 4)) return false;
+  const auto& options = *static_cast<const TfLiteConcatenationParams*>(r.node.builtin_data);
+  int* const operands[] = {&op->input, &op->residual, &op->others[0], &op->others[1]};
+  for (int i = 0; i < r.node.inputs->size; ++i) {
+    const int input = *operands[i] = r.input(i);
+    if (!r.map(input, "input")) return false;
+    if (r.tensor(input).type != r.tensor(op->output).type) return r.message->fail("has inputs of two types");
+    if (!same_quantization(r, input, op->output) || !r.has_rank(input, rank(r, op->input), "input")) return false;
+  }
+  const int64_t axis = options.axis < 0 ? int64_t{options.axis} + rank(r, op->input) : options.axis;
+  if (axis != rank(r, op->input) - 1) return r.message->fail("is not along the channels");
+  if (options.activation != kTfLiteActNone) return r.message->fail("has an activation");
+  return r.activation(kTfLiteActNone);
+}
+
+// Evenly, along the channels. One operator for each output.
+bool read_split(const OperatorReader& r) {
+  Operator* op = r.op;
+  if (r.node.inputs->size != 2 || op->slice >= r.node.outputs->size) {
+    return r.message->fail("has %d inputs and %d outputs", r.node.inputs->size, r.node.outputs->size);
+  }
+  op->input = r.input(1);
+  op->slices = r.node.outputs->size;
+  if (!r.output(r.node.outputs->data[op->slice]) || !read_map_types(r) ||
+      !r.variable(r.input(0), "axis", {kTfLiteInt32})) {
+    return false;
+  }
+  const TfLiteTensor& axis = r.tensor(r.input(0));
+  if (axis.allocation_type != kTfLiteMmapRo || axis.bytes != sizeof(int32_t) || !axis.data) {
+    return r.message->fail("its axis must be one constant");
+  }
+  int32_t value;
+  memcpy(&value, axis.data, sizeof(value));
+  if (value != -1 && value != rank(r, op->input) - 1) return r.message->fail("is not along the channels");
+  return same_quantization(r, op->input, op->output) && r.activation(kTfLiteActNone);
+}
+
+// int8 outputs have the scale that TensorFlow Lite insists on.
+bool read_logistic(const OperatorReader& r) {
+  if (!read_maps(r, 1, 1)) return false;
+  const TfLiteTensor& out = r.tensor(r.op->output);
+  if (out.type == kTfLiteInt8 && (out.params.scale != 1.0f / 256 || out.params.zero_point != -128)) {
+    return r.message->fail("its int8 output has another scale than 1/256");
+  }
+  return r.activation(kTfLiteActNone);
 }
 
 }  // namespace hybrid_tf

@@ -32,11 +32,16 @@ class Fuser {
     StepPlan& step = steps_[maker_[tensor]];
     const OperatorKind kind = step.op->kind;
     if (type(tensor) == kTfLiteFloat32) {
-      return kind == OperatorKind::kDequantize || kind == OperatorKind::kFromInt8 ? nullptr : &step;
+      const bool cannot = kind == OperatorKind::kDequantize || kind == OperatorKind::kFromInt8 ||
+                          kind == OperatorKind::kReshape || kind == OperatorKind::kConcatenate ||
+                          kind == OperatorKind::kSlice || kind == OperatorKind::kLogistic;
+      return cannot ? nullptr : &step;
     }
     const bool can = kind == OperatorKind::kBconv || kind == OperatorKind::kConv || kind == OperatorKind::kDense ||
                      kind == OperatorKind::kAdd || kind == OperatorKind::kAveragePool ||
-                     kind == OperatorKind::kMaxPool || kind == OperatorKind::kPrelu || kind == OperatorKind::kShift;
+                     kind == OperatorKind::kMaxPool || kind == OperatorKind::kPrelu || kind == OperatorKind::kShift ||
+                     kind == OperatorKind::kDepthwise || kind == OperatorKind::kMultiply ||
+                     kind == OperatorKind::kAddPixel;
     return type(tensor) == kTfLiteInt8 && can ? &step : nullptr;
   }
 
@@ -141,7 +146,10 @@ class Fuser {
     step.op = &op;
     step.input = op.input;
     step.residual = op.residual;
-    if (op.kind == OperatorKind::kAdd || op.kind == OperatorKind::kClamp) finish_sum(&step, op);
+    if (op.kind == OperatorKind::kAdd || op.kind == OperatorKind::kClamp || op.kind == OperatorKind::kAddPixel) {
+      finish_sum(&step, op);
+    }
+    if (op.kind == OperatorKind::kMultiply && type(op.output) == kTfLiteFloat32) set_limits(&step, op);
     if (op.kind == OperatorKind::kPrelu) step.prelu = &op;
     if (op.kind == OperatorKind::kShift) {
       step.shift = &op;

@@ -102,6 +102,30 @@ bool infer_reshape(const Operator& op, const Shape& input, Shape* output, Messag
   return known == input.elements() || message->fail("changes the number of values");
 }
 
+// A map and another of its shape, or one pixel for each image or for all.
+bool infer_pair(const Operator& op, const Graph& graph, const Shape& input, Message* message) {
+  if (op.residual < 0) return channels_match(input, op.group_channels, message);
+  const Shape& other = graph.tensors[op.residual].shape;
+  const Image one(other), all(input);
+  const bool is_pixel = input.rank == 4 && one.channels == all.channels && one.height == 1 && one.width == 1 &&
+                        (one.batches == 1 || one.batches == all.batches);
+  return other == input || is_pixel || message->fail("its inputs have different shapes");
+}
+
+bool infer_concatenation(const Operator& op, const Graph& graph, Shape* output, Message* message) {
+  const int32_t last = output->rank - 1;
+  int64_t channels = output->channels();
+  for (int other : {op.residual, op.others[0], op.others[1]}) {
+    if (other < 0) continue;
+    Shape shape = graph.tensors[other].shape;
+    channels += shape.channels();
+    if (shape.rank == output->rank) shape.dims[last] = output->dims[last];
+    if (shape != *output) return message->fail("its inputs have different shapes");
+  }
+  output->dims[last] = static_cast<int32_t>(channels);  // four times 2^28 at most
+  return true;
+}
+
 bool infer_shape(const Operator& op, const Graph& graph, Message* message, Shape* output) {
   const Shape& input = graph.tensors[op.input].shape;
   const bool packed = graph.tensors[op.output].type == kTfLiteInt32;
@@ -135,6 +159,19 @@ bool infer_shape(const Operator& op, const Graph& graph, Message* message, Shape
       return channels_match(input, op.group_channels, message);
     case OperatorKind::kAdd:
       return graph.tensors[op.residual].shape == input || message->fail("its inputs have different shapes");
+    case OperatorKind::kDepthwise:
+      return channels_match(input, op.group_channels, message) &&
+             infer_window(op, op.group_channels, input, output, message);
+    case OperatorKind::kMultiply:
+    case OperatorKind::kAddPixel:
+      return infer_pair(op, graph, input, message);
+    case OperatorKind::kConcatenate:
+      return infer_concatenation(op, graph, output, message);
+    case OperatorKind::kSlice:
+      if (input.channels() % op.slices) return message->fail("its channels cannot be split evenly");
+      output->dims[input.rank - 1] /= op.slices;
+      return true;
+    case OperatorKind::kLogistic:
     case OperatorKind::kClamp:
     case OperatorKind::kToInt8:
     case OperatorKind::kFromInt8:
@@ -155,15 +192,16 @@ bool read_graph(TfLiteContext* context, const TfLiteDelegateParams& params, Grap
     if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk) {
       return message->fail("node %d cannot be read", index);
     }
-    Operator op;
-    if (!read_operator(context, *node, *registration, &op, message)) return false;
-    op.input = numbering.read(op.input);
-    op.residual = numbering.read(op.residual);
-    if (numbering.find(op.output) >= 0) {
-      return message->fail("%s \"%s\": its output is made or read before", op.name, context->tensors[op.output].name);
+    for (int part = 0; part < operator_parts(*node, *registration); ++part) {
+      Operator op;
+      if (!read_operator(context, *node, *registration, part, &op, message)) return false;
+      for (int* input : {&op.input, &op.residual, &op.others[0], &op.others[1]}) *input = numbering.read(*input);
+      if (numbering.find(op.output) >= 0) {
+        return message->fail("%s \"%s\": its output is made or read before", op.name, context->tensors[op.output].name);
+      }
+      op.output = numbering.add(op.output);
+      graph->operators.push_back(op);
     }
-    op.output = numbering.add(op.output);
-    graph->operators.push_back(op);
   }
   for (int i = 0; i < params.output_tensors->size; ++i) {
     const int number = numbering.find(params.output_tensors->data[i]);

@@ -28,6 +28,12 @@ enum class OperatorKind {
   kReshape,
   kPrelu,
   kShift,  // ADD of a constant for each channel
+  kDepthwise,
+  kMultiply,     // MUL of a map and another, one pixel for each image, or a constant for each channel
+  kAddPixel,     // ADD of a map and one pixel for each image
+  kConcatenate,  // along the channels
+  kSlice,        // one output of a SPLIT of the channels
+  kLogistic,
 };
 
 // An operator, as the file describes it. Tensors are the interpreter's indices, or -1; read_graph() renumbers `input`,
@@ -36,7 +42,8 @@ struct Operator {
   OperatorKind kind;
   const char* name;  // of the kind, as people know it
   int input = -1;
-  int residual = -1;  // the second operand of an addition
+  int residual = -1;         // the second operand of an addition
+  int others[2] = {-1, -1};  // the third and fourth operand of a concatenation
   int output = -1;
   // Constant tensors.
   int filter = -1, biases = -1, multipliers = -1, thresholds = -1;
@@ -47,11 +54,12 @@ struct Operator {
   // Convolutions and dense layers. A filter reads the channels of one group: as many words, of 32 bits or one number.
   int32_t groups = 1, group_channels = 0, filter_channels = 0, filter_words = 0;
   float activation_min, activation_max;
-  bool keep_dims = false;       // kMean, kDense: the output keeps the rank of the input
-  int32_t stored_channels = 0;  // kDequantize
-  Shape new_shape;              // kReshape: one dimension may be -1, for what is left
-  // kPrelu, kShift: a slope or what is added, of the type of the maps, for each of `group_channels`; scale and zero
-  // point are those of int8.
+  bool keep_dims = false;         // kMean, kDense: the output keeps the rank of the input
+  int32_t stored_channels = 0;    // kDequantize
+  Shape new_shape;                // kReshape: one dimension may be -1, for what is left
+  int32_t slice = 0, slices = 1;  // kSlice: which part of the channels, of how many
+  // kPrelu, kShift, kMultiply: a slope, what is added or a factor, of the type of the maps, for each of
+  // `group_channels`; scale and zero point are those of int8.
   const void* channel_values = nullptr;
   float channel_scale = 0;
   int32_t channel_zero_point = 0;

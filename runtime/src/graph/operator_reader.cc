@@ -72,7 +72,11 @@ bool OperatorReader::arity(int min_inputs, int max_inputs) const {
     return message->fail("has %d inputs and %d outputs", inputs, outputs);
   }
   op->input = input(0);
-  op->output = node.outputs->data[0];
+  return output(node.outputs->data[0]);
+}
+
+bool OperatorReader::output(int index) const {
+  op->output = index;
   if (!exists(op->output, "output")) return false;
   if (tensor(op->output).allocation_type == kTfLiteMmapRo) return message->fail("its output is constant");
   return true;

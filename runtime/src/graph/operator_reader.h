@@ -20,6 +20,7 @@ struct OperatorReader {
 
   // All of these return false, with a message, when it is not so. `what` is the tensor's part in the operator.
   bool arity(int min_inputs, int max_inputs) const;  // one output; sets input and output of the operator
+  bool output(int index) const;                      // sets it
   bool has_rank(int index, int rank, const char* what) const;
   // An input or output that changes with each run.
   bool variable(int index, const char* what, std::initializer_list<TfLiteType> types) const;
@@ -56,6 +57,11 @@ bool read_pool(const OperatorReader& reader);
 bool read_mean(const OperatorReader& reader);
 bool read_reshape(const OperatorReader& reader);
 bool read_to_int8(const OperatorReader& reader);
+bool read_depthwise(const OperatorReader& reader);
+bool read_multiply(const OperatorReader& reader);
+bool read_concatenation(const OperatorReader& reader);
+bool read_split(const OperatorReader& reader);
+bool read_logistic(const OperatorReader& reader);
 bool read_from_int8(const OperatorReader& reader);
 
 }  // namespace hybrid_tf

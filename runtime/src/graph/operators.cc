@@ -25,14 +25,22 @@ bool read_kind(const OperatorReader& r, const TfLiteRegistration& registration) 
       return is(OperatorKind::kAveragePool, "AVERAGE_POOL_2D") && read_pool(r);
     case kTfLiteBuiltinConv2d:
       return is(OperatorKind::kConv, "CONV_2D") && read_conv(r);
+    case kTfLiteBuiltinConcatenation:
+      return is(OperatorKind::kConcatenate, "CONCATENATION") && read_concatenation(r);
+    case kTfLiteBuiltinDepthwiseConv2d:
+      return is(OperatorKind::kDepthwise, "DEPTHWISE_CONV_2D") && read_depthwise(r);
     case kTfLiteBuiltinDequantize:
       return is(OperatorKind::kFromInt8, "DEQUANTIZE") && read_from_int8(r);
     case kTfLiteBuiltinFullyConnected:
       return is(OperatorKind::kDense, "FULLY_CONNECTED") && read_dense(r);
+    case kTfLiteBuiltinLogistic:
+      return is(OperatorKind::kLogistic, "LOGISTIC") && read_logistic(r);
     case kTfLiteBuiltinMaxPool2d:
       return is(OperatorKind::kMaxPool, "MAX_POOL_2D") && read_pool(r);
     case kTfLiteBuiltinMean:
       return is(OperatorKind::kMean, "MEAN") && read_mean(r);
+    case kTfLiteBuiltinMul:
+      return is(OperatorKind::kMultiply, "MUL") && read_multiply(r);
     case kTfLiteBuiltinPrelu:
       return is(OperatorKind::kPrelu, "PRELU") && read_prelu(r);
     case kTfLiteBuiltinRelu:
@@ -43,6 +51,8 @@ bool read_kind(const OperatorReader& r, const TfLiteRegistration& registration) 
       return is(OperatorKind::kClamp, "RELU6") && read_clamp(r, kTfLiteActRelu6);
     case kTfLiteBuiltinReshape:
       return is(OperatorKind::kReshape, "RESHAPE") && read_reshape(r);
+    case kTfLiteBuiltinSplit:
+      return is(OperatorKind::kSlice, "SPLIT") && read_split(r);
     case kTfLiteBuiltinQuantize:
       return is(OperatorKind::kToInt8, "QUANTIZE") && read_to_int8(r);
   }
@@ -68,9 +78,14 @@ bool is_int8(const TfLiteContext* context, const Operator& op) {
   return context->tensors[op.input].type == kTfLiteInt8 || context->tensors[op.output].type == kTfLiteInt8;
 }
 
+int operator_parts(const TfLiteNode& node, const TfLiteRegistration& registration) {
+  return registration.builtin_code == kTfLiteBuiltinSplit && node.outputs->size > 0 ? node.outputs->size : 1;
+}
+
 bool read_operator(const TfLiteContext* context, const TfLiteNode& node, const TfLiteRegistration& registration,
-                   Operator* op, Message* message) {
+                   int part, Operator* op, Message* message) {
   *op = Operator{};
+  op->slice = part;
   if (read_kind({context, node, op, message}, registration)) return true;
   const int output = node.outputs->size > 0 ? node.outputs->data[0] : -1;
   const bool exists = output >= 0 && static_cast<size_t>(output) < context->tensors_size;

@@ -32,16 +32,21 @@ enum TfLiteFusedActivation : int {
 enum TfLiteBuiltinOperator : int {
   kTfLiteBuiltinAdd = 0,
   kTfLiteBuiltinAveragePool2d = 1,
+  kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
+  kTfLiteBuiltinDepthwiseConv2d = 4,
   kTfLiteBuiltinDequantize = 6,
   kTfLiteBuiltinFullyConnected = 9,
+  kTfLiteBuiltinLogistic = 14,
   kTfLiteBuiltinMaxPool2d = 17,
+  kTfLiteBuiltinMul = 18,
   kTfLiteBuiltinRelu = 19,
   kTfLiteBuiltinReluN1To1 = 20,
   kTfLiteBuiltinRelu6 = 21,
   kTfLiteBuiltinReshape = 22,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinMean = 40,
+  kTfLiteBuiltinSplit = 49,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinPrelu = 54,
   kTfLiteBuiltinQuantize = 114,
@@ -167,6 +172,13 @@ struct TfLiteConvParams {
   int dilation_width_factor, dilation_height_factor;
 };
 
+struct TfLiteDepthwiseConvParams {
+  TfLitePadding padding;
+  int stride_width, stride_height, depth_multiplier;
+  TfLiteFusedActivation activation;
+  int dilation_width_factor, dilation_height_factor;
+};
+
 struct TfLitePoolParams {
   TfLitePadding padding;
   int stride_width, stride_height, filter_width, filter_height;
@@ -181,6 +193,19 @@ struct TfLiteFullyConnectedParams {
 
 struct TfLiteAddParams {
   TfLiteFusedActivation activation;
+};
+
+struct TfLiteMulParams {
+  TfLiteFusedActivation activation;
+};
+
+struct TfLiteConcatenationParams {
+  int axis;
+  TfLiteFusedActivation activation;
+};
+
+struct TfLiteSplitParams {
+  int num_splits;
 };
 
 struct TfLiteReducerParams {

@@ -1,11 +1,17 @@
-// Convolution of int8 for any instruction set: see kernels/int8_epilogue.h for V. For its products, V also has
+// Convolution of int8 for any instruction set but NEON (kernels/arm/int8_conv.h): see kernels/int8_epilogue.h for V.
+// For its products, V also has
+//   kSharedInt8Conv  whether it uses this
 //   kInt8Block    output channels in a block, a multiple of kLanes
-//   kInt8Pixels   output pixels that are computed together, with a whole block, in registers
+//   kInt8Pixels   output pixels that are computed together, with a whole block, in registers; kNarrowInt8Pixels: with
+//                 kLanes channels
 //   kInputOffset  what is added to every input
 //   Sums          sums of products of kLanes channels: no_sums(), and total_sums(Sums), an Int
 //   Inputs        four inputs, for all lanes: inputs(int32_t four), the first one lowest
 //   Weights       those of four inputs and kLanes channels, [kLanes][4]: load_weights(const int8_t*)
 //   multiply_add(Sums, Inputs, Weights)  exact but for wrapping at 32 bits
+//   Scales        those of kLanes channels: Scales(bits, rights), and times(Int), which rounds as kernels.h says
+//                 (x * bits + 2^30 + 2^(30 + right)) >> (31 + right) is both roundings at once, without the last
+//                 summand where right is 0
 #pragma once
 
 #include "kernels/int8_pool.h"
@@ -71,6 +77,43 @@ __attribute__((noinline)) void finish_int8_conv(const Int8Conv& conv, int32_t fi
   finish_int8_tile<V, V::kInt8Block / V::kLanes>(conv.epilogue, tile, Int8ConvValues<V>(conv, first, vectors, sums));
 }
 
+// What most tiles need: no sum with a residual, no shift to the left. It stays in registers.
+template <class V, int P, int C>
+inline void finish_int8_directly(const Int8Conv& conv, const typename V::Scales (&scales)[C], int32_t first,
+                                 Pixel pixel, const typename V::Int (&sums)[P][C]) {
+  using Int = typename V::Int;
+  const Int zero_point = V::set_int(conv.zero_point), min = V::set_int(conv.min), max = V::set_int(conv.max);
+  const Int sign_limit = V::set_int(conv.epilogue.sign_limit);
+  const Map<uint32_t> signs = conv.epilogue.signs;
+  const int32_t channels = conv.channels, last = smaller(C * V::kLanes, channels - first) - (C - 1) * V::kLanes;
+  const ptrdiff_t at = static_cast<ptrdiff_t>(pixel.number) * channels + first;
+  int8_t* to = conv.epilogue.int8s ? conv.epilogue.int8s + at : nullptr;
+  Int biases[C];
+#pragma GCC unroll 16
+  for (int c = 0; c < C; ++c) biases[c] = V::load_int(conv.biases + first + c * V::kLanes);
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+    uint64_t bits = 0;
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) {
+      const Int scaled = V::add_int(scales[c].times(V::add_int(sums[p][c], biases[c])), zero_point);
+      const Int value = V::min_int(max, V::max_int(min, scaled));
+      const int32_t n = c + 1 < C ? V::kLanes : last;
+      if (to)
+        n == V::kLanes ? V::store_int8(to + c * V::kLanes, value, V::kLanes)
+                       : V::store_int8(to + c * V::kLanes, value, n);
+      if (signs.data) {
+        const uint64_t vector_bits = V::greater(sign_limit, value) & ((2u << (n - 1)) - 1);
+        bits |= vector_bits << (c * V::kLanes);
+      }
+    }
+    if (to) to += channels;
+    if (!signs.data) continue;
+    store_signs(pixel.of(signs), first, (C - 1) * V::kLanes + last, bits, channels);
+    pixel.next();
+  }
+}
+
 template <class V, int P, int C>
 inline void int8_multiply_add(typename V::Sums (&sums)[P][C], const int32_t (&inputs)[P], const int8_t* weights) {
   typename V::Weights columns[C];
@@ -90,19 +133,20 @@ inline int32_t load_four(const int8_t* from) {
   return four;
 }
 
-// The last inputs of a run of `length`, one to three, and zeros.
+// The last four inputs of a run; of one that is shorter, these and zeros. `from`: where whole fours end.
 inline int32_t load_last(const int8_t* from, int32_t rest, int32_t length) {
-  if (length > 4) return static_cast<int32_t>(static_cast<uint32_t>(load_four(from + rest - 4)) >> (32 - 8 * rest));
+  if (length > 4) return load_four(from + rest - 4);
   int32_t four = 0;
   for (int32_t i = 0; i < rest; ++i) four |= static_cast<uint8_t>(from[i]) << (8 * i);
   return four;
 }
 
+// `scales`: those of the block, or null where its results need more than them.
 template <class V, int P, int C>
-inline void int8_conv_tile(const Int8Conv& conv, int32_t block, Pixel& pixel) {
+inline void int8_conv_tile(const Int8Conv& conv, int32_t block, const typename V::Scales (*scales)[C], Pixel& pixel) {
   constexpr int32_t kStep = 4 * V::kInt8Block;
   const Window& window = conv.window;
-  const int32_t first_pixel = pixel.number;
+  const Pixel first_pixel = pixel;
   const int8_t* starts[P];
   for (int p = 0; p < P; ++p, pixel.next()) starts[p] = pixel.of(window, conv.input);
 
@@ -141,17 +185,25 @@ inline void int8_conv_tile(const Int8Conv& conv, int32_t block, Pixel& pixel) {
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) totals[p][c] = V::total_sums(sums[p][c]);
   }
-  finish_int8_conv<V>(conv, block * V::kInt8Block, first_pixel, P, C, totals[0]);
+  if (scales) return finish_int8_directly<V, P, C>(conv, *scales, block * V::kInt8Block, first_pixel, totals);
+  typename V::Int copy[P][C];  // what a function is given the address of does not stay in registers
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) copy[p][c] = totals[p][c];
+  }
+  finish_int8_conv<V>(conv, block * V::kInt8Block, first_pixel.number, P, C, copy[0]);
 }
 
 // The last pixels, fewer than a tile.
 template <class V, int P, int C>
-inline void int8_conv_rest(const Int8Conv& conv, int32_t block, Pixel& pixel, int32_t count) {
+inline void int8_conv_rest(const Int8Conv& conv, int32_t block, const typename V::Scales (*scales)[C], Pixel& pixel,
+                           int32_t count) {
   if constexpr (P > 0) {
     if (count == P) {
-      int8_conv_tile<V, P, C>(conv, block, pixel);
+      int8_conv_tile<V, P, C>(conv, block, scales, pixel);
     } else {
-      int8_conv_rest<V, P - 1, C>(conv, block, pixel, count);
+      int8_conv_rest<V, P - 1, C>(conv, block, scales, pixel, count);
     }
   }
 }
@@ -163,9 +215,20 @@ inline void int8_conv_pixels(const Int8Conv& conv, int32_t block, int32_t begin,
     const int32_t channels = conv.channels - block * V::kInt8Block;
     if (channels <= (C - 1) * V::kLanes) return int8_conv_pixels<V, C - 1>(conv, block, begin, end);
   }
+  constexpr int kPixels = C == 1 ? V::kNarrowInt8Pixels : V::kInt8Pixels;
+  const int32_t first = block * V::kInt8Block;
+  constexpr int32_t kWorthwhile = 4;  // pixels: for fewer, scales take too long to make
+  bool direct = !conv.epilogue.residual && end - begin >= kWorthwhile;
+  for (int32_t lane = 0; lane < C * V::kLanes; ++lane) direct &= conv.scale_lefts[first + lane] == 0;
+  typename V::Scales block_scales[C];
+  for (int c = 0; c < C && direct; ++c) {
+    const int32_t lane = first + c * V::kLanes;
+    block_scales[c] = typename V::Scales(conv.scale_bits + lane, conv.scale_rights + lane);
+  }
+  const auto* scales = direct ? &block_scales : nullptr;
   Pixel pixel(begin, conv.window.out_height, conv.window.out_width);
-  while (end - pixel.number >= V::kInt8Pixels) int8_conv_tile<V, V::kInt8Pixels, C>(conv, block, pixel);
-  int8_conv_rest<V, V::kInt8Pixels - 1, C>(conv, block, pixel, end - pixel.number);
+  while (end - pixel.number >= kPixels) int8_conv_tile<V, kPixels, C>(conv, block, scales, pixel);
+  int8_conv_rest<V, kPixels - 1, C>(conv, block, scales, pixel, end - pixel.number);
 }
 
 template <class V>
@@ -181,7 +244,10 @@ constexpr Int8Kernels make_int8_kernels() {
   kernels.quick = V::kQuick;
   kernels.block = V::kInt8Block;
   kernels.input_offset = V::kInputOffset;
-  kernels.conv = &int8_conv<V>;
+  if constexpr (V::kSharedInt8Conv) {
+    kernels.group = 4;
+    kernels.conv = &int8_conv<V>;
+  }
   kernels.elementwise = &int8_elementwise<V>;
   kernels.pool = &int8_pool<V>;
   return kernels;

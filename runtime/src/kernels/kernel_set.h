@@ -2,7 +2,9 @@
 #pragma once
 
 #include "kernels/bconv.h"
+#include "kernels/combine.h"
 #include "kernels/cpu.h"
+#include "kernels/depthwise.h"
 #include "kernels/fconv.h"
 #include "kernels/float_ops.h"
 #include "kernels/int8_conv.h"
@@ -20,7 +22,11 @@ constexpr KernelSet start_kernel_set(const char* name, const char* description, 
   set.bconv_block = V::kBconvBlock;
   set.fconv_block = V::kFconvBlock;
   set.elementwise = &elementwise<V>;
+  set.depthwise = &depthwise<V>;
+  set.combine = &combine<V>;
   set.int8 = make_int8_kernels<V>();
+  set.int8.depthwise = &int8_depthwise<V>;
+  set.int8.combine = &int8_combine<V>;
   return set;
 }
 

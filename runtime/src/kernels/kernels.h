@@ -160,7 +160,8 @@ struct Int8Conv {
   Window window;
   const int8_t* input;
   int32_t channels, blocks;
-  const int8_t* weights;  // [blocks][segments][ceil(segment_length / 4)][block][4], 0 after the end of a segment
+  const int8_t* weights;  // [blocks][segments][ceil(segment_length / group)][block][group]: see pack_int8_weights()
+  bool narrow;            // no weight is -128: the sum of two products fits 16 bits
   const int32_t* biases;  // [blocks * block]
   const int32_t *scale_bits, *scale_lefts, *scale_rights;  // the same, of fixed-point numbers; unused lanes 0
   const float* near_scales;                                // the same
@@ -210,13 +211,74 @@ struct Int8Pool {
   Int8Epilogue epilogue;
 };
 
+// How a depthwise filter slides. Input is dense [batch][in_height][in_width][channels].
+struct DepthwiseWindow {
+  int32_t in_height, in_width, channels, out_height, out_width;
+  int32_t filter_height, filter_width, stride_height, stride_width, dilation_height, dilation_width, pad_top, pad_left;
+};
+
+// Depthwise convolution: each channel has a filter of its own. The sum over the taps inside the image of input *
+// weight, from the bias on; then `epilogue`.
+struct Depthwise {
+  DepthwiseWindow window;
+  const float* input;
+  const float* weights;                  // [taps][channels]
+  const float* biases;                   // [channels]
+  float activation_min, activation_max;  // clamp before the epilogue
+  Epilogue epilogue;
+};
+
+constexpr int32_t kMostInt8DepthwiseTaps = 500;  // so that sums are below 2^24
+
+// The same of int8, whose filters have at most so many taps. Sums are scaled as those of Int8Conv, but after the shift
+// halves are rounded away from zero. The epilogue has no residual.
+struct Int8Depthwise {
+  DepthwiseWindow window;
+  const int8_t* input;
+  const int8_t* outside;  // what taps outside of the image read: [lanes] zero points of the input
+  int32_t lanes;          // weights of a tap; a multiple of 64
+  const int8_t* weights;  // [taps][lanes]
+  bool narrow;            // as that of Int8Conv
+  const int32_t* biases;  // [lanes], and so the following ones; unused lanes 0. With what the zero points add.
+  const int32_t *scale_bits, *scale_lefts, *scale_rights;
+  const float* near_scales;
+  float near_limit;
+  int32_t zero_point, min, max;
+  Int8Epilogue epilogue;
+};
+
+// The products or sums of `input`, dense [pixels][channels], and another map, or a pixel that serves a whole image or
+// all of them: then strides are 0. Then the epilogue.
+struct Combine {
+  int32_t out_height, out_width, channels;
+  const float* input;
+  Map<const float> other;
+  bool multiplies;
+  Epilogue epilogue;
+};
+
+// The same of int8. A product is (input - input_zero_point) * (other - other_zero_point) * scale + zero_point, clamped
+// to [min, max], and rounded as those of the epilogue. A sum is that of the epilogue, whose `residual` is null.
+struct Int8Combine {
+  int32_t out_height, out_width, channels;
+  const int8_t* input;
+  Map<const int8_t> other;
+  bool multiplies;
+  int32_t input_zero_point, other_zero_point, zero_point, min, max;
+  FixedPoint scale;
+  Int8Epilogue epilogue;
+};
+
 struct Int8Kernels {
   bool quick;            // reads Int8Epilogue::quick
   int32_t block;         // output channels in a block; divides 64
+  int32_t group;         // inputs that are multiplied together; inputs after a run shorter than this are read, too
   int32_t input_offset;  // what `conv` adds to every input, because its products are of unsigned ones
   void (*conv)(const Int8Conv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
   void (*elementwise)(const Int8Elementwise&, int32_t pixel_begin, int32_t pixel_end);
   void (*pool)(const Int8Pool&, int32_t pixel_begin, int32_t pixel_end);
+  void (*depthwise)(const Int8Depthwise&, int32_t pixel_begin, int32_t pixel_end);
+  void (*combine)(const Int8Combine&, int32_t pixel_begin, int32_t pixel_end);
 };
 
 // One instruction set. Ranges are half-open; two threads may run disjoint ranges of one call at once.
@@ -231,6 +293,8 @@ struct KernelSet {
   void (*fconv)(const Fconv&, int32_t pixel_begin, int32_t pixel_end, int32_t block_begin, int32_t block_end);
   void (*pool)(const Pool&, int32_t pixel_begin, int32_t pixel_end);
   void (*elementwise)(const Elementwise&, int32_t pixel_begin, int32_t pixel_end);
+  void (*depthwise)(const Depthwise&, int32_t pixel_begin, int32_t pixel_end);
+  void (*combine)(const Combine&, int32_t pixel_begin, int32_t pixel_end);
   Int8Kernels int8;
   // How bconv does a layer: for whoever reads a profile.
   BconvBlocking (*bconv_blocking)(const BconvTaps& taps, int32_t group_channels);

@@ -42,20 +42,25 @@ void pack_weights(const float* filters, int32_t groups, int32_t group_channels, 
   pack_filters(filters, groups, group_channels, taps, words, block, packed);
 }
 
-void pack_int8_weights(const int8_t* filters, int32_t channels, int32_t runs, int32_t length, int32_t block,
-                       int8_t* packed) {
+bool pack_int8_weights(const int8_t* filters, int32_t channels, int32_t runs, int32_t length, int32_t block,
+                       int32_t group, int8_t* packed) {
   const int64_t depth = static_cast<int64_t>(runs) * length;
+  bool narrow = true;
+  for (int64_t i = 0; i < channels * depth; ++i) narrow &= filters[i] != INT8_MIN;
   for (int32_t first = 0; first < channels; first += block) {
     for (int64_t run = 0; run < depth; run += length) {
-      for (int32_t four = 0; four < length; four += 4) {
+      for (int32_t done = 0; done < length; done += group) {
+        const int32_t start = done + group <= length || length < group ? done : length - group;
         for (int32_t channel = first; channel < first + block; ++channel) {
-          for (int32_t i = four; i < four + 4; ++i) {
-            *packed++ = channel < channels && i < length ? filters[channel * depth + run + i] : int8_t{0};
+          for (int32_t i = start; i < start + group; ++i) {
+            const bool is_here = channel < channels && i >= done && i < length;
+            *packed++ = is_here ? filters[channel * depth + run + i] : int8_t{0};
           }
         }
       }
     }
   }
+  return narrow;
 }
 
 void pack_channels(const float* values, int32_t groups, int32_t group_channels, int32_t block, float unused,

@@ -64,8 +64,15 @@ struct Portable {
   static Int shift_right_up(Int a, Int n) { return (a >> n) - (below(a, n) > (mask(n) >> 1)); }
   static Int shift_right_away(Int a, Int n) { return (a >> n) - (below(a, n) > (mask(n) >> 1) - (a < 0)); }
 
+  static constexpr bool kSharedInt8Conv = true;
   static constexpr int kInt8Block = 16;
-  static constexpr int kInt8Pixels = 2;
+  static constexpr int kInt8Pixels = 2, kNarrowInt8Pixels = 2;
+  struct Scales {
+    Int bits, rights;
+    Scales() = default;
+    Scales(const int32_t* bits, const int32_t* rights) : bits(load_int(bits)), rights(load_int(rights)) {}
+    Int times(Int value) const { return shift_right_up(multiply_high(value, bits), rights); }
+  };
   static constexpr int kInputOffset = 0;
   using Sums = Words;
   struct Inputs {

@@ -3,6 +3,9 @@
 
 #include <arm_neon.h>
 
+#include "kernels/arm/int8_sums.h"
+#include "kernels/int8_conv.h"
+
 namespace hybrid_tf {
 namespace {
 
@@ -46,42 +49,46 @@ struct NeonInt8 {
     return vrshlq_s32(vqaddq_s32(a, vshrq_n_s32(vandq_s32(a, by), 31)), by);
   }
 
+  static constexpr bool kSharedInt8Conv = false;
   static constexpr int kInt8Block = 16;
   static constexpr int kInputOffset = 0;
 };
 
-// With dot products.
+// What both kinds of products do: tile<P, C, kNarrow, kExact>(...) is the sums of P pixels and C vectors of channels,
+// from the biases on, of windows that start at `starts`, with a block's weights [segments][ceil(length /
+// kInt8Group)][16] [kInt8Group], none of which is -128 if kNarrow. With kExact nothing after a run is read; else up to
+// 3 bytes are. All of it is inlined, so that sums stay in registers.
+#define HYBRID_TF_INLINE __attribute__((always_inline)) inline
+
+// With dot products: of four inputs.
 struct NeonDotProducts {
-  static constexpr int kInt8Pixels = 4;
-  using Sums = int32x4_t;
-  using Inputs = int8x16_t;
-  using Weights = int8x16_t;
-  static Sums no_sums() { return vdupq_n_s32(0); }
-  static int32x4_t total_sums(Sums sums) { return sums; }
-  static Inputs inputs(int32_t four) { return vreinterpretq_s8_s32(vdupq_n_s32(four)); }
-  static Weights load_weights(const int8_t* from) { return vld1q_s8(from); }
-  // In assembly, since the intrinsic would need the whole file to be compiled for such processors.
-  static Sums multiply_add(Sums sums, Inputs x, Weights w) {
-    __asm__(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b" : "+w"(sums) : "w"(x), "w"(w));
-    return sums;
+  static constexpr int kInt8Group = 4;
+  static constexpr bool kWide = true;  // any weights are as good as narrow ones
+
+  template <int P, int C, bool kNarrow, bool kExact>
+  static HYBRID_TF_INLINE void tile(const Window& window, const int8_t* const* starts, const int8_t* weights,
+                                    const int32_t* biases, int32x4_t (&sums)[P][C]) {
+    if constexpr (kExact) {
+      int8_short_runs<kInt8Group>(window, starts[0], weights, biases, sums);
+    } else {
+      int8_dot_tile<P, C>(window, starts, weights, biases, sums);
+    }
   }
 };
 
-// Without: products of bytes are shorts, of which pairs are added. Each channel has two sums, of two inputs each.
+// Without: of two inputs.
 struct NeonProducts {
-  static constexpr int kInt8Pixels = 2;
-  struct Sums {
-    int32x4_t low, high;  // of channels 0 and 1, and 2 and 3
-  };
-  using Inputs = int8x16_t;
-  using Weights = int8x16_t;
-  static Sums no_sums() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
-  static int32x4_t total_sums(Sums sums) { return vpaddq_s32(sums.low, sums.high); }
-  static Inputs inputs(int32_t four) { return vreinterpretq_s8_s32(vdupq_n_s32(four)); }
-  static Weights load_weights(const int8_t* from) { return vld1q_s8(from); }
-  static Sums multiply_add(Sums sums, Inputs x, Weights w) {
-    return {vpadalq_s16(sums.low, vmull_s8(vget_low_s8(x), vget_low_s8(w))),
-            vpadalq_s16(sums.high, vmull_high_s8(x, w))};
+  static constexpr int kInt8Group = 2;
+  static constexpr bool kWide = false;
+
+  template <int P, int C, bool kNarrow, bool kExact>
+  static HYBRID_TF_INLINE void tile(const Window& window, const int8_t* const* starts, const int8_t* weights,
+                                    const int32_t* biases, int32x4_t (&sums)[P][C]) {
+    if constexpr (kExact) {
+      int8_short_runs<kInt8Group>(window, starts[0], weights, biases, sums);
+    } else {
+      int8_sum_tile<P, C, kNarrow>(window, starts, weights, biases, sums);
+    }
   }
 };
 

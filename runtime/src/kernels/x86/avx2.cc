@@ -86,8 +86,35 @@ struct Avx2 {
   }
 
   // Products of bytes as shorts: each channel has two sums, of two inputs each.
+  static constexpr bool kSharedInt8Conv = true;
   static constexpr int kInt8Block = 8;
-  static constexpr int kInt8Pixels = 4;
+  static constexpr int kInt8Pixels = 4, kNarrowInt8Pixels = 4;
+  struct Scales {
+    // Of the even lanes, and of the odd ones. A shift that is not arithmetic leaves 33 - right bits, whose highest is
+    // the sign.
+    __m256i bits, odd_bits, round, odd_round, shift, odd_shift, sign;
+    Scales() = default;
+    Scales(const int32_t* bits_of, const int32_t* rights_of)
+        : bits(load_int(bits_of)), odd_bits(_mm256_srli_epi64(bits, 32)) {
+      const __m256i rights = load_int(rights_of), low = _mm256_set1_epi64x(0xffffffff);
+      start(_mm256_and_si256(rights, low), &round, &shift);
+      start(_mm256_srli_epi64(rights, 32), &odd_round, &odd_shift);
+      sign = _mm256_sllv_epi32(set_int(1), _mm256_sub_epi32(set_int(32), rights));
+    }
+    static void start(__m256i rights, __m256i* round, __m256i* shift) {
+      const __m256i half = _mm256_sllv_epi64(_mm256_set1_epi64x(int64_t{1} << 30), rights);
+      const __m256i any = _mm256_cmpgt_epi64(rights, _mm256_setzero_si256());
+      *round = _mm256_add_epi64(_mm256_set1_epi64x(int64_t{1} << 30), _mm256_and_si256(half, any));
+      *shift = _mm256_add_epi64(rights, _mm256_set1_epi64x(31));
+    }
+    Int times(Int value) const {
+      const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(value, bits), round);
+      const __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(value, 32), odd_bits), odd_round);
+      const __m256i high = _mm256_slli_epi64(_mm256_srlv_epi64(odd, odd_shift), 32);
+      const __m256i both = _mm256_blend_epi32(_mm256_srlv_epi64(even, shift), high, 0xaa);
+      return _mm256_sub_epi32(_mm256_xor_si256(both, sign), sign);
+    }
+  };
   static constexpr int kInputOffset = 0;
   struct Sums {
     __m256i low, high;  // of channels 0 to 3, and 4 to 7

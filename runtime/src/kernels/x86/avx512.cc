@@ -52,7 +52,7 @@ struct Avx512 : Avx512Vectors {
 
   // Products of bytes as shorts: each channel has two sums, of two inputs each.
   static constexpr int kInt8Block = 32;
-  static constexpr int kInt8Pixels = 4;
+  static constexpr int kInt8Pixels = 4, kNarrowInt8Pixels = 8;
   static constexpr int kInputOffset = 0;
   struct Sums {
     __m512i low, high;  // of channels 0 to 7, and 8 to 15

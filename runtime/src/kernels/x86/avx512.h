@@ -83,6 +83,28 @@ struct Avx512Vectors {
     return shift_right_past(a, n, _mm512_add_epi32(half_below(n), _mm512_srli_epi32(a, 31)));
   }
 
+  struct Scales {
+    __m512i bits, odd_bits, round, odd_round, shift, odd_shift;  // of the even lanes, and of the odd ones
+    Scales() = default;
+    Scales(const int32_t* bits_of, const int32_t* rights_of)
+        : bits(load_int(bits_of)), odd_bits(_mm512_srli_epi64(bits, 32)) {
+      const __m512i rights = load_int(rights_of);
+      start(_mm512_and_si512(rights, _mm512_set1_epi64(0xffffffff)), &round, &shift);
+      start(_mm512_srli_epi64(rights, 32), &odd_round, &odd_shift);
+    }
+    static void start(__m512i rights, __m512i* round, __m512i* shift) {
+      const __m512i one = _mm512_set1_epi64(int64_t{1} << 30);
+      *round = _mm512_mask_add_epi64(one, _mm512_test_epi64_mask(rights, rights), one, _mm512_sllv_epi64(one, rights));
+      *shift = _mm512_add_epi64(rights, _mm512_set1_epi64(31));
+    }
+    Int times(Int value) const {
+      const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(value, bits), round);
+      const __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(value, 32), odd_bits), odd_round);
+      return _mm512_mask_shuffle_epi32(_mm512_srav_epi64(even, shift), 0xaaaa, _mm512_srav_epi64(odd, odd_shift),
+                                       _MM_PERM_CCAA);
+    }
+  };
+
   using Words = __m512i;
   static Words zeros() { return _mm512_setzero_si512(); }
   static Words load_words(const uint32_t* from) { return _mm512_loadu_si512(from); }
@@ -101,6 +123,7 @@ struct Avx512Vectors {
   static constexpr int kMajority = 0b11101000;
   static constexpr int kOdd = 0b10010110;
 
+  static constexpr bool kSharedInt8Conv = true;
   static constexpr int kBconvBlock = 64;
   static constexpr int kFconvBlock = 64;
   static constexpr int kFconvPixels = 6;

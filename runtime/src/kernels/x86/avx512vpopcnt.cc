@@ -52,7 +52,7 @@ struct Avx512Vpopcnt : Avx512Vectors {
 
   // The products are of unsigned inputs.
   static constexpr int kInt8Block = 64;
-  static constexpr int kInt8Pixels = 6;
+  static constexpr int kInt8Pixels = 6, kNarrowInt8Pixels = 8;
   static constexpr int kInputOffset = 128;
   using Sums = __m512i;
   using Inputs = __m512i;
