@@ -51,6 +51,7 @@ class _Server:
         self._engine = engine
         self._runners: dict[int, Runner] = {}
         self._image: dict[int, np.ndarray] = {}
+        self._held: dict[tuple[Path, int], tuple[Runner, np.ndarray]] = {}
 
     def load(self, path: Path, thread_counts: list[int], image: np.ndarray) -> None:
         """Loads a file in place of the one before, for each number of threads; `image` is for `burst`."""
@@ -68,6 +69,18 @@ class _Server:
         run, image = self._runners[threads].run, self._image[threads]
         _times(run, image, _WARM_UP_SECONDS, _WARM_UP_RUNS)
         return _times(run, image, _BURST_SECONDS, _BURST_RUNS)
+
+    def hold(self, path: Path, thread_counts: list[int], image: np.ndarray) -> None:
+        """Loads a file beside others, for each number of threads; `image` is for `burst_of`."""
+        for threads in thread_counts:
+            runner = load(self._engine, path, threads)
+            self._held[path, threads] = runner, runner.prepare(image)
+
+    def burst_of(self, path: Path, threads: int) -> list[float]:
+        """Does what `burst` does, with a file that is held."""
+        runner, image = self._held[path, threads]
+        _times(runner.run, image, _WARM_UP_SECONDS, _WARM_UP_RUNS)
+        return _times(runner.run, image, _BURST_SECONDS, _BURST_RUNS)
 
     def cpu_seconds(self) -> float:
         """Returns the processor time that this process has used, all threads together."""

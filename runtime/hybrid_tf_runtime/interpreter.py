@@ -1,5 +1,7 @@
 """Runs a network with the interface of Larq Compute Engine's interpreter, inside the stock LiteRT interpreter."""
 
+import ctypes
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +17,8 @@ Data = np.ndarray | list[np.ndarray]
 
 class Interpreter:
     """A network, ready to run. One at a time may use it; two interpreters can run in two threads.
+
+    After a `fork()` parent and child may both use it, also when a thread of the parent was in the middle of a run.
 
     `interpreter` is the LiteRT interpreter that runs it, for everything that is not offered here.
     """
@@ -49,9 +53,10 @@ class Interpreter:
         """
         if not isinstance(num_threads, int) or num_threads < 1:
             raise HybridTFRuntimeError(f"num_threads is a whole number from 1, not {num_threads!r}")
-        content, self.name = load_model(flatbuffer_model)
-        self._delegate = load_delegate(kernels, fusion, profile)
-        self.interpreter = _load(content, self.name, num_threads, self._delegate)
+        self._content, self.name = load_model(flatbuffer_model)
+        self._num_threads, self._options = num_threads, (kernels, fusion, profile)
+        self._running_in: int | None = None  # the process, during a run
+        self._load()
         self._inputs = self.interpreter.get_input_details()
         self._outputs = self.interpreter.get_output_details()
 
@@ -138,9 +143,24 @@ class Interpreter:
         reset_profile(self._delegate)
         return steps
 
+    def _load(self) -> None:
+        self._delegate = load_delegate(*self._options)
+        self.interpreter = _load(self._content, self.name, self._num_threads, self._delegate)
+
+    def _leave_run_of_parent(self) -> None:
+        """Loads the network again in a child that a fork() has made in the middle of a run, which nobody here ends.
+
+        LiteRT refuses another run for ever then, and would wait for threads that are not here when it is given up.
+        """
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.interpreter))  # never given up
+        self._load()
+
     def _run(self, sample: list[np.ndarray]) -> list[np.ndarray]:
         if len(sample) != len(self._inputs):
             raise HybridTFRuntimeError(f"a sample has {len(sample)} arrays, but {self.name} takes {len(self._inputs)}")
+        if self._running_in not in (None, os.getpid()):
+            self._leave_run_of_parent()
+        self._running_in = os.getpid()
         for tensor, value in zip(self._inputs, sample, strict=True):
             self._check(tensor, value)
             self.interpreter.set_tensor(tensor["index"], value[None])

@@ -59,7 +59,7 @@ bool Partition::resize_outputs(TfLiteContext* context) {
 
 bool Partition::make_steps(int threads) {
   static const Weights kNone;
-  divisions_.clear();
+  divisions_.start(threads);
   profile_.clear();
   for (const StepPlan& plan : layout_.steps) {
     const Weights& weights = plan.op ? weights_[plan.op - graph_.operators.data()] : kNone;
@@ -67,7 +67,7 @@ bool Partition::make_steps(int threads) {
     if (!steps_.back()) {
       return message_.fail("no memory for the constants of \"%.150s\"", graph_.tensors[plan.named_after].name);
     }
-    divisions_.push_back(divide(steps_.back()->work, threads));
+    divisions_.add(steps_.back()->work);
     profile_.push_back(make_profile_row(plan, graph_, *steps_.back()));
   }
   return true;
@@ -95,15 +95,19 @@ bool Partition::bind(TfLiteContext* context) {
 
 bool Partition::invoke(TfLiteContext* context) {
   if (!prepared_ || !bind(context)) return false;
-  int64_t start = settings_.profile ? now_nanoseconds() : 0;
+  const bool timed = settings_.profile || divisions_.measures();
+  const int64_t begin = timed ? now_nanoseconds() : 0;
+  int64_t start = begin;
   for (size_t i = 0; i < steps_.size(); ++i) {
     run(i);
-    if (!settings_.profile) continue;
+    if (!timed) continue;
     const int64_t end = now_nanoseconds();
     profile_[i].nanoseconds += end - start;
     ++profile_[i].calls;
+    if (divisions_.measures()) divisions_.measured(i, end - start);
     start = end;
   }
+  divisions_.end_run(start - begin);
   return true;
 }
 
@@ -115,7 +119,7 @@ void Partition::run(size_t index) {
   struct Job {
     const Step& step;
     const Division& division;
-  } job = {*steps_[index], divisions_[index]};
+  } job = {*steps_[index], divisions_.of(index)};
   const auto run_part = [](void* argument, int number) {
     const Job& job = *static_cast<const Job*>(argument);
     const Part part = part_of(job.step.work, job.division, number);

@@ -49,8 +49,8 @@ class Partition {
   Layout layout_;
   Buffer arena_;
   std::vector<std::unique_ptr<Step>> steps_;
-  std::vector<Division> divisions_;  // of each step
-  std::vector<void*> data_;          // pixel (0, 0) of each value
+  Divisions divisions_;      // of each step
+  std::vector<void*> data_;  // pixel (0, 0) of each value
   std::vector<ProfileRow> profile_;
 };
 

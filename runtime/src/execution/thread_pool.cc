@@ -3,11 +3,14 @@
 #include <sched.h>
 #include <time.h>
 
+#include <new>
+
 namespace hybrid_tf {
 namespace {
 
 constexpr int64_t kBusyNanoseconds = 50000;  // of waiting before a thread sleeps
 constexpr int kPausesPerLook = 32;           // pauses between two looks at the clock
+constexpr int kLooksBeforeYield = 1000;
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -27,13 +30,29 @@ bool has_parts(uint64_t ticket) { return (ticket & 0xffff) < (ticket >> 16 & 0xf
 
 }  // namespace
 
+pthread_mutex_t ThreadPool::pools_ = PTHREAD_MUTEX_INITIALIZER;
+ThreadPool* ThreadPool::first_ = nullptr;
+
 ThreadPool::ThreadPool() {
   pthread_mutex_init(&callers_, nullptr);
   pthread_mutex_init(&sleep_, nullptr);
   pthread_cond_init(&wake_, nullptr);
+  // The C library drops the handlers when it unloads this one.
+  static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  (void)registered;
+  pthread_mutex_lock(&pools_);
+  next_ = first_;
+  link_ = &first_;
+  if (next_) next_->link_ = &next_;
+  first_ = this;
+  pthread_mutex_unlock(&pools_);
 }
 
 ThreadPool::~ThreadPool() {
+  pthread_mutex_lock(&pools_);
+  *link_ = next_;
+  if (next_) next_->link_ = link_;
+  pthread_mutex_unlock(&pools_);
   pthread_mutex_lock(&sleep_);
   stop_ = true;
   pthread_cond_broadcast(&wake_);
@@ -44,14 +63,39 @@ ThreadPool::~ThreadPool() {
   pthread_mutex_destroy(&callers_);
 }
 
+// Nobody changes the list while the process is copied.
+void ThreadPool::before_fork() { pthread_mutex_lock(&pools_); }
+
+void ThreadPool::after_fork_in_parent() { pthread_mutex_unlock(&pools_); }
+
+void ThreadPool::after_fork_in_child() {
+  for (ThreadPool* pool = first_; pool; pool = pool->next_) pool->forget_parent();
+  pthread_mutex_unlock(&pools_);
+}
+
+// Whoever held a lock, slept or worked is not here. The vector is made anew, not cleared: it may be half changed.
+void ThreadPool::forget_parent() {
+  new (&threads_) std::vector<pthread_t>();
+  asked_ = 0;
+  ticket_ = 0;
+  unfinished_ = 0;
+  sleepers_ = 0;
+  pthread_mutex_init(&callers_, nullptr);
+  pthread_mutex_init(&sleep_, nullptr);
+  pthread_cond_init(&wake_, nullptr);
+}
+
 void ThreadPool::reserve(int threads) {
-  pthread_mutex_lock(&callers_);
-  while (static_cast<int>(threads_.size()) + 1 < threads) {
-    pthread_t thread;
-    if (pthread_create(&thread, nullptr, &ThreadPool::start, this)) break;
-    threads_.push_back(thread);
+  int wanted = wanted_;
+  while (wanted < threads - 1 && !wanted_.compare_exchange_weak(wanted, threads - 1)) {
   }
-  pthread_mutex_unlock(&callers_);
+}
+
+void ThreadPool::start_threads() {
+  for (; asked_ < wanted_; ++asked_) {
+    pthread_t thread;
+    if (!pthread_create(&thread, nullptr, &ThreadPool::start, this)) threads_.push_back(thread);
+  }
 }
 
 void ThreadPool::run(void (*work)(void*, int), void* argument, int parts) {
@@ -59,6 +103,7 @@ void ThreadPool::run(void (*work)(void*, int), void* argument, int parts) {
     for (int part = 0; part < parts; ++part) work(argument, part);
     return;
   }
+  if (asked_ < wanted_) start_threads();
   work_ = work;
   argument_ = argument;
   unfinished_.store(parts, std::memory_order_relaxed);
@@ -74,7 +119,7 @@ void ThreadPool::run(void (*work)(void*, int), void* argument, int parts) {
   }
   for (int looks = 0; unfinished_.load(std::memory_order_acquire) > 0; ++looks) {
     // A thread that was put aside in the middle of its part may need this processor.
-    looks < 10000 ? pause() : static_cast<void>(sched_yield());
+    looks < kLooksBeforeYield ? pause() : static_cast<void>(sched_yield());
   }
   pthread_mutex_unlock(&callers_);
 }

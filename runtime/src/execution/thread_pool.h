@@ -9,8 +9,9 @@
 
 namespace hybrid_tf {
 
-// The threads start when they are first needed, wait busily for a short while after each task, since the next one
-// follows within microseconds, and then sleep.
+// The threads start with the first task, wait busily for a short while after each task, since the next one follows
+// within microseconds, and then sleep. A process that fork() makes has none of its parent's threads; its pools start
+// their own, also when the parent's were in the middle of a task.
 class ThreadPool {
  public:
   ThreadPool();
@@ -18,7 +19,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Makes `threads` threads available, the caller of run() included; fewer if the system refuses more.
+  // Asks for `threads` threads, the caller of run() included; there will be fewer if the system refuses more.
   void reserve(int threads);
 
   // Calls work(argument, 0) to work(argument, parts - 1), each once, in any order, and returns when all have returned.
@@ -29,8 +30,21 @@ class ThreadPool {
   bool take_part();
   void wait_for_work();
   void work_until_stopped();
+  void start_threads();
   static void* start(void* pool);
 
+  // What happens around a fork(), to the pools of the process.
+  static void before_fork();
+  static void after_fork_in_parent();
+  static void after_fork_in_child();
+  void forget_parent();
+
+  static pthread_mutex_t pools_;  // guards the list of all pools
+  static ThreadPool* first_;
+  ThreadPool *next_, **link_;  // the next pool, and what points to this one
+
+  std::atomic<int> wanted_{0};  // threads, without the caller of run()
+  int asked_ = 0;               // how many of them the system was asked for
   std::vector<pthread_t> threads_;
   pthread_mutex_t callers_, sleep_;  // of run(); of the threads that sleep
   pthread_cond_t wake_;
