@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "execution/fixed_point.h"
+#include "execution/int8_end.h"
 #include "execution/steps.h"
 
 namespace hybrid_tf {
@@ -87,7 +88,9 @@ class Int8DepthwiseStep : public AnyDepthwiseStep {
  public:
   Int8DepthwiseStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const Weights& weights,
                     const KernelSet& kernels)
-      : AnyDepthwiseStep(plan, layout), kernel_(kernels.int8.depthwise) {
+      : AnyDepthwiseStep(plan, layout),
+        kernel_(kernels.int8.depthwise),
+        end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
     const Tensor &input = graph.tensors[plan.op->input], &output = graph.tensors[plan.op->output];
     const Int8Range range = activation_range(*plan.op, output);
     conv_ = {};
@@ -106,18 +109,18 @@ class Int8DepthwiseStep : public AnyDepthwiseStep {
     conv_.zero_point = output.zero_point;
     conv_.min = range.min;
     conv_.max = range.max;
-    conv_.epilogue = make_int8_epilogue(plan, graph, output);
   }
 
   void bind(const std::vector<void*>& data) override {
     conv_.input = static_cast<const int8_t*>(data[plan_.input]);
-    bind_int8_epilogue(plan_, layout_, data, &conv_.epilogue);
+    conv_.epilogue = end_.bind(layout_, data);
   }
 
   void run(const Range& pixels, const Range&) const override { kernel_(conv_, pixels.begin, pixels.end); }
 
  private:
   decltype(Int8Kernels::depthwise) kernel_;
+  Int8End end_;
   std::vector<int8_t> outside_;
   Int8Depthwise conv_;
 };
@@ -160,9 +163,10 @@ class CombineStep : public ChannelStep {
 class Int8CombineStep : public ChannelStep {
  public:
   Int8CombineStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const KernelSet& kernels)
-      : ChannelStep(plan, layout), kernel_(kernels.int8.combine) {
+      : ChannelStep(plan, layout),
+        kernel_(kernels.int8.combine),
+        end_(plan, graph, graph.tensors[multiplies(plan) ? plan.op->output : plan.op->input], kernels.int8) {
     const Operator& op = *plan.op;
-    const bool multiplies = op.kind == OperatorKind::kMultiply;
     const Tensor &in = graph.tensors[op.input], &out = graph.tensors[op.output];
     const bool constant = op.residual < 0;
     const float other_scale = constant ? op.channel_scale : graph.tensors[op.residual].scale;
@@ -171,7 +175,7 @@ class Int8CombineStep : public ChannelStep {
     op_.out_height = image_.height;
     op_.out_width = image_.width;
     op_.channels = image_.channels;
-    op_.multiplies = multiplies;
+    op_.multiplies = multiplies(plan);
     op_.input_zero_point = in.zero_point;
     op_.other_zero_point = constant ? op.channel_zero_point : graph.tensors[op.residual].zero_point;
     op_.zero_point = out.zero_point;
@@ -179,20 +183,23 @@ class Int8CombineStep : public ChannelStep {
     op_.max = range.max;
     // TensorFlow Lite multiplies these scales in single precision.
     op_.scale = make_fixed_point(in.scale * other_scale / out.scale);
-    op_.epilogue = make_int8_epilogue(plan, graph, multiplies ? out : in);
   }
 
   void bind(const std::vector<void*>& data) override {
     op_.input = static_cast<const int8_t*>(data[plan_.input]);
     op_.other = other_operand<int8_t>(plan_, layout_, data);
-    bind_int8_epilogue(plan_, layout_, data, &op_.epilogue);
+    op_.epilogue = end_.bind(layout_, data);
     op_.epilogue.residual = nullptr;
+    if (plan_.sum) op_.epilogue.quick = nullptr;  // its sum is of two maps
   }
 
   void run(const Range& pixels, const Range&) const override { kernel_(op_, pixels.begin, pixels.end); }
 
  private:
+  static bool multiplies(const StepPlan& plan) { return plan.op->kind == OperatorKind::kMultiply; }
+
   decltype(Int8Kernels::combine) kernel_;
+  Int8End end_;
   Int8Combine op_;
 };
 

@@ -21,7 +21,7 @@ void combine(const Combine& op, int32_t pixel_begin, int32_t pixel_end) {
       for (int32_t c = first; c < end; c += V::kLanes) {
         const int32_t lanes = end - c;
         const typename V::Float a = load_lanes<V>(op.input + at + c, lanes), b = load_lanes<V>(other + c, lanes);
-        bits |= finish(op.multiplies ? V::multiply(a, b) : V::add(a, b), at + c, lanes) << (c - first);
+        bits |= finish(op.multiplies ? V::multiply(a, b) : V::add(a, b), at + c, c, lanes) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }
@@ -57,7 +57,7 @@ void int8_combine(const Int8Combine& op, int32_t pixel_begin, int32_t pixel_end)
         } else {
           value = finish.sum(a, b);
         }
-        bits |= finish(value, at + c, n) << (c - first);
+        bits |= finish(value, at + c, c, n) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }

@@ -72,14 +72,14 @@ void depthwise(const Depthwise& op, int32_t pixel_begin, int32_t pixel_end) {
         add_taps<V, kVectors>(taps, op.weights, channels, c, 0, sums);
         for (int i = 0; i < kVectors; ++i) {
           const int32_t lane = c + i * V::kLanes;
-          bits |= finish(activation(sums[i]), at + lane, V::kLanes) << (lane - first);
+          bits |= finish(activation(sums[i]), at + lane, lane, V::kLanes) << (lane - first);
         }
       }
       for (; c < end; c += V::kLanes) {
         const int32_t lanes = end - c;
         typename V::Float sums[1] = {load_lanes<V>(op.biases + c, lanes)};
         add_taps<V, 1>(taps, op.weights, channels, c, lanes, sums);
-        bits |= finish(activation(sums[0]), at + c, lanes) << (c - first);
+        bits |= finish(activation(sums[0]), at + c, c, lanes) << (c - first);
       }
       if (words) words[first / 32] = bits;
     }
@@ -139,7 +139,7 @@ inline void int8_depthwise_channels(const Int8Depthwise& op, const Int8Finish<V>
         const Float input = V::to_float(V::load_int8(taps.taps[tap] + c, n));
         sum = V::fma(input, V::to_float(V::load_int8(weights, V::kLanes)), sum);
       }
-      bits |= finish(int8_depthwise_result<V>(op, V::nearest(sum), c), at + c, n) << (c - first);
+      bits |= finish(int8_depthwise_result<V>(op, V::nearest(sum), c), at + c, c, n) << (c - first);
     }
     if (words) store_signs(words, first, end - first, bits, channels);
   }

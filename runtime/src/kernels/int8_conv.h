@@ -218,7 +218,7 @@ inline void int8_conv_pixels(const Int8Conv& conv, int32_t block, int32_t begin,
   constexpr int kPixels = C == 1 ? V::kNarrowInt8Pixels : V::kInt8Pixels;
   const int32_t first = block * V::kInt8Block;
   constexpr int32_t kWorthwhile = 4;  // pixels: for fewer, scales take too long to make
-  bool direct = !conv.epilogue.residual && end - begin >= kWorthwhile;
+  bool direct = !conv.epilogue.changes_values() && end - begin >= kWorthwhile;
   for (int32_t lane = 0; lane < C * V::kLanes; ++lane) direct &= conv.scale_lefts[first + lane] == 0;
   typename V::Scales block_scales[C];
   for (int c = 0; c < C && direct; ++c) {

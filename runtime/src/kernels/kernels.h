@@ -100,6 +100,8 @@ struct Int8Epilogue {
   int8_t* int8s;
   Map<uint32_t> signs;
   int32_t sign_limit;
+
+  bool changes_values() const { return residual || table; }  // before they are written, and their signs
 };
 
 enum class BconvOutput { kFloat, kInt8, kBits };

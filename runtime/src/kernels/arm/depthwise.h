@@ -44,7 +44,7 @@ inline int16x4_t neon_depthwise_scaled(const Int8Depthwise& op, int32x4_t sum, i
 template <class V>
 void neon_int8_depthwise(const Int8Depthwise& op, int32_t pixel_begin, int32_t pixel_end) {
   const Int8Finish<V> finish(op.epilogue);
-  const int32_t channels = op.window.channels, whole = channels / 16 * 16;
+  const int32_t channels = op.window.channels, whole = op.epilogue.changes_values() ? 0 : channels / 16 * 16;
   const int16x8_t zero_point = vdupq_n_s16(static_cast<int16_t>(op.zero_point));
   const int8x16_t min = vdupq_n_s8(static_cast<int8_t>(op.min)), max = vdupq_n_s8(static_cast<int8_t>(op.max));
   const int8x16_t limit = vdupq_n_s8(static_cast<int8_t>(op.epilogue.sign_limit));

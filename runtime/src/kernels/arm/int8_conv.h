@@ -57,7 +57,7 @@ struct NeonInt8Walk {
 
 // From sums to int8s and signs, for a block of C vectors of channels, 2 or 4.
 template <class V, int C>
-struct NeonInt8End {
+struct NeonInt8ConvEnd {
   const Int8Conv& conv;
   const int32_t first, channels, count;  // of the block
   int32x4_t bits[C], shifts[C];
@@ -66,7 +66,7 @@ struct NeonInt8End {
   const int8x16_t min, max, sign_limit;
   int8_t* const int8s;
 
-  NeonInt8End(const Int8Conv& conv, int32_t first)
+  NeonInt8ConvEnd(const Int8Conv& conv, int32_t first)
       : conv(conv),
         first(first),
         channels(conv.channels),
@@ -112,7 +112,7 @@ struct NeonInt8End {
   // Writes P pixels from number `pixel` on.
   template <int P>
   HYBRID_TF_INLINE void finish(int32_t pixel, const int32x4_t (&sums)[P][C], uint32_t* const* words) const {
-    if (__builtin_expect(conv.epilogue.residual != nullptr || has_lefts, 0)) {
+    if (__builtin_expect(conv.epilogue.changes_values() || has_lefts, 0)) {
       int32x4_t copy[P][C];  // sums that a function is given the address of would not stay in registers
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
@@ -188,7 +188,7 @@ struct NeonInt8End {
 };
 
 template <class V, bool kNarrow, bool kExact, int P, int C>
-inline void neon_int8_tile(const Int8Conv& conv, const NeonInt8End<V, C>& end, NeonInt8Walk& walk) {
+inline void neon_int8_tile(const Int8Conv& conv, const NeonInt8ConvEnd<V, C>& end, NeonInt8Walk& walk) {
   const Window& window = conv.window;
   const int32_t length = window.segment_length, number = walk.pixel.number;
   const int32_t groups = (length + V::kInt8Group - 1) / V::kInt8Group;
@@ -209,7 +209,7 @@ inline void neon_int8_pixels(const Int8Conv& conv, int32_t block, int32_t pixel_
       return neon_int8_pixels<V, kNarrow, 2>(conv, block, pixel_begin, pixel_end);
   }
   constexpr int kPixels = C > 2 ? 4 : 8;
-  const NeonInt8End<V, C> end(conv, block * kBlock);
+  const NeonInt8ConvEnd<V, C> end(conv, block * kBlock);
   NeonInt8Walk walk(conv, pixel_begin);
   // What follows the last pixels may not be ours to read.
   const int32_t inner_end = conv.window.segment_length < V::kInt8Group ? pixel_end - 3 : pixel_end;
