@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_tf.tflite import names
+from hybrid_tf.tflite.bits import packed
 from hybrid_tf.tflite.model import Operator, Tensor, constant
 
 # The numbers of the schema: enum Padding, enum ActivationFunctionType.
@@ -25,23 +26,6 @@ class BinaryWeights:
 
     negative: np.ndarray
     scale: np.ndarray
-
-    def packed(self) -> np.ndarray:
-        """Returns the filter as LCE stores it: bit c % 32 of word c // 32 is 1 where a weight is negative."""
-        return packed(self.negative)
-
-
-def packed(negative: np.ndarray) -> np.ndarray:
-    """Returns the last axis as bits of int32 words, which zeros fill up."""
-    filler = -negative.shape[-1] % names.WORD_BITS
-    bits = np.pad(negative, [(0, 0)] * (negative.ndim - 1) + [(0, filler)])
-    # packbits keeps the order of the axes in memory, and view needs the last one contiguous.
-    return np.ascontiguousarray(np.packbits(bits, axis=-1, bitorder="little")).view("<i4")
-
-
-def unpacked(words: np.ndarray, channels: int) -> np.ndarray:
-    """Returns the bits of the last axis, `channels` of them, as booleans."""
-    return np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little")[..., :channels].astype(bool)
 
 
 def binary_weights(weights: np.ndarray) -> BinaryWeights | None:
@@ -95,8 +79,14 @@ def binary_convolution(
         "stride_height": window.stride[0],
         "stride_width": window.stride[1],
     }
-    constants = [constant(weights.packed()), *(constant(np.float32(values)) for values in (weights.scale, bias))]
-    return Operator(names.BINARY_CONV_2D, [bits, *constants, None], [output], options, is_custom=True)
+    numbers = [constant(np.float32(values)) for values in (weights.scale, bias)]
+    return Operator(
+        names.BINARY_CONV_2D,
+        [bits, constant(packed(weights.negative)), *numbers, None],
+        [output],
+        options,
+        is_custom=True,
+    )
 
 
 def with_activation(op: Operator, activation: int) -> list[Operator]:

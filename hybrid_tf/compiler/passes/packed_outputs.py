@@ -2,15 +2,10 @@
 
 import numpy as np
 
-from hybrid_tf.compiler.passes.binary_operator import (
-    depth_of,
-    is_binary_convolution,
-    packed,
-    pads_with_zeros,
-    unpacked,
-)
+from hybrid_tf.compiler.passes.binary_operator import depth_of, is_binary_convolution, pads_with_zeros
 from hybrid_tf.compiler.passes.note import Note, layer_of
 from hybrid_tf.tflite import names
+from hybrid_tf.tflite.bits import packed, unpacked
 from hybrid_tf.tflite.model import Model, Operator, constant
 
 REWRITE = "packed outputs"
