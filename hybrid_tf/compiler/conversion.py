@@ -29,7 +29,6 @@ from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf.tflite.load import load_model
 from hybrid_tf.tflite.write import model_bytes
 
-
 LCE, OWN = CONVERTERS = ("lce", "own")
 
 

@@ -71,7 +71,7 @@ class _Writer:
             self._builder.PrependUOffsetTRelative(place)
         return self._builder.EndVector()
 
-    def _numbers(self, values: Sequence[Any], kind: Any) -> int:
+    def _numbers(self, values: Sequence[Any] | np.ndarray, kind: Any) -> int:
         array = np.asarray(values, kind)
         return self._once((array.dtype.str, array.tobytes()), lambda: self._builder.CreateNumpyVector(array))
 
