@@ -100,10 +100,17 @@ def _classes_table(found: "Evaluation") -> "Table":
 )
 @click.option("--io", type=click.Choice(["float32", "int8"]), help="with --int8: input and output  [default: float32]")
 @click.option("--int8-except", "except_layers", multiple=True, metavar="LAYER", help="with --int8: stays float32")
+@click.option("--converter", type=click.Choice(["lce", "own"]), default="lce", show_default=True, help="what makes it")
 @SAMPLES
 @AS_JSON
 def convert(
-    run_or_model: Path, output: Path | None, dataset: str | None, samples: int, as_json: bool, **options: Any
+    run_or_model: Path,
+    output: Path | None,
+    dataset: str | None,
+    converter: str,
+    samples: int,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
 
@@ -111,6 +118,9 @@ def convert(
     normal noise. The scores of an int8 file are compared with the network as int8 rounds it, and what the rounding
     costs is measured: the accuracy of both on the same test images. Where there is a float and an int8 file, both are
     timed.
+
+    --converter own is TensorFlow's converter with passes of hybrid-tf behind it: smaller files, binary dense layers in
+    one bit a weight, and what cannot be binary stays in full precision, with a warning.
 
     \b
     Examples: hybrid-tf convert runs/first
@@ -125,9 +135,9 @@ def convert(
 
     int8 = _int8_options(**options)
     if expect(run_or_model, RUN, MODEL) == RUN:
-        conversion, verification = convert_run(run_or_model, output, samples, int8, dataset)
+        conversion, verification = convert_run(run_or_model, output, samples, int8, dataset, converter)
     else:
-        conversion, verification = convert_model(run_or_model, output, dataset, samples, int8)
+        conversion, verification = convert_model(run_or_model, output, dataset, samples, int8, converter)
     both = side_by_side(conversion.path)
     result = {
         "conversion": conversion.to_dict(),

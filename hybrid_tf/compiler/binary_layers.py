@@ -8,6 +8,8 @@ import larq
 import numpy as np
 import tensorflow as tf
 
+from hybrid_tf.tflite.bits import packed
+
 Call = Callable[..., tf.Tensor]
 _QUANTIZERS = ("input_quantizer", "kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
@@ -96,23 +98,23 @@ def calls_through(layers: list[tf.keras.layers.Layer], around: Callable[..., tf.
 
 
 def quantized_kernel(layer: tf.keras.layers.Layer) -> np.ndarray:
-    """Returns the kernel of a Larq convolution as the forward pass uses it, [height, width, channels in, out]."""
+    """Returns the kernel of a Larq layer as the forward pass uses it, channels out last."""
     with larq.context.quantized_scope(True):
         return tf.convert_to_tensor(layer.kernel).numpy()
 
 
-def packed_kernel(layer: tf.keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the signs of a binary convolution's kernel as LCE stores them, and those of the negated kernel.
+def packed_kernel(layer: tf.keras.layers.Layer, window: tuple[int, int] = (1, 1)) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the signs of a binary layer's kernel as LCE stores them, and those of the negated kernel.
 
     Each is int32 [channels out, height, width, ceil(channels in / 32)]; bit c % 32 of word c // 32 is 1 where the
     weight of input channel c is negative. The bits that fill up the last word are 0 in both.
+
+    Args:
+        layer: Larq convolution or dense layer.
+        window: height and width of the map that a dense layer reads; a convolution has its own.
     """
-    negative = np.moveaxis(quantized_kernel(layer) < 0, -1, 0)
-    return _packed(negative), _packed(~negative)
-
-
-def _packed(bits: np.ndarray) -> np.ndarray:
-    filler = -bits.shape[-1] % 32
-    bits = np.pad(bits, [(0, 0)] * (bits.ndim - 1) + [(0, filler)])
-    # packbits keeps the order of the axes in memory, and view needs the last one contiguous.
-    return np.ascontiguousarray(np.packbits(bits, axis=-1, bitorder="little")).view("<i4")
+    kernel = quantized_kernel(layer)
+    if kernel.ndim == 2:
+        kernel = kernel.reshape(*window, -1, kernel.shape[-1])
+    negative = np.moveaxis(kernel < 0, -1, 0)
+    return packed(negative), packed(~negative)

@@ -7,22 +7,29 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hybrid_tf.compiler.float_graph import float_graph
 from hybrid_tf.compiler.graph_rules import check_padding, check_relus
 from hybrid_tf.compiler.int8.file import check_no_float, match_points
-from hybrid_tf.compiler.int8.plan import plan_int8
+from hybrid_tf.compiler.int8.plan import Int8Plan, plan_int8
 from hybrid_tf.compiler.int8.rounding import int8_calls, rounded_to
 from hybrid_tf.compiler.lce import convert_function
-from hybrid_tf.compiler.matching import check_ops, match_layers
+from hybrid_tf.compiler.matching import check_ops, float_layers_of, match_layers
 from hybrid_tf.compiler.metadata import METADATA_NAME, Metadata
+from hybrid_tf.compiler.passes import Note, run_passes
 from hybrid_tf.compiler.rewrite import add_metadata, reorder
-from hybrid_tf.compiler.rules import check_int8_padding, check_layers
-from hybrid_tf.compiler.tracing import image_shape, trace_model
+from hybrid_tf.compiler.rules import OWN_RULES, check_int8_padding, check_layers, layer_faults
+from hybrid_tf.compiler.tracing import IMAGE, SCORES, TracedModel, image_shape, trace_model
 from hybrid_tf.compiler.verification import Verification, verify
-from hybrid_tf.errors import HybridTFError
+from hybrid_tf.errors import HybridTFError, unknown
 from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.graphs.order import least_memory_order
 from hybrid_tf.system.files import write_bytes
+from hybrid_tf.system.notices import warn
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from hybrid_tf.tflite.load import load_model
+from hybrid_tf.tflite.write import model_bytes
+
+LCE, OWN = CONVERTERS = ("lce", "own")
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,16 @@ class Conversion:
         bytes: size of the file in bytes.
         binary_layers: number of binary convolutions in the file; a layer that is used twice counts twice.
         ops: number of times that each operator occurs, the most frequent first.
+        float_layers: names of the quantized layers that the file computes in float; only our own converter has some.
+        notes: what our own converter did, and why it left something as it was.
     """
 
     path: Path
     bytes: int
     binary_layers: int
     ops: dict[str, int]
+    float_layers: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""
@@ -47,7 +58,11 @@ class Conversion:
 
 
 def convert(
-    model: tf.keras.Model, path: str | Path, metadata: Metadata | None = None, io: str = "float32"
+    model: tf.keras.Model,
+    path: str | Path,
+    metadata: Metadata | None = None,
+    io: str = "float32",
+    converter: str = "lce",
 ) -> Conversion:
     """Converts a Keras model into a Larq Compute Engine file, replacing an older one at `path`.
 
@@ -60,11 +75,13 @@ def convert(
         metadata: metadata to store in the file. Without it, or where its input shape is empty, the model's input shape
             is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
         io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
+        converter: `lce` for that of Larq Compute Engine, or `own`: TensorFlow's, and the passes of this package behind
+            it. `own` also makes binary dense layers binary, and leaves in float what it must, with a warning.
 
     Raises:
         HybridTFError: when a layer cannot be binary in the file, the converter fails, or the file cannot be written.
     """
-    content, conversion = _converted(model, Path(path), metadata, io)
+    content, conversion = _converted(model, Path(path), metadata, io, converter)
     write_bytes(path, content)
     return conversion
 
@@ -76,6 +93,7 @@ def convert_and_verify(
     images: np.ndarray,
     labels: np.ndarray | None = None,
     io: str = "float32",
+    converter: str = "lce",
 ) -> tuple[Conversion, Verification]:
     """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
 
@@ -86,12 +104,13 @@ def convert_and_verify(
         images: images to compare on, see `verify`.
         labels: class numbers of the images [N].
         io: type of the file's input and output, see `convert`.
+        converter: `lce` or `own`, see `convert`.
 
     Raises:
         HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an
             older one stays as it was.
     """
-    content, conversion = _converted(model, Path(path), metadata, io)
+    content, conversion = _converted(model, Path(path), metadata, io, converter)
     verification = verify(model, content, images, labels)
     if not verification.passed:
         raise HybridTFError(f"{path} was not written: {verification.failure}")
@@ -99,11 +118,16 @@ def convert_and_verify(
     return conversion, verification
 
 
-def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str) -> tuple[bytes, Conversion]:
+def _converted(
+    model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str, converter: str
+) -> tuple[bytes, Conversion]:
+    if converter not in CONVERTERS:
+        raise unknown("converter", converter, CONVERTERS)
     shape = image_shape(model)
     metadata = metadata or Metadata()
     _check_metadata(metadata, shape)
-    check_layers(model)
+    metadata = replace(metadata, input_shape=shape)
+    check_layers(model, OWN_RULES if converter == OWN else None)
     plan = plan_int8(model, metadata.int8.except_layers) if metadata.int8 else None
     traced = plan.traced if plan else trace_model(model)
     scores = traced.function.structured_outputs["scores"].shape[1]
@@ -111,17 +135,21 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io:
         raise HybridTFError(
             f"the metadata names {len(metadata.class_names)} classes, but the model has {scores} scores"
         )
-    check_padding(traced.function.graph)
-    check_relus(traced.calls, traced.inputs)
+    if converter == LCE:
+        check_padding(traced.function.graph)
+        check_relus(traced.calls, traced.inputs)
     if plan:
-        check_int8_padding(plan)
+        if converter == LCE:
+            check_int8_padding(plan)
         with int8_calls(model, plan, rounded_to(metadata.int8.ranges)):
             traced = replace(traced, function=trace_model(model).function)
     elif io != "float32":
         raise HybridTFError(f"input and output can only be {io} where the file is: add --int8")
+    if converter == OWN:
+        return _compiled(model, traced, path, metadata, plan, io)
     content = convert_function(traced.function, model.variables, io)
     content = reorder(content, least_memory_order(file_graph(parse_tflite(content, path))))
-    content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
+    content = add_metadata(content, METADATA_NAME, metadata.to_json().encode())
     file = parse_tflite(content, path)
     match_layers(file, traced.calls)
     check_ops(file, bool(traced.calls))
@@ -129,6 +157,35 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io:
         match_points(file, plan, metadata.int8)
         check_no_float(file, plan)
     return content, Conversion(path, len(content), len(traced.calls), file.op_counts())
+
+
+def _compiled(
+    model: tf.keras.Model, traced: TracedModel, path: Path, metadata: Metadata, plan: Int8Plan | None, io: str
+) -> tuple[bytes, Conversion]:
+    """Converts with our own passes; says which quantized layers stay float, and why."""
+    network = load_model(float_graph(traced.function, model, int8=plan is not None, io=io), path)
+    notes = run_passes(network)
+    [network.inputs[0].name, network.outputs[0].name] = (IMAGE, SCORES)
+    file = parse_tflite(model_bytes(network), path)
+    float_layers = float_layers_of(file, traced.calls)
+    metadata = replace(metadata, float_layers=float_layers)
+    network.metadata = {METADATA_NAME: metadata.to_json().encode()}
+    content = model_bytes(network)
+    file = parse_tflite(content, path)
+    found = match_layers(file, traced.calls, float_layers)
+    if plan:
+        match_points(file, plan, metadata.int8)
+    _warn_of_float_layers(model, float_layers, notes)
+    binary = sum(op is not None for op in found)
+    return content, Conversion(path, len(content), binary, file.op_counts(), float_layers, tuple(notes))
+
+
+def _warn_of_float_layers(model: tf.keras.Model, float_layers: tuple[str, ...], notes: list[Note]) -> None:
+    reasons = {note.layer: f"{note.text}" for note in notes if not note.done}
+    faults = {layer.name: fault for layer, fault in layer_faults(model) if fault.rule not in OWN_RULES}
+    for name in float_layers:
+        why = reasons.get(name) or faults.get(name) or "its input or its weights are not signs"
+        warn(f"layer '{name}' stays in full precision: {why}")
 
 
 def _check_metadata(metadata: Metadata, shape: tuple[int, int, int]) -> None:

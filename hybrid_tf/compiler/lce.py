@@ -39,10 +39,10 @@ def convert_function(
             types = {"inference_input_type": tf.as_dtype(io), "inference_output_type": tf.as_dtype(io)}
             return larq_compute_engine.convert_saved_model(folder, **types)
         except Exception as error:
-            raise HybridTFError(f"the model cannot be converted: {_first_error(written(), error)}") from error
+            raise HybridTFError(f"the model cannot be converted: {first_error(written(), error)}") from error
 
 
-def _first_error(log: str, error: Exception) -> str:
+def first_error(log: str, error: Exception) -> str:
     """Returns the first line in which the converter says what is wrong; failing that, the exception's first line."""
     for line in log.splitlines():
         _, found, reason = line.partition("error: ")

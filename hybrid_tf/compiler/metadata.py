@@ -50,6 +50,8 @@ class Metadata:
         versions: versions of hybrid-tf and of the packages that the file was made with.
         int8: how the full-precision sections were rounded; `None` where they are float32.
         weights: SHA-256 of the run's weights that the file was made from; empty when it was not made from a run.
+        float_layers: names of the quantized layers that the file computes in float; None where the converter, LCE's,
+            makes every such layer binary.
     """
 
     class_names: tuple[str, ...] = ()
@@ -63,14 +65,23 @@ class Metadata:
     versions: dict[str, str] = field(default_factory=versions)
     int8: Int8 | None = None
     weights: str = ""
+    float_layers: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """Returns the metadata as one JSON object. Raises HybridTFError for numbers that JSON does not have."""
         values = asdict(self)
         if not self.weights:
             del values["weights"]
+        if self.float_layers is None:
+            del values["float_layers"]
         try:
-            return json.dumps(values, ensure_ascii=False, allow_nan=False, default=lambda array: array.tolist())
+            return json.dumps(
+                values,
+                ensure_ascii=False,
+                allow_nan=False,
+                separators=(",", ":"),
+                default=lambda array: array.tolist(),
+            )
         except (ValueError, TypeError, AttributeError) as error:
             raise HybridTFError(
                 f"the metadata cannot be stored ({error}): give names as text, and finite numbers"
@@ -96,6 +107,7 @@ class Metadata:
                 background=str(values.get("background", cls.background)),
                 versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
                 int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),
+                float_layers=_tuple(values, "float_layers", str) if "float_layers" in values else None,
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error

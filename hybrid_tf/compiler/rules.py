@@ -18,18 +18,24 @@ from hybrid_tf.tflite.names import WORD_BITS
 # first bound and all others are within the second of it, relatively.
 _SMALLEST_SCALE = np.finfo(np.float32).eps
 _SCALE_TOLERANCE = 0.005
+# What no converter can make right; the other rules are about LCE's.
+OWN_RULES = ("mixed-precision", "not-finite")
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 _Fault = tuple[str, str, str]  # the rule, what is wrong, the fix
 
 
-def check_layers(model: tf.keras.Model) -> None:
+def check_layers(model: tf.keras.Model, rules: tuple[str, ...] | None = None) -> None:
     """Checks each layer of a model that has its weights.
+
+    Args:
+        model: Keras model.
+        rules: names of the rules to check; None means all.
 
     Raises:
         HybridTFError: saying what is wrong with the first layer that would not convert as it is meant, and naming the
             others.
     """
-    faults = [fault for _, fault in layer_faults(model)]
+    faults = [fault for _, fault in layer_faults(model) if rules is None or fault.rule in rules]
     if faults:
         others = ", ".join(f"'{fault.layer}'" for fault in faults[1:])
         raise HybridTFError(f"{faults[0]}{f'; also at fault: {others}' if others else ''}")

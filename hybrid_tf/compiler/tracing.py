@@ -10,7 +10,7 @@ import tensorflow as tf
 from hybrid_tf.compiler.binary_layers import quantized_layers, replaced_inputs
 from hybrid_tf.errors import HybridTFError
 
-IMAGE = "image"  # the input of the function
+IMAGE, SCORES = "image", "scores"  # the input and the output of the function
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def trace_model(model: tf.keras.Model, at_start: Callable[[], None] = lambda: No
         tensors.clear()
         at_start()
         scores, *others = tf.nest.flatten(model(image, training=False))
-        return {"scores": scores, **{f"output_{number}": output for number, output in enumerate(others, start=1)}}
+        return {SCORES: scores, **{f"output_{number}": output for number, output in enumerate(others, start=1)}}
 
     with replaced_inputs(quantized_layers(model), record):
         try:

@@ -33,7 +33,7 @@ from hybrid_tf.compiler.interpreter import Interpreter
 from hybrid_tf.compiler.matching import match_layers
 from hybrid_tf.compiler.metadata import METADATA_NAME, Int8, Metadata
 from hybrid_tf.compiler.rewrite import add_outputs
-from hybrid_tf.compiler.tracing import check_images, check_labels, image_shape, trace_model
+from hybrid_tf.compiler.tracing import TracedModel, check_images, check_labels, image_shape, trace_model
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.tflite.flatbuffer import Tensor, TFLiteFile, parse_tflite, read_bytes
@@ -189,16 +189,15 @@ def verify(
             f"{interpreter.name} has {len(parsed.outputs)} outputs, and model '{model.name}' has its scores alone: "
             "convert the model again"
         )
-    bits = [op.inputs[0] for op in match_layers(parsed, traced.calls)]
+    bits = _Bits.of(parsed, traced)
     rounding = _Rounding.of(parsed, model)
-    inside = sorted({*bits, *rounding.tensors})
+    inside = sorted({*bits.tensors, *rounding.tensors})
     name = interpreter.name
     interpreter = Interpreter(add_outputs(content, inside))
     interpreter.name = name
     keras = _keras(model, shape)
-    shapes = [(*inputs.shape[1:3], -(-inputs.shape[3] // 32)) for inputs in traced.inputs]
-    keras_with = _keras_with(model, shape, shapes, rounding)
-    needed = dict(zip(bits, ((np.int32, (1, *packed)) for packed in shapes), strict=True))
+    keras_with = _keras_with(model, shape, bits, rounding)
+    needed = dict(zip(bits.tensors, ((np.int32, packed) for packed in bits.shapes), strict=True))
     needed |= {number: (np.int8, spec.shape) for number, spec in zip(rounding.tensors, rounding.specs, strict=True)}
 
     rows = []
@@ -209,7 +208,7 @@ def verify(
         if not all(_is_batch(value, len(batch), *needed[tensor]) for tensor, value in values.items()):
             raise HybridTFError(f"{name} has other sizes inside than model '{model.name}': it is of another model")
         batch = tf.constant(batch)
-        given = [[tf.constant(values[tensor]) for tensor in tensors] for tensors in (bits, rounding.tensors)]
+        given = [[tf.constant(values[tensor]) for tensor in tensors] for tensors in (bits.tensors, rounding.tensors)]
         rows.append([scores, *(tensor.numpy() for tensor in (keras(batch), *keras_with(batch, *given)))])
     verification = _summary(*map(np.concatenate, zip(*rows, strict=True)), labels)
     return replace(verification, int8_tensors=len(rounding.tensors))
@@ -218,6 +217,42 @@ def verify(
 def _is_batch(value: np.ndarray, images: int, kind: type, shape: tuple[int, ...]) -> bool:
     """Whether `value` holds what is of a kind and, for one image, a shape."""
     return (value.dtype, value.shape[1:], value.size) == (kind, shape[1:], images * math.prod(shape))
+
+
+@dataclass(frozen=True)
+class _Bits:
+    """The bits that enter the binary convolutions of a file.
+
+    Attributes:
+        tensors: numbers of the tensors of bits, one for each call of a layer that the file computes in bits.
+        shapes: shapes of these tensors for one image, batch (1) first.
+        channels: number of channels in each.
+        numbers: number in these lists of each call of a quantized layer; None where the file computes it in float, or
+            pads before it takes signs.
+    """
+
+    tensors: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    channels: tuple[int, ...]
+    numbers: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, file: TFLiteFile, traced: TracedModel) -> "_Bits":
+        content = file.metadata.get(METADATA_NAME)
+        float_layers = None if content is None else Metadata.from_json(content).float_layers
+        tensors, channels, numbers = [], [], []
+        for op, inputs in zip(match_layers(file, traced.calls, float_layers), traced.inputs, strict=True):
+            is_packed = op is not None
+            if is_packed and float_layers is not None:
+                pixels = math.prod(file.tensors[op.inputs[0]].shape[:-1])
+                is_packed = pixels * op.options().get("channels_in", 0) == math.prod(inputs.shape[1:])
+            numbers.append(len(tensors) if is_packed else None)
+            if is_packed:
+                tensors.append(op.inputs[0])
+                spread = float_layers is not None  # a dense layer reads the pixels of a map
+                channels.append(op.options()["channels_in"] if spread else inputs.shape[-1])
+        shapes = tuple(file.tensors[number].shape for number in tensors)
+        return cls(tuple(tensors), shapes, tuple(channels), tuple(numbers))
 
 
 @dataclass(frozen=True)
@@ -265,7 +300,7 @@ def _scores(model: tf.keras.Model, images: tf.Tensor) -> tf.Tensor:
 
 
 def _keras_with(
-    model: tf.keras.Model, shape: tuple[int, ...], packed_shapes: list[tuple[int, int, int]], rounding: _Rounding
+    model: tf.keras.Model, shape: tuple[int, ...], bits: _Bits, rounding: _Rounding
 ) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Returns a function that runs `model` with the signs and the int8 values it is given instead of its own.
 
@@ -274,17 +309,21 @@ def _keras_with(
     that it changed; the largest number that it changed the sign of, over the root mean square of the layer's input; the
     largest difference of an int8 value; and the mean over the points of the fraction of these that differ.
     """
-    signs = [tf.TensorSpec((None, *packed), tf.int32) for packed in packed_shapes]
+    signs = [tf.TensorSpec((None, *packed[1:]), tf.int32) for packed in bits.shapes]
     values = [tf.TensorSpec((None, *tensor.shape[1:]), tf.int8) for tensor in rounding.specs]
 
     @tf.function(input_signature=[tf.TensorSpec((None, *shape)), signs, values])
     def run(images: tf.Tensor, packed: list[tf.Tensor], rounded: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        remaining = iter(packed)
+        calls = iter(bits.numbers)
         none = tf.zeros(tf.shape(images)[:1])
         shares, largest, steps, others = [none], [none], [none], [none]
 
         def replace_signs(layer: tf.keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
-            signs = _unpacked(next(remaining), inputs.shape[-1])
+            number = next(calls)
+            if number is None:
+                return inputs
+            signs = _unpacked(packed[number], bits.channels[number])
+            signs = tf.ensure_shape(tf.reshape(signs, tf.shape(inputs)), inputs.shape)
             for values, value in zip((shares, largest), _changed(inputs, signs), strict=True):
                 values.append(value)
             return signs
@@ -336,7 +375,7 @@ def _unpacked(packed: tf.Tensor, channels: int) -> tf.Tensor:
 
 def _changed(inputs: tf.Tensor, signs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns, per image, the fraction of `inputs` with another sign, and the largest of these over the inputs' RMS."""
-    changed, axes = tf.not_equal(inputs < 0, signs < 0), (1, 2, 3)
+    changed, axes = tf.not_equal(inputs < 0, signs < 0), tuple(range(1, inputs.shape.rank))
     largest = tf.reduce_max(tf.where(changed, tf.abs(inputs), 0.0), axes)
     rms = tf.sqrt(tf.reduce_mean(tf.square(inputs), axes))
     return tf.reduce_mean(tf.cast(changed, tf.float32), axes), tf.math.divide_no_nan(largest, rms)

@@ -67,6 +67,7 @@ def convert_run(
     samples: int = 256,
     int8: Int8Options | None = None,
     dataset: str | None = None,
+    converter: str = "lce",
 ) -> tuple[Conversion, Verification]:
     """Converts the best weights of a run and verifies the file on the run's test images.
 
@@ -79,6 +80,7 @@ def convert_run(
         int8: how the full-precision sections become int8; `None` leaves them float32. Ranges are measured on the run's
             training images, unless it was trained with ranges.
         dataset: name or path of another data set than the run's, or of the run's when its folder was moved.
+        converter: `lce` or `own`, see `hybrid_tf.compiler.convert`.
 
     Raises:
         HybridTFError: when the run cannot be loaded, a layer would silently stay float, or the file does not compute
@@ -97,7 +99,7 @@ def convert_run(
         metadata = replace(metadata, int8=ranges or _calibrated(model, data, int8))
     images, labels = test_images(data.test, run.normalisation, samples)
     io = int8.io if int8 else "float32"
-    conversion, verification = convert_and_verify(model, output, metadata, images, labels, io)
+    conversion, verification = convert_and_verify(model, output, metadata, images, labels, io, converter)
     if int8:
         accuracy = int8_accuracy(model, output, data.test, run.normalisation, samples)
         verification = replace(verification, accuracy=accuracy)
@@ -110,6 +112,7 @@ def convert_model(
     dataset: str | None = None,
     samples: int = 256,
     int8: Int8Options | None = None,
+    converter: str = "lce",
 ) -> tuple[Conversion, Verification]:
     """Converts a saved Keras or Larq model and verifies the file, on normal noise when no data set is named.
 
@@ -121,11 +124,11 @@ def convert_model(
     images, labels, metadata = inputs(model, dataset, samples)
     output = output or path.with_suffix(".int8.tflite" if int8 else ".tflite")
     if not int8:
-        conversion, verification = convert_and_verify(model, output, metadata, images, labels)
+        conversion, verification = convert_and_verify(model, output, metadata, images, labels, converter=converter)
         return conversion, replace(verification, inputs=_inputs_text(dataset))
     data = load_for(dataset, tuple(model.input_shape[1:]))
     metadata = replace(metadata, int8=_calibrated(model, data, int8))
-    conversion, verification = convert_and_verify(model, output, metadata, images, labels, int8.io)
+    conversion, verification = convert_and_verify(model, output, metadata, images, labels, int8.io, converter)
     accuracy = int8_accuracy(model, output, data.test, data.normalisation, samples)
     return conversion, replace(verification, accuracy=accuracy, inputs=_inputs_text(dataset))
 

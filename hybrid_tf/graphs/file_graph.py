@@ -197,19 +197,20 @@ def layer_name(file: TFLiteFile, operator: Operator) -> str:
     A tensor is named after the operations that were fused into its producer, the last one first. The quantizer of a
     binary layer's input carries the name of that layer, so a bit-packed tensor is named after its reader.
     """
-    output = _layers_in(file.tensors[operator.outputs[0]].name) if operator.outputs else []
+    output = layers_in(file.tensors[operator.outputs[0]].name) if operator.outputs else []
     is_packed = operator.outputs and file.tensors[operator.outputs[0]].type == "INT32"
     if operator.name == names.BINARY_CONV_2D and is_packed and operator.inputs:
-        output = _layers_in(file.tensors[operator.inputs[0]].name)
+        output = layers_in(file.tensors[operator.inputs[0]].name)
     if not output:  # the network's outputs are named after nothing, but a bias keeps its name
         stored = [t for t in operator.inputs[1:] if t >= 0 and len(file.buffers[file.tensors[t].buffer])]
         named = [file.tensors[tensor].name for tensor in stored]
         output = [name.split("/")[-2] for name in named if name.endswith("/bias")]
-        output += [layer for name in named for layer in _layers_in(name)]
+        output += [layer for name in named for layer in layers_in(name)]
     return output[0] if output else ""
 
 
-def _layers_in(name: str) -> list[str]:
+def layers_in(name: str) -> list[str]:
+    """Returns the layers that the name of a tensor tells of, the one that ran last in front."""
     layers = []
     for part in name.split(";"):
         pieces = part.split("/")

@@ -1,0 +1,32 @@
+"""TensorFlow's own converter, called without its chatter: from a traced network to a graph of stock operators."""
+
+import tensorflow as tf
+
+from hybrid_tf.compiler.lce import first_error
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.system.quiet import silenced
+
+
+def float_graph(
+    function: tf.types.experimental.ConcreteFunction, owner: tf.Module, *, int8: bool, io: str = "float32"
+) -> bytes:
+    """Returns the `.tflite` file of a traced network, in which signs and binary weights are float operators.
+
+    Args:
+        function: traced function from one image to a dictionary of outputs.
+        owner: what holds the variables that the function uses.
+        int8: whether operators between values that the function rounds (fake quantization) become int8.
+        io: type of the file's input and output; `int8` where the function rounds both.
+
+    Raises:
+        HybridTFError: with the converter's first error.
+    """
+    with silenced() as written:
+        try:
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+            if int8:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
+            return converter.convert()
+        except Exception as error:
+            raise HybridTFError(f"the model cannot be converted: {first_error(written(), error)}") from error

@@ -1,0 +1,21 @@
+"""Pass: tensors keep the names that a person reads: those of layers, once each, and of the network's ends."""
+
+from hybrid_tf.compiler.passes.note import Note
+from hybrid_tf.graphs.file_graph import layers_in
+from hybrid_tf.tflite.model import Model
+
+
+def shorten_names(model: Model) -> list[Note]:
+    """Shortens the names; see the module."""
+    ends = {*model.inputs, *model.outputs}
+    for op in model.operators:
+        found = [layer for tensor in (*op.outputs, *op.inputs) if tensor for layer in layers_in(tensor.name)]
+        for tensor in op.inputs:
+            if tensor is not None and tensor.data is not None:
+                tensor.name = ""
+        if found and op.outputs[0] in ends and op.constant(1) is not None:
+            op.inputs[1].name = f"/{found[0]}"  # `layer_name` looks there, as the network's output has its own name
+    for tensor in model.tensors():
+        if tensor not in ends and tensor.data is None:
+            tensor.name = next((f"/{layer}" for layer in layers_in(tensor.name)), "")
+    return []
