@@ -37,7 +37,7 @@ class Multiplier:
     exponent: int
 
     @classmethod
-    def of(cls, real: float) -> "Multiplier":
+    def of(cls, real: float | np.floating) -> "Multiplier":
         """Returns a real number as a multiplier, rounded."""
         fraction, exponent = np.frexp(np.float64(real))
         bits, exponent = int(np.floor(fraction * 2.0**31 + 0.5)), int(exponent)

@@ -99,10 +99,8 @@ class _Writer:
 
     def _convolution(self, place: int, step: Convolution) -> Call:
         outputs = len(step.biases)
-        channels, of, to = self._value(step.source).shape[2], self._rounding(step.source), self._rounding(step.result)
-        if step.window.given == (1, 1):  # of a dense layer the map may be a view
-            channels = step.filters.shape[1] if not step.depthwise else channels
-        depth = outputs // channels if step.depthwise else step.filters.shape[1]
+        of, to = self._rounding(step.source), self._rounding(step.result)
+        depth = outputs // step.channels if step.depthwise else 4 * step.filters.shape[1]
         constants = (
             _array("int8_t", f"filters_{place}", step.filters)
             + _array("int32_t", f"biases_{place}", step.biases)
@@ -113,7 +111,7 @@ class _Writer:
                 "nn_conv",
                 f"step_{place}",
                 window=_window(step.window),
-                in_channels=channels,
+                in_channels=step.channels,
                 out_channels=outputs,
                 depth=depth,
                 zero_in=of.zero_point,
@@ -191,10 +189,10 @@ class _Writer:
         )
         if isinstance(step, OfSigns):
             ends = str(step.minus), str(step.plus)
-            arguments = (f"&step_{place}", *ends, self._signs_at(signs), self._int8(int8))
-            return Call("signs", {}, constants, _call("nn_int8_of_signs", *arguments))
-        arguments = (f"&step_{place}", self._int8(int8), self._signs_at(signs))
-        return Call("signs", {}, constants, self._cleared(signs) + _call("nn_signs_of", *arguments))
+            text = _call("nn_int8_of_signs", f"&step_{place}", *ends, self._signs_at(signs), self._int8(int8))
+            return Call("signs", {}, constants, text)
+        text = _call("nn_signs_of", f"&step_{place}", self._int8(int8), self._signs_at(signs))
+        return Call("signs", {}, constants, self._cleared(signs) + text)
 
     def _sign_pool(self, place: int, step: SignPool) -> Call:
         source, result = self._value(step.source), self._value(step.result)

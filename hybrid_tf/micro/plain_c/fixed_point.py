@@ -35,7 +35,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a stage has to give: inputs, int64 [N] each, and results within int8, int64 [channels, N].
+    """What a stage has to give: inputs, int64 [N] each, and results, int64 [channels, N].
 
     Attributes:
         inputs: values of each input.
@@ -96,9 +96,12 @@ def _neighbours(multipliers: tuple[int, ...], step: int) -> list[tuple[int, ...]
 
 
 def _fits(found: Linear, wanted: Wanted) -> bool:
-    """Whether 32 bits hold the parts in whatever order they are summed, and every result is right."""
-    parts = [factor * values for factor, values in zip(found.multipliers, wanted.inputs, strict=True)]
-    most = max(map(abs, found.biases)) + sum(int(np.abs(part).max()) for part in parts)
-    value = np.asarray(found.biases, np.int64)[:, None] + sum(parts)
+    """Whether every sum fits into 32 bits, in the order of the kernel, and every result is right."""
+    value = np.asarray(found.biases, np.int64)[:, None]
+    largest = max(map(abs, found.biases))
+    for factor, values in zip(reversed(found.multipliers), reversed(wanted.inputs), strict=True):
+        part = factor * values
+        value = value + part
+        largest = max(largest, int(np.abs(part).max()), int(np.abs(value).max()))
     exact = np.array_equal(np.clip(value >> found.shift, wanted.low, wanted.high), wanted.results)
-    return most < _INT32 and exact
+    return largest < _INT32 and exact

@@ -115,7 +115,9 @@ class Convolution(Step):
 
     Attributes:
         window: window of the convolution.
-        filters: weights, int8 [outputs, taps * inputs], of a depthwise one [taps, outputs].
+        channels: number of input channels.
+        filters: weights, int8 [outputs / 4, taps * inputs / 4, 4 outputs, 4 weights], with zeros up to multiples of 4;
+            of a depthwise one [taps, outputs].
         biases: int32 [outputs].
         multipliers: one for each output channel.
         low, high: range of the result.
@@ -123,6 +125,7 @@ class Convolution(Step):
     """
 
     window: Window
+    channels: int
     filters: np.ndarray
     biases: np.ndarray
     multipliers: tuple[Multiplier, ...]

@@ -37,7 +37,7 @@ from hybrid_tf.tflite.flatbuffer import Operator, TFLiteFile
 
 _SAME = 0  # enum Padding of the schema
 _VECTOR = 16  # values that TensorFlow Lite rescales together
-_CONV_LANES = 4  # weights of an int8 convolution's window come in groups of so many
+_LANES = 4  # weights of a window, and output channels, that an int8 convolution multiplies together
 _FLOAT_FIX = "convert it with `hybrid-tf convert --int8`"
 
 
@@ -185,7 +185,7 @@ class _Reader:
         outputs = weights.shape[3] if depthwise else weights.shape[0]
         if not depthwise and weights.shape[3] != channels:
             raise _Refused("has groups: plain C has none of int8")
-        scales = np.float64(np.float32(self._file.tensors[filters].scales))
+        scales = np.array(self._file.tensors[filters].scales, np.float32).astype(np.float64)
         if len(scales) not in (1, outputs) or any(self._file.tensors[filters].zero_points):
             raise _Refused("has weights with zero points, or with scales that are not those of its outputs")
         real = np.float64(np.float32(of.scale)) * np.broadcast_to(scales, outputs) / np.float64(np.float32(to.scale))
@@ -194,6 +194,7 @@ class _Reader:
             self.value(source),
             self.value(operator.outputs[0]),
             self.window((weights.shape[1], weights.shape[2]), options, (height, width)),
+            channels,
             weights.reshape(-1, outputs) if depthwise else _in_lanes(weights.reshape(outputs, -1)),
             self._biases(operator, outputs),
             tuple(Multiplier.of(number) for number in real),
@@ -218,6 +219,7 @@ class _Reader:
             self.value(source),
             self.value(operator.outputs[0]),
             Window(one, one, one, (0, 0), one, one),
+            weights.shape[1],
             _in_lanes(weights),
             self._biases(operator, len(weights)),
             (Multiplier.of(real),) * len(weights),
@@ -407,5 +409,8 @@ def _activation(options: dict[str, int]) -> int:
 
 
 def _in_lanes(weights: np.ndarray) -> np.ndarray:
-    """Weights [outputs, depth] with zeros up to a multiple of the lanes."""
-    return np.pad(weights, ((0, 0), (0, -weights.shape[1] % _CONV_LANES)))
+    """Returns weights [outputs, depth], with zeros up to multiples of 4, as [outputs / 4, depth / 4, 4, 4]."""
+    outputs, depth = weights.shape
+    padded = np.pad(weights, ((0, -outputs % _LANES), (0, -depth % _LANES)))
+    blocks = padded.reshape(-1, _LANES, padded.shape[1] // _LANES, _LANES)
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))

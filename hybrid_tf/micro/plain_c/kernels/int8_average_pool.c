@@ -1,8 +1,8 @@
 /* The mean of the pixels of a window that lie in the map, halves rounded away from zero. */
 #include "nn.h"
 
-void nn_int8_average_pool(const struct nn_pool *pool, const int8_t *input, int8_t *output) {
-  const struct nn_window *w = &pool->window;
+void nn_int8_average_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output) {
+  const struct nn_window* w = &pool->window;
   int32_t x, y, c, row, column;
   for (y = 0; y < w->out_height; ++y) {
     const int32_t in_y = y * w->stride_y - w->top;
@@ -17,7 +17,7 @@ void nn_int8_average_pool(const struct nn_pool *pool, const int8_t *input, int8_
       for (c = 0; c < pool->channels; ++c) {
         int32_t sum = 0, size;
         for (row = first_row; row < rows; ++row) {
-          const int8_t *pixel = input + ((in_y + row) * w->in_width + in_x + first_column) * pool->channels + c;
+          const int8_t* pixel = input + ((in_y + row) * w->in_width + in_x + first_column) * pool->channels + c;
           for (column = first_column; column < columns; ++column, pixel += pool->channels) sum += *pixel;
         }
         size = (sum < 0 ? -sum : sum) + half;

@@ -1,8 +1,8 @@
 /* The depthwise convolution of an int8 map: `depth` output channels for each input channel. */
 #include "nn.h"
 
-void nn_int8_depthwise(const struct nn_conv *conv, const int8_t *input, int8_t *output) {
-  const struct nn_window *w = &conv->window;
+void nn_int8_depthwise(const struct nn_conv* conv, const int8_t* input, int8_t* output) {
+  const struct nn_window* w = &conv->window;
   int32_t x, y, c, row, column;
   for (y = 0; y < w->out_height; ++y) {
     for (x = 0; x < w->out_width; ++x) {
@@ -18,8 +18,7 @@ void nn_int8_depthwise(const struct nn_conv *conv, const int8_t *input, int8_t *
                    conv->filters[(row * w->width + column) * conv->out_channels + c];
           }
         }
-        *output++ =
-            (int8_t)nn_clamp(nn_times_up(sum, conv->factors[c]) + conv->zero_out, conv->low, conv->high);
+        *output++ = (int8_t)nn_clamp(nn_times_up(sum, conv->factors[c]) + conv->zero_out, conv->low, conv->high);
       }
     }
   }

@@ -1,8 +1,8 @@
 /* The largest pixel of a window, among those that lie in the map. */
 #include "nn.h"
 
-void nn_int8_max_pool(const struct nn_pool *pool, const int8_t *input, int8_t *output) {
-  const struct nn_window *w = &pool->window;
+void nn_int8_max_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output) {
+  const struct nn_window* w = &pool->window;
   int32_t x, y, c, row, column;
   for (y = 0; y < w->out_height; ++y) {
     const int32_t in_y = y * w->stride_y - w->top;
@@ -15,7 +15,7 @@ void nn_int8_max_pool(const struct nn_pool *pool, const int8_t *input, int8_t *o
       for (c = 0; c < pool->channels; ++c) {
         int32_t most = -128;
         for (row = first_row; row < rows; ++row) {
-          const int8_t *pixel = input + ((in_y + row) * w->in_width + in_x + first_column) * pool->channels + c;
+          const int8_t* pixel = input + ((in_y + row) * w->in_width + in_x + first_column) * pool->channels + c;
           for (column = first_column; column < columns; ++column, pixel += pool->channels) {
             if (*pixel > most) most = *pixel;
           }

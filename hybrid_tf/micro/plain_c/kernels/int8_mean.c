@@ -1,7 +1,7 @@
 /* The mean of an int8 map over all its pixels. */
 #include "nn.h"
 
-void nn_int8_mean(const struct nn_mean *mean, const int8_t *input, int8_t *output) {
+void nn_int8_mean(const struct nn_mean* mean, const int8_t* input, int8_t* output) {
   int32_t c, pixel;
   for (c = 0; c < mean->channels; ++c) {
     int32_t sum = -mean->zero_in * mean->pixels, value;

@@ -1,7 +1,7 @@
 /* Other steps of int8 values, within an activation's range. */
 #include "nn.h"
 
-void nn_int8_rescale(const struct nn_rescale *rescale, const int8_t *input, int8_t *output) {
+void nn_int8_rescale(const struct nn_rescale* rescale, const int8_t* input, int8_t* output) {
   int32_t i;
   for (i = 0; i < rescale->count; ++i) {
     const int32_t value = input[i] - rescale->zero_in;

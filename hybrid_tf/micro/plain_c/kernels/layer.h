@@ -16,6 +16,26 @@
  * compute: the exporter has found its numbers, and has tried every value that can occur. */
 #include "nn.h"
 
+/* What a step gives: int8, or, where another step follows, the same and 128 more, as it takes less to keep that within
+ * its range. */
+#if defined(NN_ADD) || defined(NN_PRELU) || defined(NN_SHIFT)
+#define NN_SUM_RESULT nn_uint8
+#define NN_TABLE_RAISED 128
+#else
+#define NN_SUM_RESULT nn_int8
+#define NN_TABLE_RAISED 0
+#endif
+#if defined(NN_PRELU) || defined(NN_SHIFT)
+#define NN_ADD_RESULT nn_uint8
+#else
+#define NN_ADD_RESULT nn_int8
+#endif
+#ifdef NN_SHIFT
+#define NN_PRELU_RESULT nn_uint8
+#else
+#define NN_PRELU_RESULT nn_int8
+#endif
+
 enum { NN_BLOCK = 32 }; /* output channels at a time: those of one word of signs */
 
 /* Numbers of a channel in `parameters`. */
@@ -52,14 +72,14 @@ enum {
 
 /* Lays the taps out one behind the other, without the unused bits of their last words: narrow layers have several taps
  * in a word. */
-NN_INLINE void nn_gather(const struct nn_layer *layer, const uint32_t *in, uint32_t *window) {
+NN_INLINE void nn_gather(const struct nn_layer* layer, const uint32_t* in, uint32_t* window) {
   uint32_t word = 0;
   int32_t row, column, i, filled = 0, k = 0;
   NN_UNROLL
   for (row = 0; row < NN_TAPS_Y; ++row) {
     NN_UNROLL
     for (column = 0; column < NN_TAPS_X; ++column) {
-      const uint32_t *tap = in + row * layer->tap_row + column * layer->tap_column;
+      const uint32_t* tap = in + row * layer->tap_row + column * layer->tap_column;
       NN_UNROLL
       for (i = 0; i < NN_TAP_WORDS; ++i) {
         const int32_t bits = i < NN_TAP_WORDS - 1 ? 32 : NN_LAST_BITS;
@@ -84,11 +104,11 @@ typedef uint16_t nn_value;
 typedef int8_t nn_value;
 #endif
 
-NN_INLINE uint32_t nn_finish(const struct nn_layer *layer, int32_t first, int32_t channels, const nn_value *values,
-                             const int8_t *map, int8_t *out) {
-  const int32_t *parameters = layer->parameters + first * NN_PARAMETERS;
+NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_t channels, const nn_value* values,
+                             const int8_t* map, int8_t* out) {
+  const int32_t* parameters = layer->parameters + first * NN_PARAMETERS;
 #ifdef NN_TABLE
-  const int8_t *table = layer->tables + first * layer->table_bytes;
+  const int8_t* table = layer->tables + first * layer->table_bytes;
 #endif
 #ifdef NN_ADD
   const int32_t add_value = layer->add_value, add_map = layer->add_map, add_bias = layer->add_bias;
@@ -111,14 +131,14 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer *layer, int32_t first, int32_
     signs = signs >> 1 | ((uint32_t)(*parameters++ - value) & 0x80000000u);
 #else
 #if defined(NN_TABLE)
-    value = table[value];
+    value = table[value] + NN_TABLE_RAISED;
     table += layer->table_bytes;
 #elif defined(NN_CHANNELS)
-    value = nn_int8((value * parameters[0] + parameters[1]) >> NN_SUM_BITS);
+    value = NN_SUM_RESULT((value * parameters[0] + parameters[1]) >> NN_SUM_BITS);
     parameters += 2;
 #endif
 #ifdef NN_ADD
-    value = nn_int8((value * add_value + (map[c] * add_map + add_bias)) >> NN_ADD_BITS);
+    value = NN_ADD_RESULT((value * add_value + (map[c] * add_map + add_bias)) >> NN_ADD_BITS);
 #ifdef NN_ADD_CLAMP
     value = nn_clamp(value, layer->add_low, layer->add_high);
 #endif
@@ -129,7 +149,7 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer *layer, int32_t first, int32_
     } else {
       value = value * prelu_factor + prelu_bias;
     }
-    value = nn_int8(value >> NN_PRELU_BITS);
+    value = NN_PRELU_RESULT(value >> NN_PRELU_BITS);
     parameters += 2;
 #endif
 #ifdef NN_SHIFT
@@ -152,22 +172,22 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer *layer, int32_t first, int32_
 
 /* Of a binary convolution, `input` is the first tap of the first pixel's window. Every argument that the layer has no
  * use for is null. `out` may be `map`, or the int8 input. */
-void NN_NAME(const struct nn_layer *layer, const void *input, const int8_t *map, int8_t *out, uint32_t *signs) {
+void NN_NAME(const struct nn_layer* layer, const void* input, const int8_t* map, int8_t* out, uint32_t* signs) {
   const int32_t channels = layer->channels;
 #ifndef NN_CHANNELS
-  const int8_t *values = input;
+  const int8_t* values = input;
 #endif
   int32_t x, y, first;
   for (y = 0; y < layer->height; ++y) {
 #ifdef NN_SIGNS
-    uint32_t *word = signs + y * layer->out_row;
+    uint32_t* word = signs + y * layer->out_row;
 #endif
 #ifdef NN_CHANNELS
-    const uint32_t *in = (const uint32_t *)input + y * layer->in_row;
+    const uint32_t* in = (const uint32_t*)input + y * layer->in_row;
 #endif
     for (x = 0; x < layer->width; ++x) {
 #ifdef NN_CHANNELS
-      const uint32_t *filter = layer->filters;
+      const uint32_t* filter = layer->filters;
       uint32_t window[NN_WORDS];
       nn_gather(layer, in, window);
       in += layer->in_column;

@@ -37,9 +37,9 @@ struct nn_conv {
   int16_t in_channels, out_channels;
   int16_t depth; /* weights of an output channel: those of the window, zeros up to a multiple of 4 */
   int16_t zero_in, zero_out, low, high;
-  const int8_t *filters;
-  const int32_t *biases;
-  const struct nn_factor *factors;
+  const int8_t* filters;
+  const int32_t* biases;
+  const struct nn_factor* factors;
 };
 
 /* A pool of int8; `shift` is the logarithm of the pixels in a window, -1 when they are no power of two. */
@@ -87,9 +87,9 @@ struct nn_layer {
   int32_t prelu_zero, prelu_factor, prelu_bias;
   int32_t shift_factor;
   int32_t table_bytes;
-  const uint32_t *filters;
-  const int32_t *parameters;
-  const int8_t *tables;
+  const uint32_t* filters;
+  const int32_t* parameters;
+  const int8_t* tables;
 };
 
 NN_INLINE int32_t nn_clamp(int32_t value, int32_t low, int32_t high) {
@@ -101,6 +101,15 @@ NN_INLINE int32_t nn_int8(int32_t value) {
   return __ssat(value, 8);
 #else
   if (NN_RARE((uint32_t)value + 128u > 255u)) return value < 0 ? -128 : 127;
+  return value;
+#endif
+}
+
+NN_INLINE int32_t nn_uint8(int32_t value) {
+#if defined(__ARM_FEATURE_SAT)
+  return (int32_t)__usat(value, 8);
+#else
+  if (NN_RARE((uint32_t)value > 255u)) return value < 0 ? 0 : 255;
   return value;
 #endif
 }
@@ -124,19 +133,19 @@ NN_INLINE int32_t nn_times_away(int32_t value, struct nn_factor factor) {
 }
 
 /* Sets words to 0: a map of signs before the pixels within its border are written. */
-NN_INLINE void nn_clear(uint32_t *words, int32_t count) {
+NN_INLINE void nn_clear(uint32_t* words, int32_t count) {
   int32_t i;
   for (i = 0; i < count; ++i) words[i] = 0;
 }
 
-void nn_int8_conv(const struct nn_conv *conv, const int8_t *input, int16_t *window, int8_t *output);
-void nn_int8_depthwise(const struct nn_conv *conv, const int8_t *input, int8_t *output);
-void nn_int8_average_pool(const struct nn_pool *pool, const int8_t *input, int8_t *output);
-void nn_int8_max_pool(const struct nn_pool *pool, const int8_t *input, int8_t *output);
-void nn_int8_mean(const struct nn_mean *mean, const int8_t *input, int8_t *output);
-void nn_int8_rescale(const struct nn_rescale *rescale, const int8_t *input, int8_t *output);
-void nn_signs_of(const struct nn_signs *signs, const int8_t *input, uint32_t *output);
-void nn_int8_of_signs(const struct nn_signs *signs, int8_t minus, int8_t plus, const uint32_t *input, int8_t *output);
-void nn_sign_pool(const struct nn_sign_pool *pool, const uint32_t *input, uint32_t *output);
+void nn_int8_conv(const struct nn_conv* conv, const int8_t* input, int16_t* window, int8_t* output);
+void nn_int8_depthwise(const struct nn_conv* conv, const int8_t* input, int8_t* output);
+void nn_int8_average_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output);
+void nn_int8_max_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output);
+void nn_int8_mean(const struct nn_mean* mean, const int8_t* input, int8_t* output);
+void nn_int8_rescale(const struct nn_rescale* rescale, const int8_t* input, int8_t* output);
+void nn_signs_of(const struct nn_signs* signs, const int8_t* input, uint32_t* output);
+void nn_int8_of_signs(const struct nn_signs* signs, int8_t minus, int8_t plus, const uint32_t* input, int8_t* output);
+void nn_sign_pool(const struct nn_sign_pool* pool, const uint32_t* input, uint32_t* output);
 
 #endif

@@ -1,8 +1,8 @@
 /* The largest sign of each window, of packed signs. */
 #include "nn.h"
 
-void nn_sign_pool(const struct nn_sign_pool *pool, const uint32_t *input, uint32_t *output) {
-  const struct nn_window *w = &pool->window;
+void nn_sign_pool(const struct nn_sign_pool* pool, const uint32_t* input, uint32_t* output) {
+  const struct nn_window* w = &pool->window;
   int32_t x, y, i, row, column;
   for (y = 0; y < w->out_height; ++y) {
     const int32_t in_y = y * w->stride_y - w->top;
