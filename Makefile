@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # Debian packages that some tests need: real images that PyPI does not have, a browser to look at reports with,
-# emulators and compilers for 64-bit ARM and for Cortex-M, and a compiler with fuzzer and sanitizers.
+# emulators and compilers for 64-bit ARM, Cortex-M and RISC-V, and a compiler with fuzzer and sanitizers.
 DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gnu clang libclang-rt-dev cmake \
-  qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
+  qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
 
-CXX_FILES := $(foreach folder,runtime tests benchmarks,'$(folder)/*.cc' '$(folder)/*.h' '$(folder)/*.c')
+CXX_FILES := $(foreach folder,runtime tests benchmarks hybrid_tf/micro/plain_c/kernels,'$(folder)/*.cc' '$(folder)/*.h' '$(folder)/*.c')
 RUNTIME_SOURCES := $(shell find runtime/src -type f) runtime/compile_library.py runtime/exports.txt
 
 # Tests that train or convert for seconds, or need an emulator, a compiler, a registry of packages or a browser.

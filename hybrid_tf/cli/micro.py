@@ -67,4 +67,32 @@ def micro_report(file: Path, samples: int, as_json: bool) -> None:
     show(as_json, found.to_dict(), *found.tables(), NOTE)
 
 
-COMMANDS = (export_micro, micro_report)
+@click.command("export-c", cls=QuietCommand)
+@FILE
+@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="folder to make")
+@AS_JSON
+def export_c(file: Path, folder: Path, as_json: bool) -> None:
+    r"""Make a folder with the network as plain C: no dependency, integers only, the scores those of the file.
+
+    It takes files whose sections beside the binary ones are int8, and int8 files without binary sections.
+
+    \b
+    Examples: hybrid-tf export-c runs/first/model.int8.tflite -o firmware/network
+    """
+    from hybrid_tf.compiler import read_metadata
+    from hybrid_tf.deploy.freshness import warn_of_stale_files
+    from hybrid_tf.micro.plain_c.export import export_plain_c
+    from hybrid_tf.tables import show, table
+
+    metadata = read_metadata(file)
+    warn_of_stale_files(file)
+    found = export_plain_c(file, folder, metadata)
+    rows = [
+        ["arena", f"{found.arena_bytes:,} bytes of RAM; {found.alive_bytes:,} are in use at once"],
+        ["calls", f"{found.steps}, for {found.operators} operators of the file"],
+        ["kernels", ", ".join(found.kernels)],
+    ]
+    show(as_json, found.to_dict(), table(str(folder), ["", ""], rows), f"next: read {folder / 'network.h'}")
+
+
+COMMANDS = (export_micro, micro_report, export_c)

@@ -99,7 +99,7 @@ def export_micro(path: Path, folder: Path, image: ExampleImage, metadata: Any) -
             shape=metadata.input_shape,
             mean=_floats(metadata.mean),
             std=_floats(metadata.std),
-            names=[_c_string(name) for name in metadata.class_names],
+            names=[c_string(name) for name in metadata.class_names],
             measured=measured,
             margin=MARGIN,
             arena=arena,
@@ -189,7 +189,7 @@ def _floats(values: tuple[float, ...]) -> str:
     return ", ".join(f"{float(np.float32(value))!r}f" for value in values)
 
 
-def _c_string(text: str) -> str:
+def c_string(text: str) -> str:
     """Returns a C++ string literal; what is not ASCII in UTF-8, each byte as three octal digits."""
     escaped = "".join(
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}" for byte in text.encode()

@@ -15,6 +15,7 @@ import numpy as np
 from flatbuffers import flexbuffers
 
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.tflite.builtin_options import FIELDS
 from hybrid_tf.tflite.names import CUSTOM, builtin_op_name
 
 _T = TypeVar("_T")
@@ -63,6 +64,7 @@ class Operator:
         is_custom: whether the operator is none of TensorFlow Lite's.
         inputs, outputs: tensor numbers; -1 stands for an input that is absent.
         custom_options: options of a custom operator as a FlexBuffer, see `options`.
+        builtin_options: options of another operator, name and value; empty where `builtin_options.FIELDS` lacks it.
     """
 
     name: str
@@ -70,9 +72,12 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     custom_options: bytes = b""
+    builtin_options: tuple[tuple[str, int], ...] = ()
 
     def options(self) -> dict[str, Any]:
-        """Returns the options of a custom operator by name; empty when it has none, or no map of them."""
+        """Returns the options by name; empty when there are none, or those of a custom operator are no map."""
+        if not self.is_custom:
+            return dict(self.builtin_options)
         try:
             found = flexbuffers.Loads(self.custom_options) if self.custom_options else {}
         except Exception:  # the decoder checks nothing, so damage shows as whatever Python raises first
@@ -195,10 +200,10 @@ class _Table:
         offset = _read(self._data, "<H", self._vtable + entry)
         return self._position + offset if offset else 0
 
-    def scalar(self, number: int, kind: str) -> int:
-        """Returns an integer field; its default is 0."""
+    def scalar(self, number: int, kind: str, default: int = 0) -> int:
+        """Returns an integer field."""
         position = self._field(number)
-        return _read(self._data, kind, position) if position else 0
+        return _read(self._data, kind, position) if position else default
 
     def _vector(self, number: int, item_bytes: int) -> tuple[int, int]:
         """Returns the position of a vector's first item, and the number of items."""
@@ -312,4 +317,11 @@ def _read_tensor(table: _Table) -> Tensor:
 def _read_operator(table: _Table, codes: tuple[tuple[str, bool], ...]) -> Operator:
     code = table.scalar(0, "<I")
     _check_numbers("operator code", [code], len(codes))
-    return Operator(*codes[code], table.integers(1), table.integers(2), bytes(table.bytes(5)))
+    name, is_custom = codes[code]
+    fields = () if is_custom else FIELDS.get(name, ())
+    options = table.table(4, lambda found: tuple(_option(found, number, *field) for number, field in enumerate(fields)))
+    return Operator(name, is_custom, table.integers(1), table.integers(2), bytes(table.bytes(5)), options)
+
+
+def _option(table: _Table, number: int, name: str, kind: str, default: int) -> tuple[str, int]:
+    return name, table.scalar(number, kind, default)

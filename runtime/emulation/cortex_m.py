@@ -56,6 +56,8 @@ CORES = {
         ),
     )
 }
+# Its instructions are run on a Cortex-M3, as no machine of QEMU has a Cortex-M0+ with enough RAM.
+CORTEX_M0_PLUS = Core("cortex-m0plus", "mps2-an385", ("-mcpu=cortex-m0plus",), 0x20000000, ("portable",))
 
 
 def missing() -> str:

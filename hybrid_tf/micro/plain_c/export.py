@@ -1,0 +1,138 @@
+"""A folder with a network as plain C."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hybrid_tf.compiler.int8.image_rounding import rounded_image
+from hybrid_tf.errors import HybridTFError
+from hybrid_tf.micro.export import c_string
+from hybrid_tf.micro.plain_c.arena import plan
+from hybrid_tf.micro.plain_c.calls import Call, calls, lines
+from hybrid_tf.micro.plain_c.fusing import bordered, fused
+from hybrid_tf.micro.plain_c.network import Layer
+from hybrid_tf.micro.plain_c.reading import read_network
+from hybrid_tf.system.files import atomic_folder
+from hybrid_tf.tflite.flatbuffer import Tensor, parse_tflite, read_bytes
+from hybrid_tf.version import __version__
+
+_HERE = Path(__file__).parent
+_KERNELS = _HERE / "kernels"
+
+
+@dataclass(frozen=True)
+class PlainC:
+    """An exported folder.
+
+    Attributes:
+        folder: path of the folder.
+        arena_bytes: bytes of RAM that the arena takes; stack comes on top.
+        alive_bytes: bytes of the values that are alive at once, below which no arena comes.
+        kernels: names of the kernels.
+        steps: number of calls, of what were `operators` operators in the file.
+        operators: number of operators in the file.
+    """
+
+    folder: Path
+    arena_bytes: int
+    alive_bytes: int
+    kernels: tuple[str, ...]
+    steps: int
+    operators: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        return asdict(self) | {"folder": str(self.folder), "kernels": list(self.kernels)}
+
+
+def export_plain_c(path: Path, folder: Path, metadata: Any) -> PlainC:
+    """Writes a network as plain C; the folder is there whole or not at all. The same file gives the same bytes.
+
+    Args:
+        path: path of a converted file, whose sections beside the binary ones are int8.
+        folder: path of a folder that does not exist, or is empty.
+        metadata: metadata of the file.
+
+    Raises:
+        HybridTFError: when plain C lacks an operator of the network, and when the folder is there already or cannot be
+            written.
+    """
+    file = parse_tflite(read_bytes(path), path)
+    if not (metadata.class_names and metadata.mean and metadata.std):
+        raise HybridTFError(
+            f"{path} does not say which classes and normalisation it has: convert it with `hybrid-tf convert`, "
+            "from a run or with --dataset"
+        )
+    network = bordered(fused(read_network(file, path)))
+    image, scores = network.values[network.image], network.values[network.scores]
+    if scores.shape[2] != len(metadata.class_names) or scores.bytes != scores.shape[2] or not network.steps:
+        raise HybridTFError(f"{path} gives no row of scores, one for each class: export-c is for image classifiers")
+    arena = plan(network)
+    texts = calls(network, arena)
+    layers = {call.kernel: call.macros for call in texts if call.macros}
+    own = sorted({call.kernel for call in texts if not call.macros})
+    sources = ["network.c", *(f"kernels/{name}.c" for name in sorted({*layers, *own}))]
+    values = {
+        "made": f"Made by hybrid-tf {__version__}, `hybrid-tf export-c`, from {path.name}.",
+        "title": f"{metadata.network or path.stem} {metadata.plan}".strip(),
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "channels": image.shape[2],
+        "classes": len(metadata.class_names),
+        "arena": max(arena.bytes, 4),
+        "names": [c_string(name) for name in metadata.class_names],
+        "pixels": [lines(list(map(str, row))) for row in _pixels(file.tensors[network.image], metadata)],
+        "calls": [_described(call, step) for call, step in zip(texts, network.steps, strict=True)],
+        "layers": sorted(layers),
+        "sources": sources,
+    }
+    for name, value in (("image", image), ("score", scores)):
+        assert value.rounding is not None
+        values |= {f"{name}_scale": f"{np.float32(value.rounding.scale)!r}f", f"{name}_zero": value.rounding.zero_point}
+    with atomic_folder(folder) as temporary:
+        _write(temporary, values, layers, own)
+    return PlainC(
+        folder, arena.bytes, arena.least, tuple(sorted({*layers, *own})), len(network.steps), len(file.operators)
+    )
+
+
+def _write(folder: Path, values: dict[str, Any], layers: dict[str, dict[str, str]], own: list[str]) -> None:
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    kernels = folder / "kernels"
+    kernels.mkdir()
+    for name in ("network.h", "network.c", "CMakeLists.txt"):
+        (folder / name).write_text(templates.get_template(name).render(values), encoding="utf-8")
+    (kernels / "kernels.h").write_text(templates.get_template("kernels.h").render(values), encoding="utf-8")
+    for name, macros in layers.items():
+        text = templates.get_template("layer.c").render(values, name=name, macros=macros.items())
+        (kernels / f"{name}.c").write_text(text, encoding="utf-8")
+    headers = [
+        "nn.h",
+        *(["layer.h"] if layers else []),
+        *(["count.h"] if any("CHANNELS" in m for m in layers.values()) else []),
+    ]
+    for name in (*headers, *(f"{name}.c" for name in own)):
+        (kernels / name).write_text((_KERNELS / name).read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _described(call: Call, step: Any) -> dict[str, str]:
+    operators = " ".join(step.operators) if isinstance(step, Layer) else type(step).__name__
+    layer = "".join(letter if letter.isalnum() or letter in "_-./ " else "_" for letter in step.layer)
+    return {"comment": f"{layer}: {operators}", "constants": call.constants, "text": call.text}
+
+
+def _pixels(image: Tensor, metadata: Any) -> np.ndarray:
+    """The int8 of each pixel of 0 to 255, [channels, 256]."""
+    pixels = np.arange(256, dtype=np.float32)
+    rows = [
+        (pixels - np.float32(mean)) / np.float32(std) for mean, std in zip(metadata.mean, metadata.std, strict=True)
+    ]
+    return np.stack([rounded_image(row, image) for row in rows])

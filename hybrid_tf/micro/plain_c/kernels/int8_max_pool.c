@@ -1,0 +1,27 @@
+/* The largest pixel of a window, among those that lie in the map. */
+#include "nn.h"
+
+void nn_int8_max_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output) {
+  const struct nn_window* w = &pool->window;
+  int32_t x, y, c, row, column;
+  for (y = 0; y < w->out_height; ++y) {
+    const int32_t in_y = y * w->stride_y - w->top;
+    const int32_t first_row = in_y < 0 ? -in_y : 0;
+    const int32_t rows = in_y + w->height > w->in_height ? w->in_height - in_y : w->height;
+    for (x = 0; x < w->out_width; ++x) {
+      const int32_t in_x = x * w->stride_x - w->left;
+      const int32_t first_column = in_x < 0 ? -in_x : 0;
+      const int32_t columns = in_x + w->width > w->in_width ? w->in_width - in_x : w->width;
+      for (c = 0; c < pool->channels; ++c) {
+        int32_t most = -128;
+        for (row = first_row; row < rows; ++row) {
+          const int8_t* pixel = input + ((in_y + row) * w->in_width + in_x + first_column) * pool->channels + c;
+          for (column = first_column; column < columns; ++column, pixel += pool->channels) {
+            if (*pixel > most) most = *pixel;
+          }
+        }
+        *output++ = (int8_t)nn_clamp(most, pool->low, pool->high);
+      }
+    }
+  }
+}

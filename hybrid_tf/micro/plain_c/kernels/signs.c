@@ -1,0 +1,29 @@
+/* From int8 values to signs and back. */
+#include "nn.h"
+
+void nn_signs_of(const struct nn_signs* signs, const int8_t* input, uint32_t* output) {
+  const int32_t zero = signs->zero, words = (signs->channels + 31) / 32;
+  int32_t x, y, c, i;
+  for (y = 0; y < signs->height; ++y) {
+    uint32_t* to = output + y * signs->row;
+    for (x = 0; x < signs->width; ++x) {
+      for (i = 0; i < words; ++i) {
+        const int32_t channels = signs->channels - 32 * i < 32 ? signs->channels - 32 * i : 32;
+        uint32_t word = 0;
+        for (c = 0; c < channels; ++c) word = word >> 1 | ((uint32_t)(*input++ - zero) & 0x80000000u);
+        *to++ = word >> (32 - channels);
+      }
+    }
+  }
+}
+
+void nn_int8_of_signs(const struct nn_signs* signs, int8_t minus, int8_t plus, const uint32_t* input, int8_t* output) {
+  const int32_t words = (signs->channels + 31) / 32;
+  int32_t x, y, c;
+  for (y = 0; y < signs->height; ++y) {
+    for (x = 0; x < signs->width; ++x) {
+      const uint32_t* from = input + y * signs->row + x * words;
+      for (c = 0; c < signs->channels; ++c) *output++ = from[c / 32] >> (c % 32) & 1u ? minus : plus;
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/* {{ made }} */
+#define NN_NAME nn_{{ name }}
+{% for macro, value in macros %}#define NN_{{ macro }}{{ " " + value if value else "" }}
+{% endfor %}
+#include "kernels.h"
+#include "layer.h"

@@ -1,0 +1,28 @@
+/* {{ title }}. {{ made }} */
+#include "network.h"
+
+#include "kernels/kernels.h"
+
+static uint32_t arena[NETWORK_ARENA_BYTES / 4];
+
+#define WORDS_AT(byte) (arena + (byte) / 4)
+#define INT8_AT(byte) ((int8_t *)arena + (byte))
+#define INT16_AT(byte) ((int16_t *)(void *)((int8_t *)arena + (byte)))
+
+const char *const network_class_names[NETWORK_CLASSES] = {
+{%- for name in names %}
+    {{ name }},
+{%- endfor %}
+};
+
+const int8_t network_pixels[NETWORK_CHANNELS][256] = {
+{%- for row in pixels %}
+    {
+{{ row }}    },
+{%- endfor %}
+};
+
+{% for call in calls %}/* {{ call.comment }} */
+{{ call.constants }}
+{% endfor %}void network_run(const int8_t *image, int8_t *scores) {
+{% for call in calls %}{{ call.text }}{% endfor %}}

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+import hybrid_tf.pretrained
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf.models.registry import build_model
+from tests.support.plain_c import write_exported
+from tests.support.shared import made_once
+from tests.support.small_networks import random_images, randomise
+
+TRAINED = Path(hybrid_tf.pretrained.__file__).parent
+
+
+def half_width_residual(folder):
+    """A ResNet-20 of half width with random weights, for colour images, which no shipped network takes."""
+    model = randomise(build_model("resnet20", "residual", input_shape=(32, 32, 3), classes=10, width=0.5), seed=3)
+    path = folder / "model.int8.tflite"
+    names = tuple(f'class "{number}" ü' for number in range(10))
+    numbers = {"mean": (125.0, 123.0, 114.0), "std": (63.0, 62.0, 66.0), "input_shape": (32, 32, 3)}
+    convert(model, path, Metadata(names, **numbers, int8=calibrate_int8(model, random_images(16, 32))))
+    return path
+
+
+def trained(name):
+    return lambda folder: TRAINED / name / "model.int8.tflite"
+
+
+NETWORKS = {
+    "half-width": half_width_residual,
+    "best": trained("resnet20-residual-taught"),
+    "plain-int8": trained("resnet20-full_precision"),
+    "pooled": trained("vgg11-residual-taught"),
+    "packed": trained("vgg11-xnor"),
+}
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A function from the name of a network to a folder with `network`, its plain C, and `cases.h`."""
+
+    def folder(name):
+        return made_once(tmp_path_factory, f"plain-c-{name}", lambda new: write_exported(NETWORKS[name](new), new))
+
+    return folder
