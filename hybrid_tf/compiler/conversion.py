@@ -1,6 +1,6 @@
 """The conversion: it refuses what would silently stay in float, and proves that nothing did."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from hybrid_tf.compiler.matching import check_ops, match_layers
 from hybrid_tf.compiler.metadata import METADATA_NAME, Metadata
 from hybrid_tf.compiler.rewrite import add_metadata, reorder
 from hybrid_tf.compiler.rules import check_int8_padding, check_layers
+from hybrid_tf.compiler.scores import known_scores
 from hybrid_tf.compiler.tracing import image_shape, trace_model
 from hybrid_tf.compiler.verification import Verification, verify
 from hybrid_tf.errors import HybridTFError
@@ -34,16 +35,25 @@ class Conversion:
         bytes: size of the file in bytes.
         binary_layers: number of binary convolutions in the file; a layer that is used twice counts twice.
         ops: number of times that each operator occurs, the most frequent first.
+        metadata: metadata that the file holds.
     """
 
     path: Path
     bytes: int
     binary_layers: int
     ops: dict[str, int]
+    metadata: Metadata
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        return {**asdict(self), "path": str(self.path)}
+        """Returns the fields as JSON values; of the metadata what the network takes and gives."""
+        about = {key: getattr(self.metadata, key) for key in ("mean", "std", "scores")}
+        return {
+            "path": str(self.path),
+            "bytes": self.bytes,
+            "binary_layers": self.binary_layers,
+            "ops": self.ops,
+            **about,
+        }
 
 
 def convert(
@@ -58,7 +68,8 @@ def convert(
         model: Keras model, functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
         path: path of the file.
         metadata: metadata to store in the file. Without it, or where its input shape is empty, the model's input shape
-            is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
+            is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8. What
+            its scores are is stored, too: as the metadata says, or as the last operator shows.
         io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
 
     Raises:
@@ -120,15 +131,17 @@ def _converted(model: tf.keras.Model, path: Path, metadata: Metadata | None, io:
     elif io != "float32":
         raise HybridTFError(f"input and output can only be {io} where the file is: add --int8")
     content = convert_function(traced.function, model.variables, io)
-    content = reorder(content, least_memory_order(file_graph(parse_tflite(content, path))))
-    content = add_metadata(content, METADATA_NAME, replace(metadata, input_shape=shape).to_json().encode())
+    file = parse_tflite(content, path)
+    content = reorder(content, least_memory_order(file_graph(file)))
+    metadata = replace(metadata, input_shape=shape, scores=known_scores(file, metadata.scores))
+    content = add_metadata(content, METADATA_NAME, metadata.to_json().encode())
     file = parse_tflite(content, path)
     match_layers(file, traced.calls)
     check_ops(file, bool(traced.calls))
     if plan:
         match_points(file, plan, metadata.int8)
         check_no_float(file, plan)
-    return content, Conversion(path, len(content), len(traced.calls), file.op_counts())
+    return content, Conversion(path, len(content), len(traced.calls), file.op_counts(), metadata)
 
 
 def _check_metadata(metadata: Metadata, shape: tuple[int, int, int]) -> None:

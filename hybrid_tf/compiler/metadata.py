@@ -11,6 +11,8 @@ from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.version import versions
 
 METADATA_NAME = "hybrid_tf"
+LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
+_LEFT_OUT_WHERE_EMPTY = ("weights", "scores")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Metadata:
         versions: versions of hybrid-tf and of the packages that the file was made with.
         int8: how the full-precision sections were rounded; `None` where they are float32.
         weights: SHA-256 of the run's weights that the file was made from; empty when it was not made from a run.
+        scores: what the network gives, `logits` or `probabilities`; empty when it is not known, as in files of older
+            versions: see `scores.scores_of`.
     """
 
     class_names: tuple[str, ...] = ()
@@ -63,12 +67,12 @@ class Metadata:
     versions: dict[str, str] = field(default_factory=versions)
     int8: Int8 | None = None
     weights: str = ""
+    scores: str = ""
 
     def to_json(self) -> str:
         """Returns the metadata as one JSON object. Raises HybridTFError for numbers that JSON does not have."""
         values = asdict(self)
-        if not self.weights:
-            del values["weights"]
+        values = {key: value for key, value in values.items() if value or key not in _LEFT_OUT_WHERE_EMPTY}
         try:
             return json.dumps(values, ensure_ascii=False, allow_nan=False, default=lambda array: array.tolist())
         except (ValueError, TypeError, AttributeError) as error:
@@ -87,12 +91,14 @@ class Metadata:
             values = json.loads(text)
             if not isinstance(values, dict):
                 raise TypeError("not an object")
+            if values.get("scores", "") not in ("", *SCORES):
+                raise ValueError(f"scores are {values['scores']!r}")
             return cls(
                 class_names=_tuple(values, "class_names", str),
                 mean=_tuple(values, "mean", float),
                 std=_tuple(values, "std", float),
                 input_shape=_tuple(values, "input_shape", int),
-                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset", "weights")},
+                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset", "weights", "scores")},
                 background=str(values.get("background", cls.background)),
                 versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
                 int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),
@@ -111,7 +117,13 @@ def read_metadata(path: str | Path) -> Metadata:
     Raises:
         HybridTFError: when the file cannot be read, is damaged, or holds no metadata of hybrid-tf.
     """
-    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
-    if content is None:
+    found = stored_metadata(path)
+    if found is None:
         raise HybridTFError(f"{path} holds no hybrid-tf metadata: make it with `hybrid-tf convert`")
-    return Metadata.from_json(content)
+    return found
+
+
+def stored_metadata(path: str | Path) -> Metadata | None:
+    """Returns the metadata of any file, None where there is none. Raises HybridTFError when it cannot be read."""
+    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
+    return None if content is None else Metadata.from_json(content)

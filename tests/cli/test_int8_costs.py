@@ -66,6 +66,7 @@ def test_a_loss_of_more_than_a_point_is_said(hybrid_tf, tmp_path, monkeypatch):
     model.fit(data.normalisation.apply(images), labels, epochs=5, verbose=0)
     model.save(tmp_path / "mine.keras")
     command = ["convert", tmp_path / "mine.keras", "--dataset", "digits", "--samples", "8", "--int8"]
+    command += ["--mean", repr(data.normalisation.mean[0]), "--std", repr(data.normalisation.std[0])]
     code, out, err = hybrid_tf(*command)
     assert (code, err) == (0, "")
     assert "int8 loses" in out
