@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hybrid_tf.cli.analysis import AS_JSON
+from hybrid_tf.cli.model_options import check_is_model, model_options
 from hybrid_tf.cli.options import QuietCommand
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _classes_table(found: "Evaluation") -> "Table":
 @click.option("--io", type=click.Choice(["float32", "int8"]), help="with --int8: input and output  [default: float32]")
 @click.option("--int8-except", "except_layers", multiple=True, metavar="LAYER", help="with --int8: stays float32")
 @click.option("--converter", type=click.Choice(["lce", "own"]), default="lce", show_default=True, help="what makes it")
+@model_options
 @SAMPLES
 @AS_JSON
 def convert(
@@ -110,14 +112,19 @@ def convert(
     converter: str,
     samples: int,
     as_json: bool,
+    mean: str | None,
+    std: str | None,
+    classes: Path | None,
+    scores: str | None,
     **options: Any,
 ) -> None:
     r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
 
     Verified is that the file computes what the network does, on test images; of a Keras model without --dataset on
-    normal noise. The scores of an int8 file are compared with the network as int8 rounds it, and what the rounding
-    costs is measured: the accuracy of both on the same test images. Where there is a float and an int8 file, both are
-    timed.
+    noise. How pixels become such a model's inputs is told, shown by its layers, or found by trying the usual ways on
+    --dataset; where that does not show it, it is an error. The scores of an int8 file are compared with the network as
+    int8 rounds it, and what the rounding costs is measured: the accuracy of both on the same test images. Where there
+    is a float and an int8 file, both are timed.
 
     --converter own is TensorFlow's converter with passes of hybrid-tf behind it: smaller files, binary dense layers in
     one bit a weight, and what cannot be binary stays in full precision, with a warning.
@@ -127,17 +134,21 @@ def convert(
               hybrid-tf convert runs/first --int8
               hybrid-tf convert runs/first --int8 --int8-except classifier --calibration 1000
               hybrid-tf convert model.keras -o model.tflite --dataset cifar10
+              hybrid-tf convert model.keras --mean 0 --std 255 --classes labels.txt
     """
     from hybrid_tf.deploy.conversion import convert_model, convert_run
     from hybrid_tf.deploy.speed import side_by_side
+    from hybrid_tf.deploy.told import read_told
     from hybrid_tf.runs.kinds import MODEL, RUN, expect
     from hybrid_tf.tables import show
 
     int8 = _int8_options(**options)
     if expect(run_or_model, RUN, MODEL) == RUN:
+        check_is_model(run_or_model, mean=mean, std=std, classes=classes, scores=scores)
         conversion, verification = convert_run(run_or_model, output, samples, int8, dataset, converter)
     else:
-        conversion, verification = convert_model(run_or_model, output, dataset, samples, int8, converter)
+        told = read_told(mean, std, classes, scores)
+        conversion, verification = convert_model(run_or_model, output, dataset, samples, int8, told, converter)
     both = side_by_side(conversion.path)
     result = {
         "conversion": conversion.to_dict(),
@@ -161,7 +172,7 @@ def verify(
 ) -> None:
     r"""Compare a converted file with its Keras model on test images; exit code 1 when they differ.
 
-    A run has its own test images; a Keras model without --dataset is compared on normal noise.
+    A run has its own test images; a Keras model without --dataset is compared on noise.
 
     \b
     Example: hybrid-tf verify runs/first runs/first/model.tflite --samples 1000
@@ -226,7 +237,15 @@ def _conversion_table(conversion: "Conversion") -> "Table":
     from hybrid_tf.tables import table
 
     ops = ", ".join(f"{count} {name}" for name, count in conversion.ops.items())
-    rows = [["size", f"{conversion.bytes:,} bytes"], ["binary layers", conversion.binary_layers], ["operators", ops]]
+    about = conversion.metadata
+    scale = ", ".join(f"({mean:g}, {std:g})" for mean, std in zip(about.mean, about.std, strict=True))
+    rows = [
+        ["size", f"{conversion.bytes:,} bytes"],
+        ["binary layers", conversion.binary_layers],
+        ["operators", ops],
+        ["(mean, std) of pixels, by channel", scale or "not known: say --mean and --std"],
+        ["scores", about.scores],
+    ]
     return table(str(conversion.path), ["file", ""], rows)
 
 

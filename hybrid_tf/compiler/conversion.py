@@ -18,6 +18,7 @@ from hybrid_tf.compiler.metadata import METADATA_NAME, Metadata
 from hybrid_tf.compiler.passes import Note, run_passes
 from hybrid_tf.compiler.rewrite import add_metadata, reorder
 from hybrid_tf.compiler.rules import OWN_RULES, check_int8_padding, check_layers, layer_faults
+from hybrid_tf.compiler.scores import known_scores
 from hybrid_tf.compiler.tracing import IMAGE, SCORES, TracedModel, image_shape, trace_model
 from hybrid_tf.compiler.verification import Verification, verify
 from hybrid_tf.errors import HybridTFError, unknown
@@ -41,6 +42,7 @@ class Conversion:
         bytes: size of the file in bytes.
         binary_layers: number of binary convolutions in the file; a layer that is used twice counts twice.
         ops: number of times that each operator occurs, the most frequent first.
+        metadata: metadata that the file holds.
         float_layers: names of the quantized layers that the file computes in float; only our own converter has some.
         notes: what our own converter did, and why it left something as it was.
     """
@@ -49,12 +51,22 @@ class Conversion:
     bytes: int
     binary_layers: int
     ops: dict[str, int]
+    metadata: Metadata
     float_layers: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        return {**asdict(self), "path": str(self.path)}
+        """Returns the fields as JSON values; of the metadata what the network takes and gives."""
+        about = {key: getattr(self.metadata, key) for key in ("mean", "std", "scores")}
+        return {
+            "path": str(self.path),
+            "bytes": self.bytes,
+            "binary_layers": self.binary_layers,
+            "ops": self.ops,
+            "float_layers": list(self.float_layers),
+            "notes": [asdict(note) for note in self.notes],
+            **about,
+        }
 
 
 def convert(
@@ -73,7 +85,8 @@ def convert(
         model: Keras model, functional, sequential or subclassed, from images [N, H, W, C] to scores [N, classes].
         path: path of the file.
         metadata: metadata to store in the file. Without it, or where its input shape is empty, the model's input shape
-            is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8.
+            is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8. What
+            its scores are is stored, too: as the metadata says, or as the last operator shows.
         io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
         converter: `lce` for that of Larq Compute Engine, or `own`: TensorFlow's, and the passes of this package behind
             it. `own` also makes binary dense layers binary, and leaves in float what it must, with a warning.
@@ -148,7 +161,9 @@ def _converted(
     if converter == OWN:
         return _compiled(model, traced, path, metadata, plan, io)
     content = convert_function(traced.function, model.variables, io)
-    content = reorder(content, least_memory_order(file_graph(parse_tflite(content, path))))
+    file = parse_tflite(content, path)
+    content = reorder(content, least_memory_order(file_graph(file)))
+    metadata = replace(metadata, scores=known_scores(file, metadata.scores))
     content = add_metadata(content, METADATA_NAME, metadata.to_json().encode())
     file = parse_tflite(content, path)
     match_layers(file, traced.calls)
@@ -156,7 +171,7 @@ def _converted(
     if plan:
         match_points(file, plan, metadata.int8)
         check_no_float(file, plan)
-    return content, Conversion(path, len(content), len(traced.calls), file.op_counts())
+    return content, Conversion(path, len(content), len(traced.calls), file.op_counts(), metadata)
 
 
 def _compiled(
@@ -168,7 +183,7 @@ def _compiled(
     [network.inputs[0].name, network.outputs[0].name] = (IMAGE, SCORES)
     file = parse_tflite(model_bytes(network), path)
     float_layers = float_layers_of(file, traced.calls)
-    metadata = replace(metadata, float_layers=float_layers)
+    metadata = replace(metadata, float_layers=float_layers, scores=known_scores(file, metadata.scores))
     network.metadata = {METADATA_NAME: metadata.to_json().encode()}
     content = model_bytes(network)
     file = parse_tflite(content, path)
@@ -177,7 +192,7 @@ def _compiled(
         match_points(file, plan, metadata.int8)
     _warn_of_float_layers(model, float_layers, notes)
     binary = sum(op is not None for op in found)
-    return content, Conversion(path, len(content), binary, file.op_counts(), float_layers, tuple(notes))
+    return content, Conversion(path, len(content), binary, file.op_counts(), metadata, float_layers, tuple(notes))
 
 
 def _warn_of_float_layers(model: tf.keras.Model, float_layers: tuple[str, ...], notes: list[Note]) -> None:

@@ -11,6 +11,8 @@ from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 from hybrid_tf.version import versions
 
 METADATA_NAME = "hybrid_tf"
+LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
+_LEFT_OUT_WHERE_EMPTY = ("weights", "scores")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Metadata:
         weights: SHA-256 of the run's weights that the file was made from; empty when it was not made from a run.
         float_layers: names of the quantized layers that the file computes in float; None where the converter, LCE's,
             makes every such layer binary.
+        scores: what the network gives, `logits` or `probabilities`; empty when it is not known, as in files of older
+            versions: see `scores.scores_of`.
     """
 
     class_names: tuple[str, ...] = ()
@@ -66,12 +70,12 @@ class Metadata:
     int8: Int8 | None = None
     weights: str = ""
     float_layers: tuple[str, ...] | None = None
+    scores: str = ""
 
     def to_json(self) -> str:
         """Returns the metadata as one JSON object. Raises HybridTFError for numbers that JSON does not have."""
         values = asdict(self)
-        if not self.weights:
-            del values["weights"]
+        values = {key: value for key, value in values.items() if value or key not in _LEFT_OUT_WHERE_EMPTY}
         if self.float_layers is None:
             del values["float_layers"]
         try:
@@ -98,12 +102,14 @@ class Metadata:
             values = json.loads(text)
             if not isinstance(values, dict):
                 raise TypeError("not an object")
+            if values.get("scores", "") not in ("", *SCORES):
+                raise ValueError(f"scores are {values['scores']!r}")
             return cls(
                 class_names=_tuple(values, "class_names", str),
                 mean=_tuple(values, "mean", float),
                 std=_tuple(values, "std", float),
                 input_shape=_tuple(values, "input_shape", int),
-                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset", "weights")},
+                **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset", "weights", "scores")},
                 background=str(values.get("background", cls.background)),
                 versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
                 int8=None if values.get("int8") is None else Int8.from_dict(values["int8"]),
@@ -123,7 +129,13 @@ def read_metadata(path: str | Path) -> Metadata:
     Raises:
         HybridTFError: when the file cannot be read, is damaged, or holds no metadata of hybrid-tf.
     """
-    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
-    if content is None:
+    found = stored_metadata(path)
+    if found is None:
         raise HybridTFError(f"{path} holds no hybrid-tf metadata: make it with `hybrid-tf convert`")
-    return Metadata.from_json(content)
+    return found
+
+
+def stored_metadata(path: str | Path) -> Metadata | None:
+    """Returns the metadata of any file, None where there is none. Raises HybridTFError when it cannot be read."""
+    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
+    return None if content is None else Metadata.from_json(content)

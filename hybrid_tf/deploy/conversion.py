@@ -19,16 +19,23 @@ from hybrid_tf.compiler import (
     verify,
 )
 from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, LEAST_IMAGES
-from hybrid_tf.data import Dataset
+from hybrid_tf.compiler.metadata import LOGITS, stored_metadata
+from hybrid_tf.compiler.tracing import image_shape
+from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.deploy.freshness import warn_of_stale_files, warn_of_unfinished
-from hybrid_tf.deploy.inputs import inputs, load_for, test_images
+from hybrid_tf.deploy.inputs import check_classes, load_for, model_inputs, noise, test_images
 from hybrid_tf.deploy.int8_accuracy import int8_accuracy
+from hybrid_tf.deploy.normalisation import known_normalisation, scores_function, tried_normalisation
+from hybrid_tf.deploy.told import Told, check_scores, look_like_probabilities
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.digest import weights_digest
 from hybrid_tf.runs.kinds import MODEL, RUN, TFLITE, expect
 from hybrid_tf.runs.names import BEST, FILE, INT8_FILE
 from hybrid_tf.runs.run import Run, load_run
+from hybrid_tf.system.notices import warn
 from hybrid_tf.training.fine_tuning import stored_ranges
+
+MOST_LOOKED_AT = 64  # images, to see what the scores of a model are
 
 
 @dataclass(frozen=True)
@@ -112,32 +119,39 @@ def convert_model(
     dataset: str | None = None,
     samples: int = 256,
     int8: Int8Options | None = None,
+    told: Told | None = None,
     converter: str = "lce",
 ) -> tuple[Conversion, Verification]:
-    """Converts a saved Keras or Larq model and verifies the file, on normal noise when no data set is named.
+    """Converts a saved Keras or Larq model and verifies the file, on noise when no data set is named.
 
-    Errors as for `convert_run`, and when `int8` has no data set to measure ranges on.
+    What the user does not tell of the model is seen in its layers or tried on the data set, see `model_inputs`. Errors
+    as for `convert_run`, and when `int8` has no data set to measure ranges on.
     """
     model = load_keras_model(path)
     if int8 and dataset is None:
         raise HybridTFError("--int8 measures ranges on real images: name those of the training with --dataset")
-    images, labels, metadata = inputs(model, dataset, samples)
+    found = model_inputs(model, dataset, samples, told or Told())
+    scores = scores_function(model)(found.images[:MOST_LOOKED_AT])
+    check_scores(scores, found.metadata.scores)
     output = output or path.with_suffix(".int8.tflite" if int8 else ".tflite")
-    if not int8:
-        conversion, verification = convert_and_verify(model, output, metadata, images, labels, converter=converter)
-        return conversion, replace(verification, inputs=_inputs_text(dataset))
-    data = load_for(dataset, tuple(model.input_shape[1:]))
-    metadata = replace(metadata, int8=_calibrated(model, data, int8))
-    conversion, verification = convert_and_verify(model, output, metadata, images, labels, int8.io, converter)
-    accuracy = int8_accuracy(model, output, data.test, data.normalisation, samples)
-    return conversion, replace(verification, accuracy=accuracy, inputs=_inputs_text(dataset))
+    metadata = found.metadata
+    if int8 and found.data:
+        metadata = replace(metadata, int8=_calibrated(model, found.data, int8))
+    io = int8.io if int8 else "float32"
+    conversion, verification = convert_and_verify(model, output, metadata, found.images, found.labels, io, converter)
+    if conversion.metadata.scores == LOGITS and not found.metadata.scores and look_like_probabilities(scores):
+        warn("the model's scores add up to 1 for each image: if they are probabilities, say --scores probabilities")
+    if int8 and found.data:
+        accuracy = int8_accuracy(model, output, found.data.test, found.data.normalisation, samples)
+        verification = replace(verification, accuracy=accuracy)
+    return conversion, replace(verification, inputs=found.text)
 
 
 def verify_file(path: Path, file: Path | None = None, dataset: str | None = None, samples: int = 256) -> Verification:
     """Compares a converted file with the run or saved model it was made from, on test images.
 
-    Without a data set a saved model has none, and is compared on normal noise; `inputs` of the result says so. What an
-    int8 file rounds to is in the file, so nothing else says that it is one.
+    Without a data set a saved model has none, and is compared on noise; `inputs` of the result says so. How pixels
+    become inputs is in the file. What an int8 file rounds to is, too, so nothing else says that it is one.
 
     Raises:
         HybridTFError: when one of them cannot be loaded.
@@ -156,9 +170,19 @@ def verify_file(path: Path, file: Path | None = None, dataset: str | None = None
         images, labels = test_images(data.test, run.normalisation, samples)
         verification = verify(run.load_model(), file, images, labels)
         return replace(verification, inputs=f"test images of {data.name}")
-    model = load_keras_model(path)
-    images, labels, _ = inputs(model, dataset, samples)
-    return replace(verify(model, file, images, labels), inputs=_inputs_text(dataset))
+    model, about = load_keras_model(path), stored_metadata(file) or Metadata()
+    shape = image_shape(model)
+    normalisation = Normalisation(about.mean, about.std) if len(about.mean) == len(about.std) == shape[2] else None
+    if dataset is None:
+        images, text = noise(shape, samples, normalisation)
+        return replace(verify(model, file, images), inputs=text)
+    data = load_for(dataset, shape)
+    if set(data.class_names) <= set(about.class_names):
+        data = data.for_classes(about.class_names)
+    check_classes(data, model.output_shape[-1])
+    normalisation = normalisation or known_normalisation(model, None) or tried_normalisation(model, data, samples)
+    images, labels = test_images(data.test, normalisation, samples)
+    return replace(verify(model, file, images, labels), inputs=f"test images of {dataset}")
 
 
 def file_size(model: tf.keras.Model, metadata: Metadata | None = None, *, int8: bool = False) -> int:
@@ -180,7 +204,3 @@ def file_size(model: tf.keras.Model, metadata: Metadata | None = None, *, int8: 
 def _calibrated(model: tf.keras.Model, data: Dataset, int8: Int8Options) -> Int8:
     images, labels = data.train.take(int8.calibration or CALIBRATION_IMAGES)
     return calibrate_int8(model, data.normalisation.apply(images), labels, int8.except_layers)
-
-
-def _inputs_text(dataset: str | None) -> str:
-    return f"test images of {dataset}" if dataset else "inputs of normal noise, no images: name some with --dataset"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hybrid_tf.compiler import Metadata
+from hybrid_tf.compiler.scores import scores_of
 from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.data.manifest import TEST
 from hybrid_tf.deploy.engines import Scores, scores_in
@@ -17,8 +18,6 @@ from hybrid_tf.runs.evaluation import BATCH_SIZE
 from hybrid_tf.runs.names import CONFIG, MANIFEST
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.progress import with_progress
-from hybrid_tf.tflite import names
-from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
 
 CHUNK = 1024  # images held as float32 at a time
 
@@ -49,7 +48,7 @@ def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str 
     """
     metadata = required_metadata(path)
     data = dataset if isinstance(dataset, Dataset) else _data_of(path, metadata, dataset)
-    tally = Tally(metadata.class_names, Normalisation(metadata.mean, metadata.std), gives_probabilities(path))
+    tally = Tally(metadata.class_names, Normalisation(metadata.mean, metadata.std), scores_of(path, metadata))
     return _evaluate(scores_in(engine, path), data, tally, engine, CHUNK, f"{path.name} on {data.name}")
 
 
@@ -61,16 +60,6 @@ def _data_of(path: Path, metadata: Metadata, dataset: str | None) -> Dataset:
             return run.load_dataset(dataset)
     data = load_for(dataset or metadata.dataset, metadata.input_shape, metadata.background)
     return data.for_classes(metadata.class_names)
-
-
-def gives_probabilities(path: Path) -> bool:
-    """Whether a converted file ends with a softmax, so that its scores are probabilities, not logits."""
-    file = parse_tflite(read_bytes(path), path)
-    makers = {tensor: operator for operator in file.operators for tensor in operator.outputs}
-    last = makers.get(file.outputs[0])
-    while last and last.name in (names.DEQUANTIZE, names.QUANTIZE, names.RESHAPE):
-        last = makers.get(last.inputs[0])
-    return last is not None and last.name == names.SOFTMAX
 
 
 def _evaluate(predict: Scores, data: Dataset, tally: Tally, engine: str, batch_size: int, text: str) -> Evaluation:

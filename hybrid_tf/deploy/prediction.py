@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from hybrid_tf.compiler import Interpreter, Metadata
+from hybrid_tf.compiler.metadata import LOGITS
+from hybrid_tf.compiler.scores import as_probabilities, scores_of
 from hybrid_tf.data import Normalisation, load_image
 from hybrid_tf.data.image_files import ImageFile, image_files
 from hybrid_tf.deploy.freshness import warn_of_stale_files, warn_of_unfinished
@@ -42,11 +44,11 @@ def predict_images(path: Path, images: Iterable[str | Path], top: int = 1) -> It
         source = load_run(path)
         warn_of_unfinished(source)
         shape, normalisation, scores = source.image_shape, source.normalisation, source.load_model()
-        background = source.config.background
+        background, kind = source.config.background, LOGITS
     else:
         source = required_metadata(path)
         shape, normalisation = source.input_shape, Normalisation(source.mean, source.std)
-        scores, background = Interpreter(path).predict, source.background
+        scores, background, kind = Interpreter(path).predict, source.background, scores_of(path, source)
     files = image_files(images)
     most = max(1, min(_MOST_IMAGES, _MOST_PIXELS // (shape[0] * shape[1])))
     while batch := list(islice(files, most)):
@@ -57,7 +59,7 @@ def predict_images(path: Path, images: Iterable[str | Path], top: int = 1) -> It
             if isinstance(image, str):
                 yield {"image": file.name, "error": image}
             else:
-                yield {"image": file.name, "top": _most_probable(next(rows), source.class_names, top, path)}
+                yield {"image": file.name, "top": _most_probable(next(rows), kind, source.class_names, top, path)}
 
 
 def _loaded(file: ImageFile, shape: tuple[int, int, int], background: str) -> np.ndarray | str:
@@ -70,7 +72,7 @@ def _loaded(file: ImageFile, shape: tuple[int, int, int], background: str) -> np
         return str(error)
 
 
-def _most_probable(scores: np.ndarray, names: tuple[str, ...], top: int, path: Path) -> list[dict[str, Any]]:
+def _most_probable(scores: np.ndarray, kind: str, names: tuple[str, ...], top: int, path: Path) -> list[dict[str, Any]]:
     if len(scores) != len(names) or not np.isfinite(scores).all():
         what = (
             f"{len(scores)} scores for {len(names)} classes"
@@ -78,7 +80,6 @@ def _most_probable(scores: np.ndarray, names: tuple[str, ...], top: int, path: P
             else "scores that are no numbers"
         )
         raise HybridTFError(f"{path} gives {what}: train or convert it again")
-    exponentials = np.exp(scores - scores.max())
-    probabilities = exponentials / exponentials.sum()
+    probabilities = as_probabilities(scores, kind)
     best = np.argsort(-scores, kind="stable")[:top]
     return [{"class": names[i], "probability": float(probabilities[i])} for i in best]

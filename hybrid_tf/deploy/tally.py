@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.special import log_softmax
 
+from hybrid_tf.compiler.metadata import LOGITS, PROBABILITIES
 from hybrid_tf.data import Normalisation
 from hybrid_tf.deploy.metrics import Evaluation, Mistake, calibration_bins, confusion_of
 from hybrid_tf.errors import HybridTFError
@@ -19,17 +20,17 @@ LARGEST_PICTURE = 96  # pixels, height and width of the picture of a mistake
 class Tally:
     """Counts what a network gives on images that come in batches."""
 
-    def __init__(self, class_names: tuple[str, ...], normalisation: Normalisation, probabilities: bool = False) -> None:
+    def __init__(self, class_names: tuple[str, ...], normalisation: Normalisation, scores: str = LOGITS) -> None:
         """Prepares for a network.
 
         Args:
             class_names: name of each output; outputs behind them have numbers instead.
             normalisation: normalisation that the images come with.
-            probabilities: whether the network gives probabilities; else its scores are logits.
+            scores: what the network gives, `logits` or `probabilities`.
         """
         self.class_names = class_names
         self.normalisation = normalisation
-        self._probabilities = probabilities
+        self._probabilities = scores == PROBABILITIES
         self._outputs = len(class_names)
         self._rows: list[np.ndarray] = []
         self._mistakes: list[tuple[float, int, int, int, np.ndarray]] = []

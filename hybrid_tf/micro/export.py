@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hybrid_tf.compiler.int8.image_rounding import rounded_image
+from hybrid_tf.compiler.scores import scores_of
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.kernels import build_host_library, flattened, helium_files, kernel_files
 from hybrid_tf.micro.operators import resolver_calls
@@ -99,6 +100,7 @@ def export_micro(path: Path, folder: Path, image: ExampleImage, metadata: Any) -
             shape=metadata.input_shape,
             mean=_floats(metadata.mean),
             std=_floats(metadata.std),
+            scores=scores_of(path, metadata),
             names=[c_string(name) for name in metadata.class_names],
             measured=measured,
             margin=MARGIN,

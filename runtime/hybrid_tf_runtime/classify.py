@@ -12,7 +12,7 @@ import numpy as np
 
 from hybrid_tf_runtime.command import positive, printable, run_command
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
-from hybrid_tf_runtime.file_metadata import SAYS_NOTHING, Metadata, metadata
+from hybrid_tf_runtime.file_metadata import PROBABILITIES, SAYS_NOTHING, Metadata, metadata
 from hybrid_tf_runtime.image_files import image_files
 from hybrid_tf_runtime.images import image_reader, load_image
 from hybrid_tf_runtime.interpreter import Interpreter
@@ -51,13 +51,17 @@ def _classifier(file: str | Path, top: int, threads: int) -> Callable[[str | Pat
             raise HybridTFRuntimeError(
                 f"{interpreter.name} gives scores that are no numbers for {image}: train it again"
             )
-        exponentials = np.exp(scores - scores.max())
-        probabilities = exponentials / exponentials.sum()
+        probabilities = scores if found.scores == PROBABILITIES else _softmax(scores)
         best = np.argsort(-scores, kind="stable")[:top]
         named = [{"class": found.class_names[i], "probability": float(probabilities[i])} for i in best]
         return {"image": str(image), "top": named}
 
     return classify_one
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(logits - logits.max())
+    return exponentials / exponentials.sum()
 
 
 def _image_shape(interpreter: Interpreter, found: Metadata) -> tuple[int, int, int]:

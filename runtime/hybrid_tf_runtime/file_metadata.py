@@ -7,6 +7,7 @@ from typing import Any
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
 from hybrid_tf_runtime.model_file import Model, load_model
 
+LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
 _NAME = "hybrid_tf"  # name of the entry in the file's list of metadata; its content is a JSON object
 
 SAYS_NOTHING = (
@@ -26,6 +27,7 @@ class Metadata:
         network, plan, dataset: names of these in hybrid-tf; empty for a model from elsewhere.
         background: colour behind transparent pixels of an image: a name or "#rrggbb".
         versions: versions of hybrid-tf and of the packages that the file was made with.
+        scores: what the network gives, `logits` or `probabilities`.
     """
 
     class_names: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Metadata:
     dataset: str = ""
     background: str = "white"
     versions: dict[str, str] = field(default_factory=dict)
+    scores: str = LOGITS
 
 
 def metadata(model: Model) -> Metadata:
@@ -53,7 +56,7 @@ def metadata(model: Model) -> Metadata:
     if text is None:
         raise HybridTFRuntimeError(f"{name} {SAYS_NOTHING}")
     try:
-        return _from_json(text)
+        return _from_json(text, content)
     except (ValueError, TypeError, AttributeError) as error:
         raise HybridTFRuntimeError(f"the metadata of {name} cannot be read ({error}): convert it again") from error
 
@@ -69,8 +72,26 @@ def _entry(content: bytes) -> bytes | None:
     return None
 
 
-def _from_json(text: bytes) -> Metadata:
-    """Keys of a later version are ignored, absent ones get their default."""
+def _seen_scores(content: bytes) -> str:
+    """Returns what the scores of a file are by its last operator: a softmax or sigmoid makes probabilities."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = schema.BuiltinOperator
+    model = schema.Model.GetRootAsModel(content, 0)
+    graph, tensor = model.Subgraphs(0), model.Subgraphs(0).Outputs(0)
+    for index in reversed(range(graph.OperatorsLength())):
+        operator = graph.Operators(index)
+        if tensor in operator.OutputsAsNumpy():
+            code = model.OperatorCodes(operator.OpcodeIndex())
+            kind = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+            if kind not in (kinds.DEQUANTIZE, kinds.QUANTIZE, kinds.RESHAPE, kinds.SQUEEZE):
+                return PROBABILITIES if kind in (kinds.SOFTMAX, kinds.LOGISTIC) else LOGITS
+            tensor = operator.Inputs(0)
+    return LOGITS
+
+
+def _from_json(text: bytes, content: bytes) -> Metadata:
+    """Keys of a later version are ignored, absent ones get their default; files of older versions have no scores."""
     values = json.loads(text)
     if not isinstance(values, dict):
         raise TypeError("not an object")
@@ -82,7 +103,10 @@ def _from_json(text: bytes) -> Metadata:
         **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
         background=str(values.get("background", Metadata.background)),
         versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
+        scores=values.get("scores") or _seen_scores(content),
     )
+    if result.scores not in SCORES:
+        raise ValueError(f"scores are {result.scores!r}")
     if len(result.mean) != len(result.std) or 0 in result.std:
         raise ValueError("mean and std do not fit together")
     return result

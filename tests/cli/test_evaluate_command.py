@@ -103,9 +103,11 @@ def test_a_file_that_ends_with_a_softmax(made, hybrid_tf, tmp_path):
 
     from hybrid_tf.runs.run import load_run
 
-    model = load_run(made / "run").load_model()
+    run = load_run(made / "run")
+    model, ((mean,), (std,)) = run.load_model(), (run.normalisation.mean, run.normalisation.std)
     tf.keras.Model(model.input, tf.keras.layers.Softmax()(model.output)).save(tmp_path / "mine.keras")
-    code, _, err = hybrid_tf("convert", tmp_path / "mine.keras", "--dataset", made / "photos", "--samples", "8")
+    command = ["convert", tmp_path / "mine.keras", "--dataset", made / "photos", "--samples", "8"]
+    code, _, err = hybrid_tf(*command, "--mean", repr(mean), "--std", repr(std))
     assert code == 0, err
     of_logits, of_probabilities = (
         json.loads(hybrid_tf("evaluate", file, "--json")[1])

@@ -88,6 +88,7 @@ def test_a_loss_of_more_than_a_point_is_said(hybrid_tf, tmp_path, monkeypatch):
     _, out, _ = hybrid_tf("convert", tmp_path / "mine.keras", "--samples", "8", "-o", tmp_path / "nameless.tflite")
     assert out.splitlines()[-1] == f"next: hybrid-tf-benchmark {tmp_path / 'nameless.tflite'}, here or on the device"
     command = ["convert", tmp_path / "mine.keras", "--dataset", "digits", "--samples", "8", "--int8"]
+    command += ["--mean", repr(data.normalisation.mean[0]), "--std", repr(data.normalisation.std[0])]
     code, out, err = hybrid_tf(*command)
     assert (code, err) == (0, "")
     assert "int8 loses" in out

@@ -16,8 +16,8 @@ from hybrid_tf.errors import HybridTFError
 NORMALISATION = Normalisation((100.0, 120.0, 140.0), (50.0, 60.0, 70.0))
 
 
-def tallied(images, labels, scores, batch, *, probabilities=False, names="abcd", normalisation=NORMALISATION):
-    tally = Tally(tuple(names), normalisation, probabilities)
+def tallied(images, labels, scores, batch, *, scores_are="logits", names="abcd", normalisation=NORMALISATION):
+    tally = Tally(tuple(names), normalisation, scores_are)
     for start in range(0, len(labels), batch):
         part = slice(start, start + batch)
         tally.add(normalisation.apply(images[part]), labels[part], scores[part])
@@ -51,7 +51,7 @@ def test_loss_and_mistakes(given):
 
 def test_probabilities_are_taken_as_they_are(given):
     images, labels, scores = given
-    found = tallied(images, labels, softmax(scores, axis=1), batch=50, probabilities=True)
+    found = tallied(images, labels, softmax(scores, axis=1), batch=50, scores_are="probabilities")
     logits = tallied(*given, batch=50)
     assert found.loss == pytest.approx(logits.loss, rel=1e-5)
     assert found.calibration_error == pytest.approx(logits.calibration_error, rel=1e-5)

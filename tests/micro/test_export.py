@@ -160,6 +160,11 @@ def test_the_resolver_has_exactly_the_operators(exported):
     assert text.count("resolver.Add") == len(result["operators"])
 
 
+def test_the_settings_say_what_the_scores_are(exported):
+    assert "constexpr bool kGivesProbabilities = false;" in (exported[0] / "model_settings.h").read_text()
+    assert "what the scores are (logits)" in (exported[0] / "README.md").read_text()
+
+
 def test_the_folder_is_whole_or_absent(file, exported, tmp_path, monkeypatch, hybrid_tf):
     folder, _ = exported
     code, _, error = hybrid_tf("export-micro", file, "-o", folder)

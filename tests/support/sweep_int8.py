@@ -98,7 +98,7 @@ def _pair(case, x, constant):
         values = case.rng.integers(-128, 128, channels).astype(np.int8).reshape(case.choose((-1,), (1, 1, 1, -1)))
         return case.graph.constant(values, *_quantization(case))
     shape = case.choose(x.array.shape, (batch, 1, 1, channels))
-    return _input(case, shape)
+    return int8_input(case, shape)
 
 
 def multiply(case, x):
@@ -118,7 +118,7 @@ def concatenate(case, x):
     """Adds a CONCATENATION of int8, of two to four maps."""
     *size, _ = x.array.shape
     count = int(case.choose(1, 1, 2, 3))
-    others = [_input(case, (*size, int(case.choose(*_CHANNELS))), x.quantization) for _ in range(count)]
+    others = [int8_input(case, (*size, int(case.choose(*_CHANNELS))), x.quantization) for _ in range(count)]
     case.note(concatenate=[other.channels for other in others])
     return case.graph.concatenate([x, *others], int(case.choose(-1, 3)))
 

@@ -9,6 +9,9 @@ constexpr int kHeight = {{ shape[0] }}, kWidth = {{ shape[1] }}, kChannels = {{ 
 constexpr float kMean[kChannels] = { {{ mean }} };
 constexpr float kStd[kChannels] = { {{ std }} };
 
+// The network gives {{ scores }}{% if scores == "logits" %}; softmax makes probabilities of them{% endif %}.
+constexpr bool kGivesProbabilities = {{ "true" if scores == "probabilities" else "false" }};
+
 constexpr int kClasses = {{ names|length }};
 constexpr const char* kClassNames[kClasses] = {
 {% for name in names %}    {{ name }},
