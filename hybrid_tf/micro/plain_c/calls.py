@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_tf.micro.plain_c.arena import Arena
-from hybrid_tf.micro.plain_c.arithmetic import Multiplier, Rounding
+from hybrid_tf.micro.plain_c.arithmetic import Multiplier, Rounding, Sum
 from hybrid_tf.micro.plain_c.network import (
     Convolution,
     Layer,
@@ -282,8 +282,8 @@ def _variant(step: Layer, bits: dict[str, int], tables: bool) -> tuple[str, dict
         if part is not None:
             macros[name] = ""
             words.append(name.lower())
-            if name == "ADD" and step.add and (step.add.low, step.add.high) != (-128, 127):
-                macros["ADD_CLAMP"] = ""
+            if isinstance(part, Sum) and (part.low, part.high) != (-128, 127):
+                macros[f"{name}_CLAMP"] = ""
                 words.append("clamp")
     if step.result >= 0:
         macros["VALUES"] = ""

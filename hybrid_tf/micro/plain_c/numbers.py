@@ -143,9 +143,10 @@ def _prelu(layer: Layer, prelu: ParametricRelu, channels: int, step: _Step, foun
 
 def _shift(layer: Layer, shift: Sum, shifts: np.ndarray, step: _Step, found: Numbers) -> None:
     results = shift(BYTES[None], shifts[:, None])
-    line = _first(step.wanted((BYTES,), results, (layer.shift_factor,)), _SHIFT_BITS, "ADD", layer)
+    wanted = step.wanted((BYTES,), results, (layer.shift_factor,), shift.low, shift.high)
+    line = _first(wanted, _SHIFT_BITS, "ADD", layer)
     found.bits["SHIFT"] = line.shift
-    found.scalars["shift_factor"] = line.multipliers[0]
+    found.scalars |= {"shift_factor": line.multipliers[0], "shift_low": shift.low, "shift_high": shift.high}
     found.columns.append(np.array(line.biases))
 
 

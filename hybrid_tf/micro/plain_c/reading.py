@@ -295,8 +295,6 @@ class _Reader:
         source, made = self.value(first), self.value(result)
         if self._is_constant(second):
             shifts = self.constant(second, np.int8)
-            if activation:
-                raise _Refused("adds a constant and has an activation")
             if shifts.size != shape[2] or shifts.shape[-1] != shape[2]:
                 raise _Refused("adds a constant that is not a number for each channel")
             return Layer(

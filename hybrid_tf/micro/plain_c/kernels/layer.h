@@ -8,7 +8,7 @@
  *   NN_THRESHOLD            signs are those of sums above a threshold: nothing of what follows
  *   NN_TABLE                int8 of each sum from a table, not from a linear function
  *   NN_ADD, NN_PRELU, NN_SHIFT   what follows, in this order
- *   NN_ADD_CLAMP            the sum has a range of its own
+ *   NN_ADD_CLAMP, NN_SHIFT_CLAMP   a sum, or the shift, has a range of its own
  *   NN_VALUES, NN_SIGNS     what is written
  *   NN_SUM_BITS, NN_ADD_BITS, NN_PRELU_BITS, NN_SHIFT_BITS   bits that each linear function shifts out
  *
@@ -154,6 +154,9 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
 #endif
 #ifdef NN_SHIFT
     value = nn_int8((value * shift_factor + *parameters++) >> NN_SHIFT_BITS);
+#ifdef NN_SHIFT_CLAMP
+    value = nn_clamp(value, layer->shift_low, layer->shift_high);
+#endif
 #endif
 #ifdef NN_VALUES
     out[c] = (int8_t)value;

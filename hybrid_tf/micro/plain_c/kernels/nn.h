@@ -86,6 +86,7 @@ struct nn_layer {
   int16_t add_low, add_high;
   int32_t prelu_zero, prelu_factor, prelu_bias;
   int32_t shift_factor;
+  int16_t shift_low, shift_high;
   int32_t table_bytes;
   const uint32_t* filters;
   const int32_t* parameters;
