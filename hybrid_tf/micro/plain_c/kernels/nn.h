@@ -34,8 +34,8 @@ struct nn_window {
 /* An int8 convolution, or a dense layer: one pixel. Of a depthwise one, `depth` is the depth multiplier. */
 struct nn_conv {
   struct nn_window window;
-  int16_t in_channels, out_channels;
-  int16_t depth; /* weights of an output channel: those of the window, zeros up to a multiple of 4 */
+  int32_t in_channels, out_channels;
+  int32_t depth; /* weights of an output channel: those of the window, zeros up to a multiple of 4 */
   int16_t zero_in, zero_out, low, high;
   const int8_t* filters;
   const int32_t* biases;
@@ -50,8 +50,7 @@ struct nn_pool {
 
 /* A mean over all pixels; the first `half_up` channels round halves up, the others away from zero. */
 struct nn_mean {
-  int16_t pixels, channels, half_up, zero_in;
-  int32_t offset;
+  int32_t pixels, channels, half_up, zero_in, offset;
   struct nn_factor factor;
 };
 
