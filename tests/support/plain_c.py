@@ -18,8 +18,13 @@ RUN = Path(__file__).parents[1] / "micro" / "plain_c" / "run_network.c"
 def write_exported(path, folder, count=20):
     """Exports a file into `folder`/network, with `folder`/cases.h: images, and LCE's scores of them."""
     export_plain_c(path, folder / "network", read_metadata(path))
-    images, scores = lce_cases(path.read_bytes(), count)
-    arrays = {"case_images": images.reshape(count, -1), "case_scores": scores}
+    write_cases(folder, *lce_cases(path.read_bytes(), count))
+
+
+def write_cases(folder, images, scores):
+    """Writes `folder`/cases.h for run_network.c: int8 images [N, ...] and the scores [N, ...] that are right."""
+    count = len(images)
+    arrays = {"case_images": images.reshape(count, -1), "case_scores": scores.reshape(count, -1)}
     text = [f"#include <stdint.h>\nenum {{ CASES = {count} }};\n"]
     for name, array in arrays.items():
         rows = ",\n".join("{" + ",".join(map(str, row)) + "}" for row in array)

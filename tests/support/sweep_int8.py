@@ -216,7 +216,7 @@ def network(case):
     if case.chance(0.3):
         case.output(x)
     for _ in range(case.choose(1, 2, 3)):
-        x = _block(case, x)
+        x = block(case, x)
         if case.chance(0.3):
             case.output(x)
     end = case.choose("signs", "mean", "average", "max", "dense")
@@ -241,7 +241,7 @@ def network(case):
     return case.output(case.graph.int8_dequantize(x))
 
 
-def _block(case, x):
+def block(case, x):
     """A binary convolution and what is added to it; at times a pool, or a full-precision block."""
     outputs = case.choose(x.channels, x.channels, int(case.choose(*_CHANNELS)))
     same = outputs == x.channels and case.chance(0.7)

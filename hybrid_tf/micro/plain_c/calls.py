@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_tf.micro.plain_c.arena import Arena
-from hybrid_tf.micro.plain_c.arithmetic import Multiplier, Rounding
+from hybrid_tf.micro.plain_c.arithmetic import Multiplier, Rounding, Sum
 from hybrid_tf.micro.plain_c.network import (
     Convolution,
     Layer,
@@ -20,7 +20,7 @@ from hybrid_tf.micro.plain_c.network import (
     Value,
     Window,
 )
-from hybrid_tf.micro.plain_c.numbers import numbers
+from hybrid_tf.micro.plain_c.numbers import Numbers, numbers
 from hybrid_tf.micro.plain_c.packing import packed_filters
 
 _PAIRS = {"stride": "stride_{}", "dilation": "dilation_{}"}
@@ -223,12 +223,16 @@ class _Writer:
         if found.tables is not None:
             constants += _array("int8_t", f"tables_{place}", found.tables)
             fields |= {"tables": f"tables_{place}", "table_bytes": found.tables.shape[1]}
+        if found.exact:
+            factors = {name: _factor(factor) for name, factor in found.factors.items()}
+            constants += _struct("nn_exact", f"exact_{place}", **factors, **found.zeros)
+            fields["exact"] = f"&exact_{place}"
         fields |= found.scalars
         if step.signs >= 0:
             fields["out_row"] = self._value(step.signs).row_words
             if step.binary is None or step.binary.thresholds is None:
                 fields["zero"] = self._zero(step)
-        name, macros = _variant(step, found.bits, found.tables is not None)
+        name, macros = _variant(step, found)
         constants += _struct("nn_layer", f"step_{place}", **fields)
         if step.binary is not None:
             before, pixel = step.binary.window.before, self._value(step.source)
@@ -264,7 +268,7 @@ def _strides(signs: Value, window: Window) -> dict[str, int | str]:
     }
 
 
-def _variant(step: Layer, bits: dict[str, int], tables: bool) -> tuple[str, dict[str, str]]:
+def _variant(step: Layer, found: Numbers) -> tuple[str, dict[str, str]]:
     """The name of a layer's kernel, and what `layer.h` is included with."""
     macros: dict[str, str] = {}
     words = []
@@ -275,15 +279,18 @@ def _variant(step: Layer, bits: dict[str, int], tables: bool) -> tuple[str, dict
         if step.binary.thresholds is not None:
             macros["THRESHOLD"] = ""
             words.append("threshold")
-    if tables:
+    if found.tables is not None:
         macros["TABLE"] = ""
         words.append("table")
     for name, part in (("ADD", step.add), ("PRELU", step.prelu), ("SHIFT", step.shift)):
         if part is not None:
             macros[name] = ""
             words.append(name.lower())
-            if name == "ADD" and step.add and (step.add.low, step.add.high) != (-128, 127):
-                macros["ADD_CLAMP"] = ""
+            if name in found.exact:
+                macros[f"{name}_EXACT"] = ""
+                words.append("exact")
+            if isinstance(part, Sum) and (part.low, part.high) != (-128, 127):
+                macros[f"{name}_CLAMP"] = ""
                 words.append("clamp")
     if step.result >= 0:
         macros["VALUES"] = ""
@@ -291,10 +298,10 @@ def _variant(step: Layer, bits: dict[str, int], tables: bool) -> tuple[str, dict
     if step.signs >= 0:
         macros["SIGNS"] = ""
         words.append("signs")
-    for name, count in bits.items():
+    for name, count in found.bits.items():
         macros[f"{name}_BITS"] = str(count)
     usual = {"SUM": 20, "ADD": 22, "PRELU": 22, "SHIFT": 20}
-    words += [f"{name.lower()}{count}" for name, count in bits.items() if count != usual[name]]
+    words += [f"{name.lower()}{count}" for name, count in found.bits.items() if count != usual[name]]
     return "_".join(words), macros
 
 

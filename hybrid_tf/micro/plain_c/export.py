@@ -68,7 +68,7 @@ def export_plain_c(path: Path, folder: Path, metadata: Any) -> PlainC:
         )
     network = bordered(fused(read_network(file, path)))
     image, scores = network.values[network.image], network.values[network.scores]
-    if scores.shape[2] != len(metadata.class_names) or scores.bytes != scores.shape[2] or not network.steps:
+    if scores.rounding is None or scores.bytes != len(metadata.class_names) or not network.steps:
         raise HybridTFError(f"{path} gives no row of scores, one for each class: export-c is for image classifiers")
     arena = plan(network)
     texts = calls(network, arena)

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hybrid_tf.errors import HybridTFError
-from hybrid_tf.micro.plain_c.arithmetic import BYTES, ParametricRelu, Sum
+from hybrid_tf.micro.plain_c.arithmetic import BYTES, Multiplier, ParametricRelu, Sum
 from hybrid_tf.micro.plain_c.fixed_point import Linear, Wanted, linear
 from hybrid_tf.micro.plain_c.network import BinaryConvolution, Layer
 
@@ -28,12 +27,17 @@ class Numbers:
         scalars: numbers of the whole layer, by the names of `struct nn_layer`.
         columns: numbers of each channel, in the order in which the kernel reads them, int64 [channels] each.
         tables: int8 of each sum, [channels, sums], where no linear function gives it; else None.
+        exact: names of the other steps that no linear function gives, such as `ADD`.
+        factors, zeros: what these take, by the names of `struct nn_exact`.
     """
 
     bits: dict[str, int] = field(default_factory=dict)
     scalars: dict[str, int] = field(default_factory=dict)
     columns: list[np.ndarray] = field(default_factory=list)
     tables: np.ndarray | None = None
+    exact: list[str] = field(default_factory=list)
+    factors: dict[str, Multiplier] = field(default_factory=dict)
+    zeros: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,7 @@ class _Step:
 
 
 def numbers(layer: Layer, channels: int) -> Numbers:
-    """Returns the numbers of a layer, which give exactly what its operators give, for every value that can occur.
-
-    Raises:
-        HybridTFError: when there are none; the message names operator and layer.
-    """
+    """Returns the numbers of a layer, which give exactly what its operators give, for every value that can occur."""
     found = Numbers()
     present = [part is not None for part in (layer.binary, layer.add, layer.prelu, layer.shift)]
     steps = [
@@ -109,14 +109,21 @@ def _note(found: Numbers, name: str, bits: int, lines: list[Linear]) -> None:
 def _add(layer: Layer, add: Sum, step: _Step, found: Numbers) -> None:
     one, two = (grid.ravel() for grid in np.meshgrid(BYTES, BYTES, indexing="ij"))
     wanted = step.wanted((one, two), add(one, two)[None], layer.add_factors, add.low, add.high)
-    line = _first(wanted, _ADD_BITS, "ADD", layer)
-    found.bits["ADD"] = line.shift
-    found.scalars |= {
-        "add_value": line.multipliers[0],
-        "add_map": line.multipliers[1],
-        "add_bias": line.biases[0],
-        "add_low": wanted.low,
-        "add_high": wanted.high,
+    found.scalars |= {"add_low": wanted.low, "add_high": wanted.high}
+    if line := _first(wanted, _ADD_BITS):
+        found.bits["ADD"] = line.shift
+        found.scalars |= {
+            "add_value": line.multipliers[0],
+            "add_map": line.multipliers[1],
+            "add_bias": line.biases[0],
+        }
+        return
+    found.exact.append("ADD")
+    found.factors |= {"add_value": add.first, "add_map": add.second, "add_result": add.result}
+    found.zeros |= {
+        "add_zero_value": add.first_zero + step.taken,
+        "add_zero_map": add.second_zero,
+        "add_zero": add.zero + step.given,
     }
 
 
@@ -124,6 +131,7 @@ def _prelu(layer: Layer, prelu: ParametricRelu, channels: int, step: _Step, foun
     """A line above zero for all channels, one for each channel below."""
     above, below = BYTES[prelu.zero_in <= BYTES], BYTES[prelu.zero_in > BYTES]
     factor, slope = layer.prelu_factors
+    found.scalars["prelu_zero"] = prelu.zero_in + step.taken
     for bits in _PRELU_BITS:
         positive = linear(step.wanted((above,), prelu(above, 0)[None], (factor,)), bits)
         negative = [
@@ -131,33 +139,29 @@ def _prelu(layer: Layer, prelu: ParametricRelu, channels: int, step: _Step, foun
             for channel in range(channels if below.size else 0)
         ]
         if positive and all(negative):
-            found.scalars |= {
-                "prelu_zero": prelu.zero_in + step.taken,
-                "prelu_factor": positive.multipliers[0],
-                "prelu_bias": positive.biases[0],
-            }
+            found.scalars |= {"prelu_factor": positive.multipliers[0], "prelu_bias": positive.biases[0]}
             _note(found, "PRELU", bits, [line for line in negative if line] or [positive] * channels)
             return
-    raise _inexact("PRELU", layer)
+    found.exact.append("PRELU")
+    found.factors |= {"prelu_positive": prelu.positive, "prelu_negative": prelu.negative}
+    found.zeros["prelu_zero"] = prelu.zero + step.given
+    found.columns.append(prelu.slopes)
 
 
 def _shift(layer: Layer, shift: Sum, shifts: np.ndarray, step: _Step, found: Numbers) -> None:
     results = shift(BYTES[None], shifts[:, None])
-    line = _first(step.wanted((BYTES,), results, (layer.shift_factor,)), _SHIFT_BITS, "ADD", layer)
-    found.bits["SHIFT"] = line.shift
-    found.scalars["shift_factor"] = line.multipliers[0]
-    found.columns.append(np.array(line.biases))
+    wanted = step.wanted((BYTES,), results, (layer.shift_factor,), shift.low, shift.high)
+    found.scalars |= {"shift_low": shift.low, "shift_high": shift.high}
+    if line := _first(wanted, _SHIFT_BITS):
+        found.bits["SHIFT"] = line.shift
+        found.scalars["shift_factor"] = line.multipliers[0]
+        found.columns.append(np.array(line.biases))
+        return
+    found.exact.append("SHIFT")
+    found.factors |= {"shift_value": shift.first, "shift_result": shift.result}
+    found.zeros |= {"shift_zero_value": shift.first_zero + step.taken, "shift_zero": shift.zero}
+    found.columns.append(shift.operands(BYTES[:1], shifts)[1])
 
 
-def _first(wanted: Wanted, tried: tuple[int, ...], operator: str, layer: Layer) -> Linear:
-    for bits in tried:
-        if line := linear(wanted, bits):
-            return line
-    raise _inexact(operator, layer)
-
-
-def _inexact(operator: str, layer: Layer) -> HybridTFError:
-    return HybridTFError(
-        f"{operator}, of layer '{layer.layer}', cannot be computed exactly in 32 bits: calibrate the network again "
-        "with other images, or use `hybrid-tf export-micro`"
-    )
+def _first(wanted: Wanted, tried: tuple[int, ...]) -> Linear | None:
+    return next(filter(None, (linear(wanted, bits) for bits in tried)), None)

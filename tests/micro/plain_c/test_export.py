@@ -8,7 +8,9 @@ from click.testing import CliRunner
 
 from hybrid_tf.cli import cli
 from hybrid_tf.compiler.metadata import read_metadata
+from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.plain_c.arena import plan
+from hybrid_tf.micro.plain_c.export import export_plain_c
 from hybrid_tf.micro.plain_c.fusing import bordered, fused
 from hybrid_tf.micro.plain_c.reading import read_network
 from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
@@ -19,7 +21,7 @@ BEST = TRAINED / "resnet20-residual-taught" / "model.int8.tflite"
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(cli, ["export-c", *map(str, arguments)])
+    return CliRunner().invoke(cli, ["export-c", *map(str, arguments)], catch_exceptions=False)
 
 
 def test_the_command_says_what_the_network_takes(tmp_path):
@@ -52,18 +54,17 @@ def test_pixels_are_those_of_the_normalisation(tmp_path):
 
 @pytest.mark.parametrize("name", ["resnet20-residual", "resnet20-full_precision"])
 def test_float_files_are_refused_with_operator_layer_and_fix(name, tmp_path):
-    done = invoke(TRAINED / name / "model.tflite", "-o", tmp_path / "network")
-    assert done.exit_code == 1
-    assert "model.tflite: CONV_2D, of layer 'stem', computes in float32" in done.stderr
-    assert "`hybrid-tf convert --int8`" in done.stderr
+    path = TRAINED / name / "model.tflite"
+    text = "model.tflite: CONV_2D, of layer 'stem', computes in float32: .*`hybrid-tf convert --int8`"
+    with pytest.raises(HybridTFError, match=text):
+        export_plain_c(path, tmp_path / "network", read_metadata(path))
     assert not (tmp_path / "network").exists()
 
 
 def test_a_folder_that_is_there_is_kept(tmp_path):
     (tmp_path / "own.c").touch()
-    done = invoke(BEST, "-o", tmp_path)
-    assert done.exit_code == 1
-    assert "is there already" in done.stderr
+    with pytest.raises(HybridTFError, match="is there already"):
+        export_plain_c(BEST, tmp_path, read_metadata(BEST))
     assert [path.name for path in tmp_path.iterdir()] == ["own.c"]
 
 

@@ -8,12 +8,13 @@
  *   NN_THRESHOLD            signs are those of sums above a threshold: nothing of what follows
  *   NN_TABLE                int8 of each sum from a table, not from a linear function
  *   NN_ADD, NN_PRELU, NN_SHIFT   what follows, in this order
- *   NN_ADD_CLAMP            the sum has a range of its own
+ *   NN_ADD_CLAMP, NN_SHIFT_CLAMP   a sum, or the shift, has a range of its own
+ *   NN_ADD_EXACT, NN_PRELU_EXACT, NN_SHIFT_EXACT   these are not linear, but computed as TensorFlow Lite does
  *   NN_VALUES, NN_SIGNS     what is written
  *   NN_SUM_BITS, NN_ADD_BITS, NN_PRELU_BITS, NN_SHIFT_BITS   bits that each linear function shifts out
  *
- * Every step is a linear function with a shift, in 32 bits. It gives what TensorFlow Lite and Larq Compute Engine
- * compute: the exporter has found its numbers, and has tried every value that can occur. */
+ * Nearly every step is a linear function with a shift, in 32 bits. It gives what TensorFlow Lite and Larq Compute
+ * Engine compute: the exporter has found its numbers, and has tried every value that can occur. */
 #include "nn.h"
 
 /* What a step gives: int8, or, where another step follows, the same and 128 more, as it takes less to keep that within
@@ -47,7 +48,9 @@ enum { NN_SUM_PARAMETERS = 2 };
 #else
 enum { NN_SUM_PARAMETERS = 0 };
 #endif
-#ifdef NN_PRELU
+#if defined(NN_PRELU_EXACT)
+enum { NN_PRELU_PARAMETERS = 1 };
+#elif defined(NN_PRELU)
 enum { NN_PRELU_PARAMETERS = 2 };
 #else
 enum { NN_PRELU_PARAMETERS = 0 };
@@ -110,13 +113,18 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
 #ifdef NN_TABLE
   const int8_t* table = layer->tables + first * layer->table_bytes;
 #endif
-#ifdef NN_ADD
+#if defined(NN_ADD_EXACT) || defined(NN_PRELU_EXACT) || defined(NN_SHIFT_EXACT)
+  const struct nn_exact* exact = layer->exact;
+#endif
+#if defined(NN_ADD) && !defined(NN_ADD_EXACT)
   const int32_t add_value = layer->add_value, add_map = layer->add_map, add_bias = layer->add_bias;
 #endif
-#ifdef NN_PRELU
+#if defined(NN_PRELU_EXACT)
+  const int32_t prelu_zero = layer->prelu_zero;
+#elif defined(NN_PRELU)
   const int32_t prelu_zero = layer->prelu_zero, prelu_factor = layer->prelu_factor, prelu_bias = layer->prelu_bias;
 #endif
-#ifdef NN_SHIFT
+#if defined(NN_SHIFT) && !defined(NN_SHIFT_EXACT)
   const int32_t shift_factor = layer->shift_factor;
 #endif
 #if defined(NN_SIGNS) && !defined(NN_THRESHOLD)
@@ -137,13 +145,23 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
     value = NN_SUM_RESULT((value * parameters[0] + parameters[1]) >> NN_SUM_BITS);
     parameters += 2;
 #endif
-#ifdef NN_ADD
+#if defined(NN_ADD_EXACT)
+    value = nn_operand(value - exact->add_zero_value, exact->add_value);
+    value += nn_operand(map[c] - exact->add_zero_map, exact->add_map);
+    value = NN_ADD_RESULT(nn_times_away(value, exact->add_result) + exact->add_zero);
+#elif defined(NN_ADD)
     value = NN_ADD_RESULT((value * add_value + (map[c] * add_map + add_bias)) >> NN_ADD_BITS);
+#endif
 #ifdef NN_ADD_CLAMP
     value = nn_clamp(value, layer->add_low, layer->add_high);
 #endif
-#endif
-#ifdef NN_PRELU
+#if defined(NN_PRELU_EXACT)
+    value -= prelu_zero;
+    value = value < 0 ? nn_times_away(value * *parameters, exact->prelu_negative)
+                      : nn_times_away(value, exact->prelu_positive);
+    value = NN_PRELU_RESULT(value + exact->prelu_zero);
+    ++parameters;
+#elif defined(NN_PRELU)
     if (value < prelu_zero) {
       value = value * parameters[0] + parameters[1];
     } else {
@@ -152,8 +170,14 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
     value = NN_PRELU_RESULT(value >> NN_PRELU_BITS);
     parameters += 2;
 #endif
-#ifdef NN_SHIFT
+#if defined(NN_SHIFT_EXACT)
+    value = nn_operand(value - exact->shift_zero_value, exact->shift_value) + *parameters++;
+    value = nn_int8(nn_times_away(value, exact->shift_result) + exact->shift_zero);
+#elif defined(NN_SHIFT)
     value = nn_int8((value * shift_factor + *parameters++) >> NN_SHIFT_BITS);
+#endif
+#ifdef NN_SHIFT_CLAMP
+    value = nn_clamp(value, layer->shift_low, layer->shift_high);
 #endif
 #ifdef NN_VALUES
     out[c] = (int8_t)value;

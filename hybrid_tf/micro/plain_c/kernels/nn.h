@@ -34,8 +34,8 @@ struct nn_window {
 /* An int8 convolution, or a dense layer: one pixel. Of a depthwise one, `depth` is the depth multiplier. */
 struct nn_conv {
   struct nn_window window;
-  int16_t in_channels, out_channels;
-  int16_t depth; /* weights of an output channel: those of the window, zeros up to a multiple of 4 */
+  int32_t in_channels, out_channels;
+  int32_t depth; /* weights of an output channel: those of the window, zeros up to a multiple of 4 */
   int16_t zero_in, zero_out, low, high;
   const int8_t* filters;
   const int32_t* biases;
@@ -50,8 +50,7 @@ struct nn_pool {
 
 /* A mean over all pixels; the first `half_up` channels round halves up, the others away from zero. */
 struct nn_mean {
-  int16_t pixels, channels, half_up, zero_in;
-  int32_t offset;
+  int32_t pixels, channels, half_up, zero_in, offset;
   struct nn_factor factor;
 };
 
@@ -75,6 +74,12 @@ struct nn_sign_pool {
   int32_t words, in_row, out_row;
 };
 
+/* The steps of a layer that no linear function gives, as TensorFlow Lite computes them. */
+struct nn_exact {
+  struct nn_factor add_value, add_map, add_result, prelu_positive, prelu_negative, shift_value, shift_result;
+  int32_t add_zero_value, add_zero_map, add_zero, prelu_zero, shift_zero_value, shift_zero;
+};
+
 /* A layer in one pass: see layer.h. */
 struct nn_layer {
   int16_t height, width, channels; /* of the output */
@@ -86,10 +91,12 @@ struct nn_layer {
   int16_t add_low, add_high;
   int32_t prelu_zero, prelu_factor, prelu_bias;
   int32_t shift_factor;
+  int16_t shift_low, shift_high;
   int32_t table_bytes;
   const uint32_t* filters;
   const int32_t* parameters;
   const int8_t* tables;
+  const struct nn_exact* exact;
 };
 
 NN_INLINE int32_t nn_clamp(int32_t value, int32_t low, int32_t high) {
@@ -130,6 +137,11 @@ NN_INLINE int32_t nn_times_up(int32_t value, struct nn_factor factor) {
 NN_INLINE int32_t nn_times_away(int32_t value, struct nn_factor factor) {
   const int32_t high = nn_high(value, factor), mask = (int32_t)(((uint32_t)1 << factor.right) - 1u);
   return (high >> factor.right) + ((high & mask) > (mask >> 1) + (high < 0));
+}
+
+/* The product with a factor of a value that has 20 bits more, as ADD takes its operands. */
+NN_INLINE int32_t nn_operand(int32_t value, struct nn_factor factor) {
+  return nn_times_away(value * ((int32_t)1 << 20), factor);
 }
 
 /* Sets words to 0: a map of signs before the pixels within its border are written. */
