@@ -114,13 +114,39 @@ bool test_shifts() {
   return true;
 }
 
+// Binary convolutions as LCE finishes them, in single precision.
+bool test_convolutions() {
+  const int32_t depth = whole(1, 1200), channels = 32;
+  std::vector<float> multipliers, biases;
+  for (int32_t c = 0; c < channels; ++c) {
+    const double range = real(20, 400) * (whole(0, 1) ? 1 : -1);
+    multipliers.push_back(static_cast<float>(range / depth));
+    biases.push_back(static_cast<float>(range + real(-100, 100)));
+  }
+  QuickConv conv;
+  if (!conv.make(depth, multipliers, biases)) return false;
+  for (int32_t c = 0; c < channels; ++c) {
+    for (int32_t sum = 0; sum >= -2 * depth; sum -= 2) {
+      const float scaled = static_cast<float>(sum) * multipliers[c];
+      const float clipped = std::max(-128.0f, std::min(127.0f, scaled + biases[c]));
+      const int64_t product = int64_t{sum} * conv.factors[c] + conv.offsets[c] + (int64_t{planted} << conv.shift >> 6);
+      const auto wrapped = static_cast<int32_t>(static_cast<uint32_t>(product));
+      const int32_t got = clamped(((wrapped >> 16) + (1 << conv.shift >> 1)) >> conv.shift);
+      expect("convolution", got, static_cast<int32_t>(std::round(clipped)), sum, c);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "planted") == 0) planted = 1 << 14;  // of 2^22
   constexpr int kTries = 60;
-  int sums = 0, slopes = 0, shifts = 0;
-  for (int i = 0; i < kTries; ++i) sums += test_sum(), slopes += test_slopes(), shifts += test_shifts();
-  std::printf("of %d: %d sums, %d slopes, %d shifts\n", kTries, sums, slopes, shifts);
-  return failures > 0 || sums < kTries / 2 || slopes < kTries / 2 || shifts < kTries / 2;
+  int sums = 0, slopes = 0, shifts = 0, convolutions = 0;
+  for (int i = 0; i < kTries; ++i) {
+    sums += test_sum(), slopes += test_slopes(), shifts += test_shifts(), convolutions += test_convolutions();
+  }
+  std::printf("of %d: %d sums, %d slopes, %d shifts, %d convolutions\n", kTries, sums, slopes, shifts, convolutions);
+  return failures > 0 || std::min({sums, slopes, shifts, convolutions}) < kTries / 2;
 }

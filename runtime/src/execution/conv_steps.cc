@@ -137,6 +137,9 @@ class BconvStep : public Step {
     conv_.activation_max = op.activation_max - static_cast<float>(depth);
     conv_.multipliers = weights.multipliers.as<float>();
     conv_.biases = weights.biases.as<float>();
+    conv_.quick_factors = weights.quick_factors.as<int32_t>();
+    conv_.quick_offsets = weights.quick_offsets.as<int32_t>();
+    conv_.quick_shift = weights.quick_shift;
     conv_.thresholds = weights.thresholds.as<int32_t>();
     const Tensor& output = graph.tensors[op.output];
     conv_.output = output.type == kTfLiteFloat32 ? BconvOutput::kFloat

@@ -35,10 +35,13 @@ struct Pair {
 // All pairs of operands, those first whose sums lie so near to a half that other numbers may round them otherwise.
 std::vector<Pair> all_pairs(const Int8Epilogue& sum, double scale, double residual_scale, double offset) {
   std::vector<Pair> near, others;
+  others.reserve(1 << 16);
+  int32_t owns[256];
+  for (int32_t v = -128; v < 128; ++v) owns[v + 128] = multiply_away(v - sum.zero_point, sum.scale);
   for (int32_t r = -128; r < 128; ++r) {
     const int32_t other = multiply_away(r - sum.residual_zero_point, sum.residual_scale);
     for (int32_t v = -128; v < 128; ++v) {
-      const int32_t own = multiply_away(v - sum.zero_point, sum.scale);
+      const int32_t own = owns[v + 128];
       const double real = v * scale + r * residual_scale + offset;
       const bool is_near = std::fabs(real - std::floor(real) - 0.5) < 1e-3;
       (is_near ? near : others).push_back({v, r, exact_sum(own, other, sum)});
@@ -48,7 +51,56 @@ std::vector<Pair> all_pairs(const Int8Epilogue& sum, double scale, double residu
   return near;
 }
 
+constexpr int32_t kMostTried = 2048;  // sums of a channel
+
+int32_t exact_result(int32_t sum, float multiplier, float bias) {
+  const float scaled = static_cast<float>(sum) * multiplier;
+  return static_cast<int32_t>(std::round(std::max(-128.0f, std::min(127.0f, scaled + bias))));
+}
+
+// The same as rounded(), of numbers with other places.
+int32_t rounded_at(int64_t value, int32_t places) {
+  if (value < -kTooFar || value >= kTooFar) return 1 << 30;
+  const int64_t whole = (value + (int64_t{1} << (places - 1))) >> places;
+  return static_cast<int32_t>(std::max<int64_t>(-128, std::min<int64_t>(127, whole)));
+}
+
 }  // namespace
+
+bool QuickConv::make(int32_t depth, const std::vector<float>& multipliers, const std::vector<float>& biases) {
+  if (depth > kMostTried) return false;
+  double largest = 0;
+  for (size_t c = 0; c < multipliers.size(); ++c) {
+    largest = std::max({largest, std::fabs(double{biases[c]}), std::fabs(biases[c] - 2.0 * depth * multipliers[c])});
+  }
+  shift = kQuickBits - 16;
+  while (shift > 0 && std::ldexp(largest + 2, 16 + shift) >= static_cast<double>(kTooFar)) --shift;
+  if (shift == 0) return false;
+  const double one = std::ldexp(1.0, 16 + shift);
+  std::vector<int32_t> exact(depth + 1);
+  // Exact in the middle, where `nudge` is 0.
+  const auto find = [&](size_t c) {
+    for (int32_t i = 0; i <= depth; ++i) exact[i] = exact_result(-2 * i, multipliers[c], biases[c]);
+    for (const int32_t nudge : kNudges) {
+      const int64_t factor = std::llround(multipliers[c] * one) + nudge;
+      const int64_t middle = std::llround((biases[c] - double{multipliers[c]} * depth) * one) + factor * depth;
+      for (const int32_t offset_nudge : kOffsetNudges) {
+        const int64_t offset = middle + offset_nudge;
+        int32_t i = 0;
+        while (i <= depth && rounded_at(-2 * i * factor + offset, 16 + shift) == exact[i]) ++i;
+        if (i <= depth) continue;
+        factors.push_back(static_cast<int32_t>(factor));
+        offsets.push_back(static_cast<int32_t>(static_cast<uint32_t>(offset)));
+        return true;
+      }
+    }
+    return false;
+  };
+  for (size_t c = 0; c < multipliers.size(); ++c) {
+    if (!(std::fabs(multipliers[c] * one) < 1 << 30) || !find(c)) return false;
+  }
+  return true;
+}
 
 bool QuickEnd::add_sum(const Int8Epilogue& sum, double scale, double residual_scale) {
   const double offset = sum.sum_zero_point - sum.zero_point * scale - sum.residual_zero_point * residual_scale;

@@ -8,6 +8,16 @@
 
 namespace hybrid_tf {
 
+// The int8 results of a binary convolution, for each channel: see Bconv::quick_factors.
+struct QuickConv {
+  std::vector<int32_t> factors, offsets;
+  int32_t shift = 0;
+
+  // False where there are no such numbers, or it would take long to find them. Sums are 0, -2, -4 ... -2 * depth;
+  // `multipliers` and `biases` are those of the channels.
+  bool make(int32_t depth, const std::vector<float>& multipliers, const std::vector<float>& biases);
+};
+
 class QuickEnd {
  public:
   // Each finds the numbers of a stage. False where there are none that give the exact results for all operands.

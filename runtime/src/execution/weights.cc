@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "execution/fixed_point.h"
+#include "execution/int8_quick.h"
 #include "graph/operators.h"
 #include "kernels/packing.h"
 
@@ -42,8 +43,8 @@ bool pack_values(const Operator& op, const T* values, T unused, const Weights& w
 
 // LCE computes (-2 * acc) * multiplier + (bias + depth * multiplier), the parentheses on the right in double precision.
 // The kernels get the same numbers (and a depth of 0), so that their results are equal to the last bit.
-bool pack_transform(const TfLiteContext* context, const Tensor& output, const Operator& op, Weights* weights,
-                    Message* message) {
+bool pack_transform(const TfLiteContext* context, const Tensor& output, const Operator& op, bool quick,
+                    Weights* weights, Message* message) {
   const float* multipliers = constant_data<float>(context, op.multipliers);
   const float* biases = constant_data<float>(context, op.biases);
   const double scale = output.type == kTfLiteInt8 ? output.scale : 1.0;
@@ -57,6 +58,14 @@ bool pack_transform(const TfLiteContext* context, const Tensor& output, const Op
     // With finite numbers no result is NaN, which no integer stands for: infinities are clamped.
     if (output.type == kTfLiteInt8 && !(std::isfinite(scaled.back()) && std::isfinite(shifted.back()))) {
       return message->fail("its multipliers or biases are not finite numbers");
+    }
+  }
+  QuickConv conv;
+  if (quick && output.type == kTfLiteInt8 && conv.make(static_cast<int32_t>(depth), scaled, shifted)) {
+    weights->quick_shift = conv.shift;
+    if (!pack_values(op, conv.factors.data(), 0, *weights, &weights->quick_factors, message) ||
+        !pack_values(op, conv.offsets.data(), 0, *weights, &weights->quick_offsets, message)) {
+      return false;
     }
   }
   return pack_values(op, scaled.data(), 0.0f, *weights, &weights->multipliers, message) &&
@@ -216,7 +225,9 @@ bool pack_weights(const TfLiteContext* context, const Graph& graph, const Operat
       if (kernels.prepare_weights) {
         kernels.prepare_weights(weights->filter.as<uint32_t>(), op.groups * weights->group_blocks(op), taps);
       }
-      if (op.thresholds < 0) return pack_transform(context, graph.tensors[op.output], op, weights, message);
+      if (op.thresholds < 0) {
+        return pack_transform(context, graph.tensors[op.output], op, kernels.int8.quick, weights, message);
+      }
       return pack_values(op, constant_data<int32_t>(context, op.thresholds), INT32_MAX, *weights, &weights->thresholds,
                          message);
     }

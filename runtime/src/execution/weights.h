@@ -16,6 +16,8 @@ struct Weights {
   int32_t least_right = 0;     // the smallest of `rights`
   bool narrow = false;         // of int8: no weight is -128
   Buffer thresholds;           // int32
+  Buffer quick_factors, quick_offsets;  // int32, of binary convolutions: see kernels.h; empty where there are none
+  int32_t quick_shift = 0;
   const uint32_t* file_filter = nullptr;  // of binary convolutions: the filter as it lies in the file
 
   int32_t group_blocks(const Operator& op) const { return (op.group_channels + block - 1) / block; }

@@ -7,7 +7,7 @@
 //   kCountsLimit   words that Counts can take before they must be added to an Int, total(Int, Counts); INT32_MAX: any
 #pragma once
 
-#include "kernels/int8_epilogue.h"
+#include "kernels/quick_bconv.h"
 
 namespace hybrid_tf {
 namespace {
@@ -167,6 +167,12 @@ __attribute__((noinline)) void finish_bconv(const Bconv& conv, const BconvBlock&
                   conv.window.out_width};
   if (conv.output == BconvOutput::kBits) {
     return finish_bits<V>(conv, tile, conv.thresholds + block.packed, vectors, counts);
+  }
+  if constexpr (V::kQuick) {
+    if (conv.output == BconvOutput::kInt8 && all_is_quick(conv) &&
+        finish_quick_tile<V, V::kBconvBlock / V::kLanes>(conv, tile, block.packed, counts)) {
+      return;
+    }
   }
   const BconvValues<V> values(conv, block, vectors, counts);
   if (conv.output == BconvOutput::kInt8) {

@@ -159,11 +159,14 @@ inline void finish_block(const Epilogue& epilogue, const Tile& tile, Values valu
   }
 }
 
-// The epilogue of a tile of blocks of C vectors.
+// The epilogue of a tile of blocks of at most C vectors.
 template <class V, int C, class Values>
 inline void finish_tile(const Epilogue& epilogue, const Tile& tile, const Values& values) {
-  if (tile.count == C * V::kLanes && tile.first % 8 == 0) {
-    finish_block<V, C>(epilogue, tile, values);
+  if constexpr (C * V::kLanes % 8 == 0) {
+    if (tile.count == C * V::kLanes && tile.first % 8 == 0) return finish_block<V, C>(epilogue, tile, values);
+  }
+  if constexpr (C > 1) {
+    finish_tile<V, C / 2>(epilogue, tile, values);
   } else {
     finish_part<V>(epilogue, tile, values);
   }

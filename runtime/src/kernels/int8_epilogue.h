@@ -68,7 +68,7 @@ struct Int8Finish {
         scale(epilogue.scale),
         residual_scale(epilogue.residual_scale),
         sum_scale(epilogue.sum_scale),
-        quick(V::kQuick ? epilogue.quick : nullptr),
+        quick(V::kQuick && (residual || table) ? epilogue.quick : nullptr),
         near_scale(V::set(epilogue.near_scale)),
         near_residual_scale(V::set(epilogue.near_residual_scale)),
         near_offset(V::set(epilogue.near_offset)),
@@ -99,8 +99,8 @@ struct Int8Finish {
     return V::min_int(V::set_int(127), V::max_int(V::set_int(-128), rounded));
   }
 
-  // By products of 32 bits.
-  Int quick_value(Int value, ptrdiff_t at, int32_t channel, int32_t n) const {
+  // By products of 32 bits. Not inlined, as look_up() and exact_sum(): most results need none of them.
+  __attribute__((noinline)) Int quick_value(Int value, ptrdiff_t at, int32_t channel, int32_t n) const {
     const Int8Quick& q = *quick;
     if (q.has_sum) {
       const Int other = V::multiply_int(V::load_int8(residual + at, n), V::set_int(q.residual_factor));
@@ -126,7 +126,7 @@ struct Int8Finish {
     return nearest_or<V>(near, near_min, near_max, near_limit, [&] { return exact_sum(value, other); });
   }
 
-  Int look_up(Int value, int32_t channel, int32_t n) const {
+  __attribute__((noinline)) Int look_up(Int value, int32_t channel, int32_t n) const {
     int8_t values[V::kLanes];
     V::store_int8(values, value, V::kLanes);
     const int8_t* of_channel = table + 256 * static_cast<ptrdiff_t>(channel) + 128;

@@ -127,8 +127,12 @@ struct Bconv {
   // kFloat and kInt8: clamp(y, activation_min, activation_max) * multiplier + bias, product and sum rounded apart.
   // kInt8: then rounded half away from zero and saturated.
   float activation_min, activation_max;
-  const float* multipliers;   // [groups][group_blocks * block], unused lanes 0
-  const float* biases;        // the same
+  const float* multipliers;  // [groups][group_blocks * block], unused lanes 0
+  const float* biases;       // the same
+  // kInt8, or null: y * quick_factors + quick_offsets, of 32 bits, divided by 2^(16 + quick_shift), rounded, halves up,
+  // and saturated gives the same results for all y, where there are no limits and corrections. Arrays as `multipliers`.
+  const int32_t *quick_factors, *quick_offsets;
+  int32_t quick_shift;
   const int32_t* thresholds;  // kBits: bit = (acc > threshold); the same, unused lanes INT32_MAX
   // Zero padding: taps outside the image must add 0 to y, not +-1: what they add is subtracted again. Null when there
   // is no such tap; else the correction of pixel (y, x) is the row

@@ -34,13 +34,16 @@ namespace {
 
 constexpr int32_t kParityWords = 4096;  // words of input parities at a time: a third of the first cache
 
+// Windows that are gathered for several pixels at once.
+inline bool is_gathered(const BconvTaps& taps) { return taps.words == 1 && is_narrow(taps); }
+
 // Turns weights, [blocks][words][kBconvBlock], into parities. Windows that are too long for them stay as they are.
 template <class V>
 void prepare_weights(uint32_t* weights, int32_t blocks, const BconvTaps& taps) {
-  const int32_t file_words = taps.count * taps.words, words = shared_words(taps);
+  const int32_t file_words = taps.count * taps.words, words = is_gathered(taps) ? shared_words(taps) : file_words;
   if (file_words > kParityWords) return;
   for (; blocks > 0; --blocks, weights += static_cast<ptrdiff_t>(file_words) * V::kBconvBlock) {
-    share_words(weights, taps, V::kBconvBlock);
+    if (is_gathered(taps)) order_words(weights, taps, V::kBconvBlock);
     uint32_t* row = weights;
     for (int32_t w = 1; w < words; ++w, row += V::kBconvBlock) {
       for (int32_t lane = 0; lane < V::kBconvBlock; ++lane) row[V::kBconvBlock + lane] ^= row[lane];
@@ -75,7 +78,7 @@ inline void store_row_parities(const NarrowWindow& window, const uint32_t* start
     }
     return;
   }
-  uint32_t words[kMostNarrowTaps];
+  uint32_t words[kMostNarrowWords];
   for (int32_t i = 0; i < count; ++i) {
     window.gather(start + i * window.step, words);
     uint32_t parity = 0;
@@ -248,7 +251,7 @@ template <class V>
 BconvBlocking parity_blocking(const BconvTaps& taps, int32_t group_channels) {
   const int32_t vectors = ceil_div(smaller(group_channels, V::kBconvBlock), V::kLanes);
   const bool parities = taps.count * taps.words <= kParityWords;
-  return {parities ? tile_pixels<V>(vectors) : 1, vectors * V::kLanes, taps_in_word(taps)};
+  return {parities ? tile_pixels<V>(vectors) : 1, vectors * V::kLanes, is_gathered(taps) ? taps_in_word(taps) : 1};
 }
 
 // A block with channels in C vectors.
@@ -283,8 +286,8 @@ void parity_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int
   const int32_t words = conv.window.segments * conv.window.segment_length;
   if (words > kParityWords) return bconv<Longest<V>>(conv, pixel_begin, pixel_end, block_begin, block_end);
   const BconvTaps taps = taps_of(conv);
-  const bool narrow = is_narrow(taps);
-  uint32_t parities[kMostNarrowTaps * kNarrowPitch > kParityWords ? kMostNarrowTaps * kNarrowPitch : kParityWords];
+  const bool narrow = is_gathered(taps);
+  uint32_t parities[kMostNarrowWords * kNarrowPitch > kParityWords ? kMostNarrowWords * kNarrowPitch : kParityWords];
   const int32_t tile = tile_pixels<V>(1);
   const int32_t at_once = narrow ? kNarrowPixels : larger(kParityWords / words / tile * tile, 1);
   while (block_begin < block_end) {

@@ -71,7 +71,7 @@ void neon_prepare_weights(uint32_t* weights, int32_t blocks, const BconvTaps& ta
   for (int32_t b = blocks - 1; b >= 0; --b) {  // the last one first: there is room behind it
     uint32_t* packed = weights + static_cast<ptrdiff_t>(b) * file_words * kBlock;
     uint32_t* head = weights + static_cast<ptrdiff_t>(b) * rows * kBlock;
-    share_words(packed, taps, kBlock);
+    order_words(packed, taps, kBlock);
     __builtin_memmove(head + heads * kBlock, packed, sizeof(uint32_t) * words * kBlock);
     if (words % 2) __builtin_memset(head + (heads + words) * kBlock, 0, sizeof(uint32_t) * kBlock);
     prepare_block(reinterpret_cast<int32_t*>(head), heads > 1, words, taps, head + heads * kBlock);
@@ -83,6 +83,7 @@ void neon_prepare_weights(uint32_t* weights, int32_t blocks, const BconvTaps& ta
 //
 // Most blocks of floats: whole, without limits.
 struct NeonFloats {
+  static constexpr bool kRaw = false;
   const float* multipliers;
   const float* biases;
   NeonEnd end;
@@ -93,7 +94,8 @@ struct NeonFloats {
         end(conv.epilogue, block.first, conv.groups * conv.group_channels) {}
 
   template <int P>
-  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs, const int32_t*,
+              const int32_t*) const {
     const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
     float32x4_t values[P][kVectors];
 #pragma GCC unroll 16
@@ -107,21 +109,75 @@ struct NeonFloats {
   }
 };
 
-// Most blocks of int8s.
+// Most blocks of int8s. kDot: with dot products; without, the starts of the sums are multiplied apart.
+template <bool kDot, bool kAll>
+struct NeonQuick {
+  static constexpr bool kRaw = !kDot;
+  const int32_t *factors, *offsets;
+  int16x8_t shift;
+  ptrdiff_t channels;
+  NeonInt8End<kAll> end;
+
+  NeonQuick(const Bconv& conv, const BconvBlock& block)
+      : factors(conv.quick_factors + block.packed),
+        offsets(conv.quick_offsets + block.packed),
+        shift(vdupq_n_s16(static_cast<int16_t>(-conv.quick_shift))),
+        channels(conv.groups * conv.group_channels),
+        end(conv.int8_epilogue, block.first, conv.groups * conv.group_channels) {}
+
+  // Of kRaw: from what sums start with to what is added to their products.
+  void move_start(int32x4x4_t* start) const {
+    const int32x4x4_t factor = vld1q_s32_x4(factors), offset = vld1q_s32_x4(offsets);
+#pragma GCC unroll 16
+    for (int c = 0; c < kVectors; ++c) start->val[c] = vmlaq_s32(offset.val[c], start->val[c], factor.val[c]);
+  }
+
+  template <int P>
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs,
+              const int32_t* pixel_starts, const int32_t* start) const {
+    const int32x4x4_t factor = vld1q_s32_x4(factors), offset = vld1q_s32_x4(kRaw ? start : offsets);
+    int8x16_t values[P];
+    ptrdiff_t at[P];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+      at[p] = numbers[p] * channels;
+      int32x4_t scaled[kVectors];
+#pragma GCC unroll 16
+      for (int c = 0; c < kVectors; ++c) {
+        if (kRaw) {
+          const int32x4_t sum = vreinterpretq_s32_u32(vpaddlq_u16(vreinterpretq_u16_s32(sums[p][c])));
+          const int32x4_t product = vmulq_s32(sum, vshlq_n_s32(factor.val[c], 2));
+          scaled[c] = as_it_is(vmlaq_n_s32(product, factor.val[c], pixel_starts[p]));
+        } else {
+          scaled[c] = as_it_is(vmulq_s32(sums[p][c], factor.val[c]));
+        }
+      }
+      const int16x8_t low = vaddhn_high_s32(vaddhn_s32(scaled[0], offset.val[0]), scaled[1], offset.val[1]);
+      const int16x8_t high = vaddhn_high_s32(vaddhn_s32(scaled[2], offset.val[2]), scaled[3], offset.val[3]);
+      values[p] = vqmovn_high_s16(vqmovn_s16(vrshlq_s16(low, shift)), vrshlq_s16(high, shift));
+    }
+    end.finish(at, values, signs);
+  }
+};
+
+// Others of int8s.
+template <bool kAll>
 struct NeonInt8s {
+  static constexpr bool kRaw = false;
   const float* multipliers;
   const float* biases;
   ptrdiff_t channels;
-  NeonInt8End end;
+  NeonInt8End<kAll> end;
 
   NeonInt8s(const Bconv& conv, const BconvBlock& block)
       : multipliers(conv.multipliers + block.packed),
         biases(conv.biases + block.packed),
         channels(conv.groups * conv.group_channels),
-        end(conv.int8_epilogue, block.first, block.channels, conv.groups * conv.group_channels) {}
+        end(conv.int8_epilogue, block.first, conv.groups * conv.group_channels) {}
 
   template <int P>
-  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs) const {
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const* signs, const int32_t*,
+              const int32_t*) const {
     const float32x4x4_t multiplier = vld1q_f32_x4(multipliers), bias = vld1q_f32_x4(biases);
     int8x16_t values[P];
     ptrdiff_t at[P];
@@ -146,6 +202,7 @@ inline int32x4_t set_bits(int32x4_t sum, int32_t depth) { return vshrq_n_s32(vsu
 
 // Whole blocks of bits.
 struct NeonBits {
+  static constexpr bool kRaw = false;
   int32_t depth;
   const int32_t* thresholds;
   NeonSigns end;
@@ -156,7 +213,8 @@ struct NeonBits {
         end(block.first, kBlock, conv.groups * conv.group_channels) {}
 
   template <int P>
-  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t*, uint32_t* const* signs) const {
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t*, uint32_t* const* signs, const int32_t*,
+              const int32_t*) const {
     const int32x4x4_t threshold = vld1q_s32_x4(thresholds);
     uint8x16_t masks[P];
 #pragma GCC unroll 16
@@ -173,13 +231,15 @@ struct NeonBits {
 // All others.
 template <class V>
 struct NeonOthers {
+  static constexpr bool kRaw = false;
   const Bconv& conv;
   const BconvBlock block;
 
   NeonOthers(const Bconv& conv, const BconvBlock& block) : conv(conv), block(block) {}
 
   template <int P>
-  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const*) const {
+  void finish(const int32x4_t (&sums)[P][kVectors], const int32_t* numbers, uint32_t* const*, const int32_t*,
+              const int32_t*) const {
     for (int p = 0; p < P; ++p) {
       int32x4_t counts[kVectors];
       for (int c = 0; c < kVectors; ++c) counts[c] = set_bits(sums[p][c], conv.depth);
@@ -197,8 +257,9 @@ __attribute__((noinline)) int32_t neon_tiles(const End& end, const NeonPixels& p
   const uint32_t* inputs = pixels.words + shape.first_word + (i - shape.first) * shape.words;
   for (; i + P <= last; i += P, inputs += P * shape.words) {
     int32x4_t sums[P][kVectors];
-    sum_tile<V::kDot>(inputs, shape.words, shape.runs, shape.run_count, weights, start, pixels.starts + i, sums);
-    own.finish(sums, pixels.numbers + i, pixels.signs + i);
+    sum_tile<V::kDot, P, End::kRaw>(inputs, shape.words, shape.runs, shape.run_count, weights, start, pixels.starts + i,
+                                    sums);
+    own.finish(sums, pixels.numbers + i, pixels.signs + i, pixels.starts + i, start);
   }
   return i;
 }
@@ -216,12 +277,23 @@ inline void neon_block(const End& end, const NeonPixels& pixels, const uint32_t*
 #pragma GCC unroll 16
       for (int v = 0; v < kVectors; ++v) start.val[v] = vaddq_s32(start.val[v], tap.val[v]);
     }
+    if constexpr (End::kRaw) end.move_start(&start);
     int32_t starts[kBlock];
     vst1q_s32_x4(starts, start);
     const int32_t last = shape.first + shape.count;
     int32_t i = neon_tiles<V, 3>(end, pixels, shape, starts, weights, shape.first, last);
     i = neon_tiles<V, 2>(end, pixels, shape, starts, weights, i, last);
     neon_tiles<V, 1>(end, pixels, shape, starts, weights, i, last);
+  }
+}
+
+template <class V, bool kAll>
+inline void neon_int8_block(const Bconv& conv, const BconvBlock& block, const NeonPixels& pixels, const uint32_t* rows,
+                            int32_t heads) {
+  if (conv.quick_factors) {
+    neon_block<V>(NeonQuick<V::kDot, kAll>(conv, block), pixels, rows, heads);
+  } else {
+    neon_block<V>(NeonInt8s<kAll>(conv, block), pixels, rows, heads);
   }
 }
 
@@ -235,7 +307,11 @@ inline void neon_block(const Bconv& conv, const BconvBlock& block, bool plain, c
   } else if (whole && conv.output == BconvOutput::kBits) {
     neon_block<V>(NeonBits(conv, block), pixels, rows, heads);
   } else if (plain && conv.output == BconvOutput::kInt8 && is_quick(conv.int8_epilogue, block.first, block.channels)) {
-    neon_block<V>(NeonInt8s(conv, block), pixels, rows, heads);
+    if (block.channels == kBlock) {
+      neon_int8_block<V, true>(conv, block, pixels, rows, heads);
+    } else {
+      neon_int8_block<V, false>(conv, block, pixels, rows, heads);
+    }
   } else {
     neon_block<V>(NeonOthers<V>(conv, block), pixels, rows, heads);
   }

@@ -13,6 +13,9 @@ inline int32x4_t as_it_is(int32x4_t value) {
   return value;
 }
 
+// Compilers would do several pixels at once, for which there are no registers.
+inline void finish_first(int8x16_t& values) { __asm__ volatile("" : "+w"(values) : : "memory"); }
+
 // Rounds 16 sums of a number and `offset`, with kQuickBits places, in two steps: the lowest 16 bits are dropped, which
 // changes no rounding.
 inline int8x16_t quick_int8s(const int32x4x4_t& values, const int32x4x4_t& offset) {
@@ -35,8 +38,9 @@ inline int32x4x4_t same_in_all(int32_t value) {
 }
 
 // 16 bytes, or 8 and zeros.
-inline int8x16_t load_bytes(const int8_t* from, bool all) {
-  return all ? vld1q_s8(from) : vcombine_s8(vld1_s8(from), vdup_n_s8(0));
+template <bool kAll>
+inline int8x16_t load_bytes(const int8_t* from) {
+  return kAll ? vld1q_s8(from) : vcombine_s8(vld1_s8(from), vdup_n_s8(0));
 }
 
 // Whether that many channels from `first` on are done so: the numbers of channels behind the last are there, too.
@@ -44,35 +48,39 @@ inline bool is_quick(const Int8Epilogue& epilogue, int32_t first, int32_t count)
   return epilogue.quick && first % kBlock == 0 && (count == kBlock || count == kBlock / 2);
 }
 
-// Where the int8 results of 16 channels, or 8, go; what it needs of the epilogue, as of NeonEnd.
+// Where the int8 results of 16 channels, or 8, go; what it needs of the epilogue, as of NeonEnd. kAll: of 16 channels.
+template <bool kAll>
 struct NeonInt8End {
   const int8_t* residual;
   int8_t* int8s;
-  bool all, has_signs;  // all 16 channels
+  bool has_signs;
   int8x16_t sign_limit;
   Int8Quick quick;
   NeonSigns signs;
 
-  // `first` is the first channel, a multiple of 16; `count` is 16 or 8.
-  NeonInt8End(const Int8Epilogue& epilogue, int32_t first, int32_t count, int32_t channels)
+  // `first` is the first channel, a multiple of 16.
+  NeonInt8End(const Int8Epilogue& epilogue, int32_t first, int32_t channels)
       : residual(epilogue.residual ? epilogue.residual + first : nullptr),
         int8s(epilogue.int8s ? epilogue.int8s + first : nullptr),
-        all(count == kBlock),
         has_signs(epilogue.signs.data),
         sign_limit(vdupq_n_s8(static_cast<int8_t>(epilogue.sign_limit))),
         quick(epilogue.quick ? *epilogue.quick : Int8Quick{}),
-        signs(first, count, channels) {
+        signs(first, kAll ? 16 : 8, channels) {
     if (quick.has_slopes) quick.negative_factors += first, quick.negative_offsets += first;
     if (quick.has_shifts) quick.shift_offsets += first;
   }
 
-  // Writes P pixels, which start at elements at[p] of the maps.
+  // Writes P pixels, which start at elements at[p] of the maps. Inlined: calls would take the registers.
   template <int P>
-  void finish(const ptrdiff_t (&at)[P], int8x16_t (&values)[P], uint32_t* const* words) const {
+  __attribute__((always_inline)) inline void finish(const ptrdiff_t (&at)[P], int8x16_t (&values)[P],
+                                                    uint32_t* const* words) const {
     // Pixel by pixel: the numbers of the channels do not stay in registers, but one instruction loads all of a kind.
     if (quick.has_sum && quick.has_slopes && quick.has_shifts) {  // a block of a residual network
 #pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) values[p] = shifted(sloped_int8s(sum(values[p], at[p])));
+      for (int p = 0; p < P; ++p) {
+        values[p] = shifted(sloped_int8s(sum(values[p], at[p])));
+        finish_first(values[p]);
+      }
     } else {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
@@ -84,7 +92,7 @@ struct NeonInt8End {
     if (int8s) {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
-        if (all) {
+        if (kAll) {
           vst1q_s8(int8s + at[p], values[p]);
         } else {
           vst1_s8(int8s + at[p], vget_low_s8(values[p]));
@@ -92,7 +100,7 @@ struct NeonInt8End {
       }
     }
     if (!has_signs) return;
-    const uint8x16_t lanes = vcombine_u8(vdup_n_u8(0xff), vdup_n_u8(all ? 0xff : 0));
+    const uint8x16_t lanes = vcombine_u8(vdup_n_u8(0xff), vdup_n_u8(kAll ? 0xff : 0));
     uint8x16_t masks[P];
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) masks[p] = vandq_u8(vcltq_s8(values[p], sign_limit), lanes);
@@ -102,7 +110,7 @@ struct NeonInt8End {
  private:
   int8x16_t sum(int8x16_t values, ptrdiff_t at) const {
     int32x4x4_t own = widened(values);
-    const int32x4x4_t other = widened(load_bytes(residual + at, all));
+    const int32x4x4_t other = widened(load_bytes<kAll>(residual + at));
 #pragma GCC unroll 16
     for (int v = 0; v < 4; ++v) {
       own.val[v] = as_it_is(vmlaq_n_s32(vmulq_n_s32(own.val[v], quick.factor), other.val[v], quick.residual_factor));

@@ -8,11 +8,12 @@ namespace {
 
 constexpr int32_t kMostSummed = 255;  // pixels whose sum 16 bits hold
 
-inline int8x16_t largest(const Int8PoolRows& rows, int32_t channel, int32_t channels, bool all) {
+template <bool kAll>
+inline int8x16_t largest(const Int8PoolRows& rows, int32_t channel, int32_t channels) {
   int8x16_t most = vdupq_n_s8(-128);
   for (int32_t y = 0; y < rows.height; ++y) {
     const int8_t* from = rows.first + y * rows.row_stride + channel;
-    for (int32_t x = 0; x < rows.width; ++x, from += channels) most = vmaxq_s8(most, load_bytes(from, all));
+    for (int32_t x = 0; x < rows.width; ++x, from += channels) most = vmaxq_s8(most, load_bytes<kAll>(from));
   }
   return most;
 }
@@ -26,12 +27,13 @@ inline int16x8_t divided(int16x8_t sums, int32_t count) {
                       vmovn_s32(vcvtaq_s32_f32(vmulq_n_f32(high, inverse))));
 }
 
-inline int8x16_t average(const Int8PoolRows& rows, int32_t channel, int32_t channels, bool all) {
+template <bool kAll>
+inline int8x16_t average(const Int8PoolRows& rows, int32_t channel, int32_t channels) {
   int16x8_t low = vdupq_n_s16(0), high = low;
   for (int32_t y = 0; y < rows.height; ++y) {
     const int8_t* from = rows.first + y * rows.row_stride + channel;
     for (int32_t x = 0; x < rows.width; ++x, from += channels) {
-      const int8x16_t values = load_bytes(from, all);
+      const int8x16_t values = load_bytes<kAll>(from);
       low = vaddw_s8(low, vget_low_s8(values));
       high = vaddw_high_s8(high, values);
     }
@@ -40,27 +42,34 @@ inline int8x16_t average(const Int8PoolRows& rows, int32_t channel, int32_t chan
   return vcombine_s8(vmovn_s16(divided(low, count)), vmovn_s16(divided(high, count)));
 }
 
+// Channels from `first` on.
+template <bool kAll>
+inline void pool_int8s(const Int8Pool& pool, int32_t first, int32_t pixel_begin, int32_t pixel_end) {
+  const Pool& window = pool.window;
+  const int32_t channels = window.channels;
+  const Map<uint32_t> signs = pool.epilogue.signs;
+  const int8x16_t min = vdupq_n_s8(static_cast<int8_t>(pool.min)), max = vdupq_n_s8(static_cast<int8_t>(pool.max));
+  const NeonInt8End<kAll> end(pool.epilogue, first, channels);
+  for (Pixel pixel(pixel_begin, window.out_height, window.out_width); pixel.number < pixel_end; pixel.next()) {
+    const Int8PoolRows rows(pool, pixel);
+    int8x16_t values[1] = {window.kind == PoolKind::kAverage ? average<kAll>(rows, first, channels)
+                                                             : largest<kAll>(rows, first, channels)};
+    values[0] = vminq_s8(max, vmaxq_s8(min, values[0]));
+    const ptrdiff_t at[1] = {static_cast<ptrdiff_t>(pixel.number) * channels};
+    uint32_t* const words[1] = {signs.data ? pixel.of(signs) : nullptr};
+    end.finish(at, values, words);
+  }
+}
+
 template <class V>
 void neon_int8_pool(const Int8Pool& pool, int32_t pixel_begin, int32_t pixel_end) {
   const Pool& window = pool.window;
-  const int32_t channels = window.channels;
-  if (!pool.epilogue.quick || channels % 8 || window.filter_height * window.filter_width > kMostSummed) {
+  if (!pool.epilogue.quick || window.channels % 8 || window.filter_height * window.filter_width > kMostSummed) {
     return int8_pool<V>(pool, pixel_begin, pixel_end);
   }
-  const Map<uint32_t> signs = pool.epilogue.signs;
-  const int8x16_t min = vdupq_n_s8(static_cast<int8_t>(pool.min)), max = vdupq_n_s8(static_cast<int8_t>(pool.max));
-  for (int32_t first = 0; first < channels; first += kBlock) {
-    const NeonInt8End end(pool.epilogue, first, smaller(kBlock, channels - first), channels);
-    for (Pixel pixel(pixel_begin, window.out_height, window.out_width); pixel.number < pixel_end; pixel.next()) {
-      const Int8PoolRows rows(pool, pixel);
-      int8x16_t values[1] = {window.kind == PoolKind::kAverage ? average(rows, first, channels, end.all)
-                                                               : largest(rows, first, channels, end.all)};
-      values[0] = vminq_s8(max, vmaxq_s8(min, values[0]));
-      const ptrdiff_t at[1] = {static_cast<ptrdiff_t>(pixel.number) * channels};
-      uint32_t* const words[1] = {signs.data ? pixel.of(signs) : nullptr};
-      end.finish(at, values, words);
-    }
-  }
+  int32_t first = 0;
+  for (; first + kBlock <= window.channels; first += kBlock) pool_int8s<true>(pool, first, pixel_begin, pixel_end);
+  if (first < window.channels) pool_int8s<false>(pool, first, pixel_begin, pixel_end);
 }
 
 }  // namespace

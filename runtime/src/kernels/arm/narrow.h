@@ -39,55 +39,58 @@ struct NarrowPairs : NarrowWindow {
  private:
   template <int kShared>
   void fill_shared(const uint32_t* start, int32_t count, int32_t depth, uint32_t* to, int32_t* starts) const {
-    if (step == 1) return fill_row<kShared, 1>(start, count, depth, to, starts);
-    if (step == 2) return fill_row<kShared, 2>(start, count, depth, to, starts);
-    fill_row<kShared, 0>(start, count, depth, to, starts);
+    if (step == 1) return fill_row<kShared, 1, false>(start, count, depth, to, starts);
+    if (step == 2 && two) return fill_row<kShared, 2, true>(start, count, depth, to, starts);
+    if (step == 2) return fill_row<kShared, 2, false>(start, count, depth, to, starts);
+    if (two) return fill_row<kShared, 0, true>(start, count, depth, to, starts);
+    fill_row<kShared, 0, false>(start, count, depth, to, starts);
   }
 
-  template <int kShared, int kStep>
+  template <int kShared, int kStep, bool kTwo>
   void fill_row(const uint32_t* start, int32_t count, int32_t depth, uint32_t* to, int32_t* starts) const {
-    if (taps == 9) return fill_row<kShared, kStep, 9>(start, count, depth, to, starts);
-    fill_row<kShared, kStep, 0>(start, count, depth, to, starts);
+    if (taps == 9) return fill_row<kShared, kStep, kTwo, 9>(start, count, depth, to, starts);
+    fill_row<kShared, kStep, kTwo, 0>(start, count, depth, to, starts);
   }
 
   // kTaps: how many taps there are, where that is known.
-  template <int kShared, int kStep, int kTaps>
+  template <int kShared, int kStep, bool kTwo, int kTaps>
   void fill_row(const uint32_t* start, int32_t count, int32_t depth, uint32_t* to, int32_t* starts) const {
     int32_t i = 0;
     if (count >= 4) {
       for (; i < count; i += 4) {
         i = smaller(i, count - 4);  // the last ones may be made twice
-        four_pixels<kShared, kStep, kTaps>(start + i * step, depth, to + i * words, starts + i);
+        four_pixels<kShared, kStep, kTwo, kTaps>(start + i * step, depth, to + i * words, starts + i);
       }
     }
     for (; i < count; ++i) one_pixel(start + i * step, depth, to + i * words, starts + i);
   }
 
-  template <int kShared, int kStep, int kTaps>
-  uint32x4_t word_of_four(const uint32_t* start, int32_t tap) const {
+  // Word `number` of four pixels; 0 behind the last.
+  template <int kShared, int kStep, bool kTwo, int kTaps>
+  uint32x4_t word_of_four(const uint32_t* start, int32_t number) const {
     const int32_t taps = kTaps > 0 ? kTaps : this->taps;
-    uint32x4_t word = load_pixels<kStep>(start + offsets[tap], step);
-    if (kShared == 2 && tap + 1 < taps) {
-      word = vsliq_n_u32(word, load_pixels<kStep>(start + offsets[tap + 1], step), 16);
-    }
+    const auto load = [&](int32_t tap, int32_t word) { return load_pixels<kStep>(start + offsets[tap] + word, step); };
+    if (kTwo && number < taps) return load(number, 0);
+    const int32_t tap = (number - (kTwo ? taps : 0)) * kShared;
+    if (tap >= taps) return vdupq_n_u32(0);
+    uint32x4_t word = load(tap, kTwo);
+    if (kShared == 2 && tap + 1 < taps) word = vsliq_n_u32(word, load(tap + 1, kTwo), 16);
     if (kShared == 4) {
-      if (tap + 1 < taps) word = vsliq_n_u32(word, load_pixels<kStep>(start + offsets[tap + 1], step), 8);
-      if (tap + 2 < taps) word = vsliq_n_u32(word, load_pixels<kStep>(start + offsets[tap + 2], step), 16);
-      if (tap + 3 < taps) word = vsliq_n_u32(word, load_pixels<kStep>(start + offsets[tap + 3], step), 24);
+      if (tap + 1 < taps) word = vsliq_n_u32(word, load(tap + 1, kTwo), 8);
+      if (tap + 2 < taps) word = vsliq_n_u32(word, load(tap + 2, kTwo), 16);
+      if (tap + 3 < taps) word = vsliq_n_u32(word, load(tap + 3, kTwo), 24);
     }
     return word;
   }
 
-  template <int kShared, int kStep, int kTaps>
+  template <int kShared, int kStep, bool kTwo, int kTaps>
   void four_pixels(const uint32_t* start, int32_t depth, uint32_t* to, int32_t* starts) const {
-    const int32_t taps = kTaps > 0 ? kTaps : this->taps;
-    const ptrdiff_t words = kTaps > 0 ? even(ceil_div(kTaps, kShared)) : this->words;
+    const ptrdiff_t words = kTaps > 0 ? even((kTwo ? kTaps : 0) + ceil_div(kTaps, kShared)) : this->words;
     uint8x16_t bits = vdupq_n_u8(0);
-#pragma GCC unroll 8
-    for (int32_t tap = 0; tap < taps; tap += 2 * kShared, to += 2) {
-      const uint32x4_t first = word_of_four<kShared, kStep, kTaps>(start, tap);
-      const uint32x4_t second =
-          tap + kShared < taps ? word_of_four<kShared, kStep, kTaps>(start, tap + kShared) : vdupq_n_u32(0);
+#pragma GCC unroll 16
+    for (int32_t number = 0; number < words; number += 2, to += 2) {
+      const uint32x4_t first = word_of_four<kShared, kStep, kTwo, kTaps>(start, number);
+      const uint32x4_t second = word_of_four<kShared, kStep, kTwo, kTaps>(start, number + 1);
       const uint32x4_t changes = veorq_u32(first, second);
       bits = vaddq_u8(bits, vcntq_u8(vreinterpretq_u8_u32(changes)));
       const uint32x4_t low = vzip1q_u32(second, changes), high = vzip2q_u32(second, changes);

@@ -19,8 +19,8 @@ namespace {
 //   v31         with dot products, what bytes are multiplied by: 4
 //
 // The operands s00 to s23 are the sums. With dot products they are complete at once. Without, they are of 16 bits, and
-// multiplied by 4 at the end.
-template <bool kDot, int P>
+// multiplied by 4 at the end. kRaw: they stay as they are, two sums of 16 bits for each channel, without a start.
+template <bool kDot, int P, bool kRaw = false>
 inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs, int32_t run_count,
                      const uint32_t* weights, const int32_t* starts, const int32_t* pixel_starts,
                      int32x4_t (&sums)[P][4]) {
@@ -188,7 +188,7 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
     htf_pair_of_pixel v12, v13, %[s20], %[s21], %[s22], %[s23]
   .endif
 5:
-  .if !%c[dot]
+  .if !%c[dot] && !%c[raw]
     htf_start_all
   .endif
 .irp name, start, start_all, clear, add, quad, quad_of_vector, quad_of_tile, pair, pair_of_pixel
@@ -201,7 +201,7 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
             [from0] "+r"(from0), [from1] "+r"(from1), [from2] "+r"(from2), [runs] "+r"(runs),
             [row] "=&r"(row), [count] "=&r"(count), [pixel_starts] "+r"(pixel_starts)
           : [runs_end] "r"(runs_end), [words] "r"(words), [weights] "r"(weights), [starts] "r"(starts),
-            [dot] "i"(kDot), [pixels] "i"(P)
+            [dot] "i"(kDot), [raw] "i"(kRaw), [pixels] "i"(P)
           : "memory", "cc", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20",
             "v21", "v22", "v23", "v24", "v25", "v31");
   // clang-format on
