@@ -1,6 +1,7 @@
 """The fair race measures what it says, goes on where it was, and who wins follows from the figures."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,8 +14,9 @@ from benchmarks.pages.fair_race import sources
 from benchmarks.pages.fair_race_verdict import verdict, verdict_table
 from benchmarks.race.kept import Kept
 from benchmarks.race.record import Race, Row, read_race, write_race
-from benchmarks.race.tasks import TASKS
+from benchmarks.race.tasks import TASKS, Task
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.pretrained import FOLDER
 
 ROOT = Path(__file__).parents[2]
 ENGINE = "hybrid-tf-runtime"
@@ -120,6 +122,19 @@ def test_every_task_has_hybrids_and_rivals():
         assert {entry.is_hybrid for entry in entries} == {True, False}
         assert all(entry.int8 for entry in entries if not entry.is_hybrid)
         assert len({(entry.name, entry.int8) for entry in entries}) == len(entries)
+
+
+def test_finished_runs_race_in_place_of_random_weights(capsys, tmp_path):
+    task = Task((28, 28, 1), 10, (), (("resnet20", 1.0), ("resnet20", 0.5)), ())
+    shutil.copytree(FOLDER / "resnet20-full_precision", tmp_path / "mine")
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.json").write_text("{}")
+    names = [entry.name for entry in task.entries(tmp_path)]
+    assert names[-2:] == ["mine", "resnet20 x0.5"] and "resnet20 x1" not in names
+    assert "unfinished is not finished and does not race" in capsys.readouterr().err
+    (tmp_path / "mine" / "model.int8.tflite").unlink()
+    with pytest.raises(HybridTFError, match=r"mine/model\.int8\.tflite is missing: hybrid-tf convert .*mine --int8"):
+        task.entries(tmp_path)
 
 
 @pytest.mark.slow
