@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.pages.fair_race_verdict import verdict, verdict_table
 from benchmarks.pages.generated import check_blocks, write_blocks
 from benchmarks.pages.markdown_tables import Table, markdown_table
+from benchmarks.race.record import PATH as RECORD
 from benchmarks.race.record import Race, Row, read_race
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.pretrained.measured import BUSY, NOISY, RUNTIME
@@ -42,11 +43,12 @@ def check_page() -> None:
 
 def write_page(race: Race) -> None:
     """Writes the blocks of the page, and its figure."""
-    blocks = {_VERDICT: "\n".join(f"- {sentence}" for sentence in _verdicts(race))}
+    figure = f"![Instructions on a Cortex-A72 against bytes]({FIGURE.name})"
+    blocks = {_VERDICT: "\n".join(f"- {sentence}" for sentence in _verdicts(race)) + f"\n\n{figure}"}
     for task in _TASKS:
         found = Table(task, _COLUMNS, _cells(race.of(task))), verdict_table(race.of(task))
         blocks[task] = "\n".join(markdown_table(one.columns, one.rows) for one in found)
-    blocks[_SOURCES] = "".join(f"- {text}.\n" for text in sources(race))
+    blocks[_SOURCES] = "".join(f"- {text}.\n" for text in sources(race)) + f"- [All figures]({RECORD.name}).\n"
     write_blocks(PAGE, COMMAND, blocks)
     with atomic_path(FIGURE) as temporary:
         _plot(temporary, race)

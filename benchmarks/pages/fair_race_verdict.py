@@ -49,7 +49,7 @@ def verdict(rows: list[Row]) -> str:
     parts = [
         *([f"every hybrid wins in {', '.join(won)}"] if won else []),
         *([f"some do in {', '.join(both)}"] if both else []),
-        *([f"all lose in {', '.join(lost)}"] if lost else []),
+        *([f"no hybrid wins in {', '.join(lost)}"] if lost else []),
     ]
     return f"{basis}, {'; '.join(parts)}.{_beyond(rows)}"
 

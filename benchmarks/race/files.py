@@ -1,18 +1,21 @@
 """The files of the race: trained ones as they are, the others made with random weights, once."""
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.race import tasks
 from benchmarks.race.tasks import Entry, Task
 from benchmarks.timing.networks import made_folder, randomise
 from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.system.files import write_bytes
 from hybrid_tf.system.quiet import silenced
 
-_CALIBRATION_IMAGES = 16  # noise of one distribution; the ranges decide no time
+_CALIBRATION_IMAGES = 4  # noise of one distribution; the ranges decide no time
+_SOURCES = (Path(__file__), Path(tasks.__file__))  # what decides the files, beside what `made_folder` knows
 
 
 def files(task: Task, entries: list[Entry]) -> Iterator[tuple[Entry, Path]]:
@@ -32,13 +35,13 @@ def files(task: Task, entries: list[Entry]) -> Iterator[tuple[Entry, Path]]:
 
 def _made_path(task: Task, entry: Entry) -> Path:
     kind = "int8" if entry.int8 else "float"
-    return made_folder() / "race" / f"{task.name}-{entry.name.replace(' ', '-')}-{kind}.tflite"
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()[:12]
+    return made_folder() / f"race-{digest}" / f"{task.name}-{entry.name.replace(' ', '-')}-{kind}.tflite"
 
 
 def _make(entry: Entry, path: Path) -> None:
     from hybrid_tf.compiler import Metadata, calibrate_int8, convert
 
-    assert entry.network is not None, entry  # it has no path
     model = entry.network.build()
     randomise(model)
     noise = np.random.default_rng(2).standard_normal((_CALIBRATION_IMAGES, *model.input_shape[1:]), np.float32)

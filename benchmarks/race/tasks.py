@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from hybrid_tf.errors import HybridTFError, unknown
 from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.pretrained import load_pretrained, pretrained_names
-from hybrid_tf.runs.names import FILE, INT8_FILE
+from hybrid_tf.runs.names import CONFIG, FILE, INT8_FILE, REPORT
 from hybrid_tf.runs.run import load_run
+from hybrid_tf.system.notices import warn
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -58,14 +59,14 @@ class Entry:
         name: what tables call it.
         is_hybrid: whether it has binary layers; the others are its rivals.
         int8: whether its full-precision sections are int8.
-        network: what it is made of, with random weights; `None` of a trained network.
+        network: what it is, or is made of, with random weights.
         path: of a trained network's file; `None` where it is to be made.
     """
 
     name: str
     is_hybrid: bool
     int8: bool
-    network: NetworkSpec | Application | None = None
+    network: NetworkSpec | Application
     path: Path | None = None
 
 
@@ -110,8 +111,8 @@ class Task:
         for name, width in self.applications:
             network = Application(name, width, self.input_shape, self.classes)
             made.append(Entry(f"{name} x{width:g}", False, True, network))
-        known = {entry.name for entry in trained}
-        return trained + [entry for entry in made if entry.name not in known]
+        known = {_kind(entry) for entry in trained}
+        return trained + [entry for entry in made if _kind(entry) not in known]
 
     def _spec(self, name: str, plan: str, width: float = 1.0) -> NetworkSpec:
         return NetworkSpec(name, plan, input_shape=self.input_shape, classes=self.classes, width=width)
@@ -119,7 +120,7 @@ class Task:
     def _trained(self, folder: Path | None) -> list[Entry]:
         found = [(name, load_pretrained(name)) for name in pretrained_names()]
         if folder:
-            found += [("", load_run(path)) for path in _run_folders(folder)]
+            found += [(path.name, load_run(path)) for path in _run_folders(folder)]
         return [entry for name, run in found if run.image_shape == self.input_shape for entry in _entries(name, run)]
 
 
@@ -164,26 +165,32 @@ def find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def _run_folders(folder: Path) -> list[Path]:
-    """Returns the finished runs: `folder` itself, or those in it."""
-    from hybrid_tf.runs.names import REPORT
+def _kind(entry: Entry) -> tuple[str, str, float, bool]:
+    """Returns what a trained network and one with random weights have in common when they cost the same."""
+    plan = str(entry.network.plan) if isinstance(entry.network, NetworkSpec) else ""
+    name = entry.network.network if isinstance(entry.network, NetworkSpec) else entry.network.name
+    return name, plan, entry.network.width, entry.int8
 
-    if (folder / REPORT).exists():
-        return [folder]
-    found = sorted(path.parent for path in folder.glob(f"*/{REPORT}"))
-    if not found:
+
+def _run_folders(folder: Path) -> list[Path]:
+    """Returns the finished runs: `folder` itself, or those in it. What is not finished is said."""
+    runs = [folder] if (folder / CONFIG).exists() else sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
+    finished = [run for run in runs if (run / REPORT).exists()]
+    if not finished:
         raise HybridTFError(f"{folder} has no finished run: train one into it, or leave --runs away")
-    return found
+    for run in runs:
+        if run not in finished:
+            warn(f"{run} is not finished and does not race")
+    return finished
 
 
 def _entries(name: str, run: "Run") -> list[Entry]:
     """Returns the files of a trained network: of a hybrid both, of full precision that which a user would pick."""
-    spec = run.spec
     is_hybrid = run.report.weights.binary > 0
-    title = name or f"{spec.network} x{spec.width:g}"
-    for int8 in (False, True) if is_hybrid else (True,):
-        path = run.folder / (INT8_FILE if int8 else FILE)
-        if not path.exists():
-            raise HybridTFError(f"{path} is missing: hybrid-tf convert {run.folder}{' --int8' if int8 else ''}")
     kinds = (False, True) if is_hybrid else (True,)
-    return [Entry(title, is_hybrid, int8, path=run.folder / (INT8_FILE if int8 else FILE)) for int8 in kinds]
+    entries = [Entry(name, is_hybrid, int8, run.spec, run.folder / (INT8_FILE if int8 else FILE)) for int8 in kinds]
+    for entry in entries:
+        if entry.path and not entry.path.exists():
+            option = " --int8" if entry.int8 else ""
+            raise HybridTFError(f"{entry.path} is missing: hybrid-tf convert {run.folder}{option}")
+    return entries

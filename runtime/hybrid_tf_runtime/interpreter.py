@@ -161,6 +161,12 @@ class Interpreter:
         if self._running_in not in (None, os.getpid()):
             self._leave_run_of_parent()
         self._running_in = os.getpid()
+        try:
+            return self._invoke(sample)
+        finally:
+            self._running_in = None
+
+    def _invoke(self, sample: list[np.ndarray]) -> list[np.ndarray]:
         for tensor, value in zip(self._inputs, sample, strict=True):
             self._check(tensor, value)
             self.interpreter.set_tensor(tensor["index"], value[None])

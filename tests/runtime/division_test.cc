@@ -54,7 +54,7 @@ void start(Divisions* divisions, int threads, const Cost* costs, size_t steps) {
 
 int main() {
   constexpr size_t kSteps = 4;
-  const Cost costs[kSteps] = {{200, 1000}, {3000, 2000}, {20000, 1000}, {200000, 1000}};
+  const Cost costs[kSteps] = {{200, 1000}, {3000, 2000}, {20000, 1000}, {2000000, 1000}};
   Divisions divisions;
   start(&divisions, 2, costs, kSteps);
   expect(divisions, 0, 1);  // too short ever to be tried

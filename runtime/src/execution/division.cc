@@ -7,10 +7,10 @@ namespace {
 
 // Of a fast processor, so that no step takes less time than they say.
 constexpr double kBinaryMacsPerNanosecond = 500, kFloatMacsPerNanosecond = 100, kBytesPerNanosecond = 20;
-constexpr double kShortNanoseconds = 400;    // a step that takes less is not worth trying
-constexpr double kLongNanoseconds = 100000;  // one that takes more is worth dividing without
-constexpr int kPartsPerThread = 4;           // where threads wake late or are disturbed, the others take more
-constexpr double kWorthwhile = 0.95;         // of the time without
+constexpr double kShortNanoseconds = 400;     // a step that takes less is not worth trying
+constexpr double kLongNanoseconds = 1000000;  // one that takes more is worth dividing untried
+constexpr int kPartsPerThread = 4;            // where threads wake late or are disturbed, the others take more
+constexpr double kWorthwhile = 0.95;          // of the time without
 
 double least_nanoseconds(const Work& work) {
   return work.binary_macs / kBinaryMacsPerNanosecond + work.float_macs / kFloatMacsPerNanosecond +
@@ -71,7 +71,7 @@ void Divisions::add(const Work& work) {
 
 const Division& Divisions::of(size_t index) const {
   const StepWays& step = steps_[index];
-  if (run_ < kStepRuns) return step.ways[std::min(run_ % kWays, step.count - 1)];
+  if (run_ < kStepRuns) return step.ways[std::min(way_tried(), step.count - 1)];
   return step.ways[divides_steps() ? step.best : 0];
 }
 
@@ -80,7 +80,7 @@ bool Divisions::divides_steps() const { return run_ < kTrialRuns ? (run_ - kStep
 
 void Divisions::measured(size_t index, int64_t nanoseconds) {
   StepWays& step = steps_[index];
-  const int way = run_ % kWays, attempt = run_ / kWays - 1;
+  const int way = way_tried(), attempt = run_ / kWays - 1;
   if (run_ < kStepRuns && attempt >= 0 && way < step.count) step.times[way][attempt] = nanoseconds;
 }
 
@@ -91,7 +91,7 @@ void Divisions::end_run(int64_t nanoseconds) {
   }
   ++run_;
   if (run_ == kStepRuns) choose();
-  if (run_ == kTrialRuns) dividing_ = median(divided_) < kWorthwhile * median(undivided_);
+  if (run_ == kTrialRuns) dividing_ = median(divided_) < median(undivided_);
   if (run_ == kPeriod) run_ = 0;
 }
 

@@ -23,7 +23,7 @@ Part part_of(const Work& work, const Division& division, int part);
 // The divisions of a network's steps. Handing a part to another thread takes about a microsecond, and many times that
 // when the thread sleeps or its processor is busy: as long as a short step takes. So the first runs try each short step
 // undivided, in a part for each thread, and in several; then whole runs with what was best of each step are compared
-// with runs that divide no short step, which are what remains unless the others are clearly faster. All is tried again
+// with runs that divide no short step, which are what remains unless the others are faster. All is tried again
 // now and then, since other programs come and go.
 class Divisions {
  public:
@@ -46,6 +46,7 @@ class Divisions {
     int64_t times[kWays][kTries];
   };
 
+  int way_tried() const { return kWays - 1 - run_ % kWays; }  // the first run, maybe the only one, divides most
   bool divides_steps() const;
   void choose();
 
