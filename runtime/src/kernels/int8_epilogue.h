@@ -110,8 +110,8 @@ struct Int8Finish {
     if (q.has_slopes) {
       value = V::subtract_int(value, V::set_int(q.slope_zero_point));
       const Int factor = V::choose(value, V::load_int(q.negative_factors + channel), V::set_int(q.positive_factor));
-      const Int less = V::choose(value, V::load_int(q.negative_offsets + channel), V::set_int(0));
-      value = whole(V::multiply_int(value, factor), V::subtract_int(V::set_int(q.slope_offset), less));
+      const Int offset = V::choose(value, V::load_int(q.negative_offsets + channel), V::set_int(q.slope_offset));
+      value = whole(V::multiply_int(value, factor), offset);
     }
     if (q.has_shifts) {
       value = whole(V::multiply_int(value, V::set_int(q.shift_factor)), V::load_int(q.shift_offsets + channel));

@@ -16,7 +16,6 @@ struct QuickChannels {
   QuickChannels(const Bconv& conv, ptrdiff_t packed, int32_t first) {
     const Int8Quick& quick = *conv.int8_epilogue.quick;
     const Int half = V::set_int(1 << (kQuickBits - 1)), depth = V::set_int(conv.depth);
-    const Int slope_offset = V::add_int(V::set_int(quick.slope_offset), half);
     for (int c = 0; c < C; ++c) {
       const int32_t lane = c * V::kLanes;
       const Int factor = V::load_int(conv.quick_factors + packed + lane);
@@ -25,7 +24,7 @@ struct QuickChannels {
       offsets[c] = V::add_int(offset, V::multiply_int(factor, depth));
       if (quick.has_slopes) {
         negative_factors[c] = V::load_int(quick.negative_factors + first + lane);
-        negative_offsets[c] = V::subtract_int(slope_offset, V::load_int(quick.negative_offsets + first + lane));
+        negative_offsets[c] = V::add_int(V::load_int(quick.negative_offsets + first + lane), half);
       }
       if (quick.has_shifts) shift_offsets[c] = V::add_int(V::load_int(quick.shift_offsets + first + lane), half);
     }
