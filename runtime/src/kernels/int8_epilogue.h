@@ -68,7 +68,7 @@ struct Int8Finish {
         scale(epilogue.scale),
         residual_scale(epilogue.residual_scale),
         sum_scale(epilogue.sum_scale),
-        quick(V::kQuick && (residual || table) ? epilogue.quick : nullptr),
+        quick(V::kQuick && table ? epilogue.quick : nullptr),  // a sum alone is as quick the other way
         near_scale(V::set(epilogue.near_scale)),
         near_residual_scale(V::set(epilogue.near_residual_scale)),
         near_offset(V::set(epilogue.near_offset)),
