@@ -31,9 +31,11 @@ struct QuickChannels {
   }
 };
 
-// `counts` of a tile that is C whole vectors, and starts at a whole byte of signs.
+// `counts` of a tile that is C whole vectors, and starts at a whole byte of signs. Not inlined: other layers would wait
+// for what it needs.
 template <class V, int C>
-inline void finish_quick(const Bconv& conv, const Tile& tile, ptrdiff_t packed, const typename V::Int* counts) {
+__attribute__((noinline)) void finish_quick(const Bconv& conv, const Tile& tile, ptrdiff_t packed,
+                                            const typename V::Int* counts) {
   using Int = typename V::Int;
   constexpr int32_t kBytes = C * V::kLanes / 8;
   const Int8Epilogue& epilogue = conv.int8_epilogue;
