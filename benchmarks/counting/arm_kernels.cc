@@ -55,6 +55,7 @@ void count(const KernelSet& set, long tag, int32_t size, int32_t inputs, int32_t
   conv.groups = 1, conv.group_words = depth, conv.group_channels = outputs, conv.group_blocks = blocks;
   conv.weights = weights.data();
   conv.tap_rows = conv.tap_columns = kernel;
+  conv.tap_channels = inputs;
   conv.inside_rows = conv.inside_columns = inside.data();
   conv.output = BconvOutput::kFloat;
   conv.activation_min = -infinity, conv.activation_max = infinity;

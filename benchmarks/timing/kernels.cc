@@ -147,6 +147,8 @@ struct Conv {
     const float infinity = std::numeric_limits<float>::infinity();
     const ptrdiff_t sign_words = ceil_div(layer.outputs, 32);
     const Epilogue epilogue{maps.floats[input].data,
+                            nullptr,
+                            nullptr,
                             -infinity,
                             infinity,
                             maps.floats[1 - input].data,
@@ -162,6 +164,7 @@ struct Conv {
     bconv.group_blocks = blocks;
     bconv.weights = word_weights.data;
     bconv.tap_rows = bconv.tap_columns = layer.kernel;
+    bconv.tap_channels = 32 * depth;
     bconv.depth = layer.kernel * layer.kernel * layer.inputs;
     bconv.output = BconvOutput::kFloat;
     bconv.multipliers = multipliers.data;

@@ -84,9 +84,9 @@ bool test_slopes() {
   for (int32_t c = 0; c < 64; ++c) {
     for (int32_t v = -128; v < 128; ++v) {
       const int64_t value = v - zero_point;
-      const int64_t product =
-          value < 0 ? value * quick.negative_factors[c] - quick.negative_offsets[c] : value * quick.positive_factor;
-      expect("slope", narrowed(product + quick.slope_offset + planted), table[256 * c + v + 128], v, c);
+      const int64_t number = value < 0 ? value * quick.negative_factors[c] + quick.negative_offsets[c]
+                                       : value * quick.positive_factor + quick.slope_offset;
+      expect("slope", narrowed(number + planted), table[256 * c + v + 128], v, c);
     }
   }
   return true;

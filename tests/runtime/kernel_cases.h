@@ -26,6 +26,8 @@ struct Random {
   }
   int32_t in(int32_t least, int32_t most) { return least + static_cast<int32_t>(word() % (most - least + 1u)); }
   bool once_in(int32_t n) { return in(1, n) == 1; }
+  // Any number, or one for which there are kernels of their own.
+  int32_t channels() { return once_in(2) ? 8 * in(1, 9) : in(1, once_in(4) ? 200 : 70); }
   float real() { return static_cast<float>(in(-4000, 4000)) / 512.0f + static_cast<float>(in(-99, 99)) * 1e-5f; }
   std::vector<float> reals(size_t n) {
     std::vector<float> values(n);

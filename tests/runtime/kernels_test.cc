@@ -87,7 +87,7 @@ void test_bconv(const KernelSet& set, Random& random) {
                                                   : random.in(1, 5);
   // Padding bits are only in the last word, and only of an ungrouped convolution.
   const int32_t group_depth = group_words * 32 - (groups == 1 ? random.in(0, 31) : 0);
-  const int32_t group_channels = random.in(1, longest ? 20 : random.once_in(4) ? 200 : 70);
+  const int32_t group_channels = longest ? random.in(1, 20) : random.channels();
   const int32_t channels = groups * group_channels, words = groups * group_words;
   const int32_t taps = g.kernel_height * g.kernel_width, block = set.bconv_block;
   const int32_t group_blocks = ceil_div(group_channels, block), lanes = groups * group_blocks * block;
@@ -110,6 +110,15 @@ void test_bconv(const KernelSet& set, Random& random) {
     multipliers.assign(channels, 0.0f);
     for (float& bias : biases) bias = std::nextafter(random.in(-130, 129) + 0.5f, random.in(-1, 1) * 1000.0f);
   }
+  // In steps of 1/64, and not at a half, so that products of 32 bits give the same.
+  const bool quick = output == BconvOutput::kInt8 && !zero_padding && taps * group_depth < 3000 && random.once_in(2);
+  std::vector<int32_t> quick_factors(channels), quick_offsets(channels);
+  for (int32_t c = 0; quick && c < channels; ++c) {
+    multipliers[c] = static_cast<float>(random.in(-8, 8)) / 64;
+    biases[c] = static_cast<float>(random.in(-100, 100)) + 1.0f / 128;
+    quick_factors[c] = static_cast<int32_t>(multipliers[c] * (1 << kQuickBits));
+    quick_offsets[c] = static_cast<int32_t>(biases[c] * (1 << kQuickBits));
+  }
   std::vector<int32_t> thresholds(channels);
   for (int32_t& threshold : thresholds) threshold = taps * group_depth / 2 + random.in(-20, 20);
 
@@ -117,11 +126,13 @@ void test_bconv(const KernelSet& set, Random& random) {
   const BconvTaps shape = {taps, group_words, group_depth};
   std::vector<uint32_t> weights(static_cast<size_t>(lanes) * weight_rows(set, shape));
   std::vector<float> packed_multipliers(lanes), packed_biases(lanes);
-  std::vector<int32_t> packed_thresholds(lanes), corrections;
+  std::vector<int32_t> packed_thresholds(lanes), packed_factors(lanes), packed_offsets(lanes), corrections;
   pack_weights(filters.data(), groups, group_channels, taps, group_words, block, weights.data());
   if (set.prepare_weights) set.prepare_weights(weights.data(), groups * group_blocks, shape);
   pack_channels(multipliers.data(), groups, group_channels, block, 0.0f, packed_multipliers.data());
   pack_channels(biases.data(), groups, group_channels, block, 0.0f, packed_biases.data());
+  pack_channels(quick_factors.data(), groups, group_channels, block, 0, packed_factors.data());
+  pack_channels(quick_offsets.data(), groups, group_channels, block, 0, packed_offsets.data());
   pack_channels(thresholds.data(), groups, group_channels, block, INT32_MAX, packed_thresholds.data());
 
   TestEpilogue end(random, g.batch, g.out_height, g.out_width, channels);
@@ -137,7 +148,9 @@ void test_bconv(const KernelSet& set, Random& random) {
   if (!random.once_in(4)) conv.inside_rows = inside_rows.data(), conv.inside_columns = inside_columns.data();
   conv.depth = taps * group_depth;
   conv.output = output;
-  const bool clamped = random.once_in(2);
+  const bool clamped = !quick && random.once_in(2);
+  if (quick) conv.quick_factors = packed_factors.data(), conv.quick_offsets = packed_offsets.data();
+  conv.quick_shift = kQuickBits - 16;
   conv.activation_min = clamped ? random.in(-20, 0) : -kInfinity;
   conv.activation_max = clamped ? random.in(0, 40) : kInfinity;
   conv.multipliers = packed_multipliers.data(), conv.biases = packed_biases.data();

@@ -16,39 +16,27 @@ constexpr int32_t kOffsetNudges[] = {0, 8, -8, 16, -16, 32, -32, 64, -64, 128, -
 
 bool fits(double value) { return std::fabs(value) < kTooFar; }
 
-// What the kernels do to a number with kQuickBits places; more than an int8 where they would wrap.
-int32_t rounded(int64_t value) {
+// What the kernels do to a number with so many places; more than an int8 where they would wrap.
+int32_t rounded(int64_t value, int32_t places = kQuickBits) {
   if (value < -kTooFar || value >= kTooFar) return 1 << 30;
-  const int64_t whole = (value + (int64_t{1} << (kQuickBits - 1))) >> kQuickBits;
+  const int64_t whole = (value + (int64_t{1} << (places - 1))) >> places;
   return static_cast<int32_t>(std::max<int64_t>(-128, std::min<int64_t>(127, whole)));
 }
 
-int32_t exact_sum(int32_t own, int32_t other, const Int8Epilogue& sum) {
-  const int32_t whole = multiply_away(own + other, sum.sum_scale) + sum.sum_zero_point;
-  return std::max(sum.sum_min, std::min(sum.sum_max, whole));
-}
-
-struct Pair {
-  int32_t value, residual, sum;
-};
-
-// All pairs of operands, those first whose sums lie so near to a half that other numbers may round them otherwise.
-std::vector<Pair> all_pairs(const Int8Epilogue& sum, double scale, double residual_scale, double offset) {
-  std::vector<Pair> near, others;
-  others.reserve(1 << 16);
-  int32_t owns[256];
-  for (int32_t v = -128; v < 128; ++v) owns[v + 128] = multiply_away(v - sum.zero_point, sum.scale);
+// The exact sums of all values and residuals, [residual][value], from -128 on.
+std::vector<int8_t> exact_sums(const Int8Epilogue& sum) {
+  int32_t own[256];
+  for (int32_t v = -128; v < 128; ++v) own[v + 128] = multiply_away(v - sum.zero_point, sum.scale);
+  std::vector<int8_t> sums;
+  sums.reserve(1 << 16);
   for (int32_t r = -128; r < 128; ++r) {
     const int32_t other = multiply_away(r - sum.residual_zero_point, sum.residual_scale);
-    for (int32_t v = -128; v < 128; ++v) {
-      const int32_t own = owns[v + 128];
-      const double real = v * scale + r * residual_scale + offset;
-      const bool is_near = std::fabs(real - std::floor(real) - 0.5) < 1e-3;
-      (is_near ? near : others).push_back({v, r, exact_sum(own, other, sum)});
+    for (const int32_t value : own) {
+      const int32_t whole = multiply_away(value + other, sum.sum_scale) + sum.sum_zero_point;
+      sums.push_back(static_cast<int8_t>(std::max(sum.sum_min, std::min(sum.sum_max, whole))));
     }
   }
-  near.insert(near.end(), others.begin(), others.end());
-  return near;
+  return sums;
 }
 
 constexpr int32_t kMostTried = 2048;  // sums of a channel
@@ -56,13 +44,6 @@ constexpr int32_t kMostTried = 2048;  // sums of a channel
 int32_t exact_result(int32_t sum, float multiplier, float bias) {
   const float scaled = static_cast<float>(sum) * multiplier;
   return static_cast<int32_t>(std::round(std::max(-128.0f, std::min(127.0f, scaled + bias))));
-}
-
-// The same as rounded(), of numbers with other places.
-int32_t rounded_at(int64_t value, int32_t places) {
-  if (value < -kTooFar || value >= kTooFar) return 1 << 30;
-  const int64_t whole = (value + (int64_t{1} << (places - 1))) >> places;
-  return static_cast<int32_t>(std::max<int64_t>(-128, std::min<int64_t>(127, whole)));
 }
 
 }  // namespace
@@ -87,7 +68,7 @@ bool QuickConv::make(int32_t depth, const std::vector<float>& multipliers, const
       for (const int32_t offset_nudge : kOffsetNudges) {
         const int64_t offset = middle + offset_nudge;
         int32_t i = 0;
-        while (i <= depth && rounded_at(-2 * i * factor + offset, 16 + shift) == exact[i]) ++i;
+        while (i <= depth && rounded(-2 * i * factor + offset, 16 + shift) == exact[i]) ++i;
         if (i <= depth) continue;
         factors.push_back(static_cast<int32_t>(factor));
         offsets.push_back(static_cast<int32_t>(static_cast<uint32_t>(offset)));
@@ -105,16 +86,23 @@ bool QuickConv::make(int32_t depth, const std::vector<float>& multipliers, const
 bool QuickEnd::add_sum(const Int8Epilogue& sum, double scale, double residual_scale) {
   const double offset = sum.sum_zero_point - sum.zero_point * scale - sum.residual_zero_point * residual_scale;
   if (!fits(scale * kOne) || !fits(residual_scale * kOne) || !fits(offset * kOne)) return false;
-  const std::vector<Pair> pairs = all_pairs(sum, scale, residual_scale, offset);
+  const std::vector<int8_t> exact = exact_sums(sum);
+  std::vector<int32_t> failed;  // pairs of operands that others did not get right: they are tried first
   for (const int32_t own : kNudges) {
     for (const int32_t other : kNudges) {
+      const int64_t factor = std::llround(scale * kOne) + own;
+      const int64_t residual_factor = std::llround(residual_scale * kOne) + other;
       for (const int32_t nudge : kOffsetNudges) {
-        const int64_t factor = std::llround(scale * kOne) + own;
-        const int64_t residual_factor = std::llround(residual_scale * kOne) + other;
         const int64_t constant = std::llround(offset * kOne) + nudge;
-        if (!std::all_of(pairs.begin(), pairs.end(), [&](const Pair& pair) {
-              return rounded(pair.value * factor + pair.residual * residual_factor + constant) == pair.sum;
-            })) {
+        const auto is_right = [&](int32_t pair) {
+          const int32_t value = pair % 256 - 128, residual = pair / 256 - 128;
+          return rounded(value * factor + residual * residual_factor + constant) == exact[pair];
+        };
+        if (!std::all_of(failed.begin(), failed.end(), is_right)) continue;
+        int32_t pair = 0;
+        while (pair < 1 << 16 && is_right(pair)) ++pair;
+        if (pair < 1 << 16) {
+          failed.push_back(pair);
           continue;
         }
         quick_.has_sum = true;
@@ -133,7 +121,7 @@ bool QuickEnd::add_slopes(const std::vector<int8_t>& table, int32_t zero_point, 
   const auto half_a_place = [](int32_t places) {
     return places == 0 ? 0 : std::llround(std::ldexp(kOne, -places - 1));
   };
-  const int64_t offset = (int64_t{out_zero_point} << kQuickBits) + half_a_place(positive_places);
+  const int64_t offset = (out_zero_point * int64_t{1 << kQuickBits}) + half_a_place(positive_places);
   const auto gives = [&](const int8_t* exact, int64_t factor, int64_t from, int32_t begin, int32_t end) {
     for (int32_t v = begin; v < end; ++v) {
       if (rounded((v - zero_point) * factor + from) != exact[v + 128]) return false;
@@ -153,12 +141,12 @@ bool QuickEnd::add_slopes(const std::vector<int8_t>& table, int32_t zero_point, 
   for (size_t c = 0; c < negative.size(); ++c) {
     const int8_t* exact = &table[256 * c];
     const int64_t away = negative[c] < 0 ? half_a_place(negative_places) : -half_a_place(negative_places);
-    const int64_t from = (int64_t{out_zero_point} << kQuickBits) + away;
+    const int64_t from = (out_zero_point * int64_t{1 << kQuickBits}) + away;
     if (!gives(exact, above, offset, zero_point, 128) || !find(exact, negative[c], from, -128, zero_point, &below)) {
       return false;
     }
     negative_factors_.push_back(static_cast<int32_t>(below));
-    negative_offsets_.push_back(static_cast<int32_t>(offset - from));
+    negative_offsets_.push_back(static_cast<int32_t>(from));
   }
   quick_.has_slopes = true;
   quick_.slope_zero_point = zero_point;

@@ -68,7 +68,7 @@ struct Int8Finish {
         scale(epilogue.scale),
         residual_scale(epilogue.residual_scale),
         sum_scale(epilogue.sum_scale),
-        quick(V::kQuick && (residual || table) ? epilogue.quick : nullptr),
+        quick(V::kQuick && table ? epilogue.quick : nullptr),  // a sum alone is as quick the other way
         near_scale(V::set(epilogue.near_scale)),
         near_residual_scale(V::set(epilogue.near_residual_scale)),
         near_offset(V::set(epilogue.near_offset)),
@@ -110,8 +110,8 @@ struct Int8Finish {
     if (q.has_slopes) {
       value = V::subtract_int(value, V::set_int(q.slope_zero_point));
       const Int factor = V::choose(value, V::load_int(q.negative_factors + channel), V::set_int(q.positive_factor));
-      const Int less = V::choose(value, V::load_int(q.negative_offsets + channel), V::set_int(0));
-      value = whole(V::multiply_int(value, factor), V::subtract_int(V::set_int(q.slope_offset), less));
+      const Int offset = V::choose(value, V::load_int(q.negative_offsets + channel), V::set_int(q.slope_offset));
+      value = whole(V::multiply_int(value, factor), offset);
     }
     if (q.has_shifts) {
       value = whole(V::multiply_int(value, V::set_int(q.shift_factor)), V::load_int(q.shift_offsets + channel));

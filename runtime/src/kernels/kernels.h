@@ -74,7 +74,7 @@ struct Int8Quick {
   bool has_sum, has_slopes, has_shifts;
   int32_t factor, residual_factor, sum_offset;  // value * factor + residual * residual_factor + sum_offset
   // value -= slope_zero_point; value * positive_factor + slope_offset, but of a negative value
-  // value * negative_factors[channel] + slope_offset - negative_offsets[channel]
+  // value * negative_factors[channel] + negative_offsets[channel]
   int32_t slope_zero_point, positive_factor, slope_offset;
   const int32_t *negative_factors, *negative_offsets;
   // value * shift_factor + shift_offsets[channel]

@@ -288,8 +288,7 @@ void parity_bconv(const Bconv& conv, int32_t pixel_begin, int32_t pixel_end, int
   const BconvTaps taps = taps_of(conv);
   const bool narrow = is_gathered(taps);
   uint32_t parities[kMostNarrowWords * kNarrowPitch > kParityWords ? kMostNarrowWords * kNarrowPitch : kParityWords];
-  const int32_t tile = tile_pixels<V>(1);
-  const int32_t at_once = narrow ? kNarrowPixels : larger(kParityWords / words / tile * tile, 1);
+  const int32_t at_once = narrow ? kNarrowPixels : larger(kParityWords / words / V::kTilePixels * V::kTilePixels, 1);
   while (block_begin < block_end) {
     // The blocks of a group read the same input.
     const int32_t end = smaller(block_end, (block_begin / conv.group_blocks + 1) * conv.group_blocks);

@@ -16,7 +16,6 @@ struct QuickChannels {
   QuickChannels(const Bconv& conv, ptrdiff_t packed, int32_t first) {
     const Int8Quick& quick = *conv.int8_epilogue.quick;
     const Int half = V::set_int(1 << (kQuickBits - 1)), depth = V::set_int(conv.depth);
-    const Int slope_offset = V::add_int(V::set_int(quick.slope_offset), half);
     for (int c = 0; c < C; ++c) {
       const int32_t lane = c * V::kLanes;
       const Int factor = V::load_int(conv.quick_factors + packed + lane);
@@ -25,16 +24,18 @@ struct QuickChannels {
       offsets[c] = V::add_int(offset, V::multiply_int(factor, depth));
       if (quick.has_slopes) {
         negative_factors[c] = V::load_int(quick.negative_factors + first + lane);
-        negative_offsets[c] = V::subtract_int(slope_offset, V::load_int(quick.negative_offsets + first + lane));
+        negative_offsets[c] = V::add_int(V::load_int(quick.negative_offsets + first + lane), half);
       }
       if (quick.has_shifts) shift_offsets[c] = V::add_int(V::load_int(quick.shift_offsets + first + lane), half);
     }
   }
 };
 
-// `counts` of a tile that is C whole vectors, and starts at a whole byte of signs.
+// `counts` of a tile that is C whole vectors, and starts at a whole byte of signs. Not inlined: other layers would wait
+// for what it needs.
 template <class V, int C>
-inline void finish_quick(const Bconv& conv, const Tile& tile, ptrdiff_t packed, const typename V::Int* counts) {
+__attribute__((noinline)) void finish_quick(const Bconv& conv, const Tile& tile, ptrdiff_t packed,
+                                            const typename V::Int* counts) {
   using Int = typename V::Int;
   constexpr int32_t kBytes = C * V::kLanes / 8;
   const Int8Epilogue& epilogue = conv.int8_epilogue;

@@ -47,6 +47,7 @@ bool is_right(const KernelSet& set, int32_t words, int pattern) {
   conv.groups = 1, conv.group_words = words, conv.group_channels = kChannels, conv.group_blocks = blocks;
   conv.weights = weights.data();
   conv.tap_rows = conv.tap_columns = 1;
+  conv.tap_channels = 32 * words;
   conv.depth = 32 * words;
   conv.output = BconvOutput::kFloat;
   conv.activation_min = conv.epilogue.min = -kInfinity, conv.activation_max = conv.epilogue.max = kInfinity;

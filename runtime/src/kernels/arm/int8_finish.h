@@ -16,6 +16,11 @@ inline int32x4_t as_it_is(int32x4_t value) {
 // Compilers would do several pixels at once, for which there are no registers.
 inline void finish_first(int8x16_t& values) { __asm__ volatile("" : "+w"(values) : : "memory"); }
 
+// Puts `other` where `mask` is not set. In assembly: compilers copy masks, for instructions that write over them.
+inline void keep_where(uint32x4_t mask, int32x4_t other, int32x4_t* value) {
+  __asm__("bif %0.16b, %1.16b, %2.16b" : "+w"(*value) : "w"(other), "w"(mask));
+}
+
 // Rounds 16 sums of a number and `offset`, with kQuickBits places, in two steps: the lowest 16 bits are dropped, which
 // changes no rounding.
 inline int8x16_t quick_int8s(const int32x4x4_t& values, const int32x4x4_t& offset) {
@@ -120,17 +125,17 @@ struct NeonInt8End {
 
   int8x16_t sloped_int8s(int8x16_t values) const {
     const int8x8_t zero_point = vdup_n_s8(static_cast<int8_t>(quick.slope_zero_point));
-    const int32x4x4_t factors = vld1q_s32_x4(quick.negative_factors), offsets = vld1q_s32_x4(quick.negative_offsets);
-    const int32x4_t positive = vdupq_n_s32(quick.positive_factor);
+    int32x4x4_t factors = vld1q_s32_x4(quick.negative_factors), offsets = vld1q_s32_x4(quick.negative_offsets);
+    const int32x4_t positive = vdupq_n_s32(quick.positive_factor), offset = vdupq_n_s32(quick.slope_offset);
     int32x4x4_t wide = widened(vsubl_s8(vget_low_s8(values), zero_point), vsubl_s8(vget_high_s8(values), zero_point));
 #pragma GCC unroll 16
     for (int v = 0; v < 4; ++v) {
       const uint32x4_t below = vcltzq_s32(wide.val[v]);
-      const int32x4_t factor = vbslq_s32(below, factors.val[v], positive);
-      // A mask is -1.
-      wide.val[v] = as_it_is(vmlaq_s32(vmulq_s32(wide.val[v], factor), vreinterpretq_s32_u32(below), offsets.val[v]));
+      keep_where(below, positive, &factors.val[v]);
+      keep_where(below, offset, &offsets.val[v]);
+      wide.val[v] = vmulq_s32(wide.val[v], factors.val[v]);
     }
-    return quick_int8s(wide, same_in_all(quick.slope_offset));
+    return quick_int8s(wide, offsets);
   }
 
   int8x16_t shifted(int8x16_t values) const {

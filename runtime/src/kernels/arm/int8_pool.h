@@ -42,22 +42,57 @@ inline int8x16_t average(const Int8PoolRows& rows, int32_t channel, int32_t chan
   return vcombine_s8(vmovn_s16(divided(low, count)), vmovn_s16(divided(high, count)));
 }
 
-// Channels from `first` on.
-template <bool kAll>
+// Whether all windows are whole squares of 2x2 pixels.
+inline bool is_two_by_two_int8(const Pool& pool) {
+  return pool.filter_height == 2 && pool.filter_width == 2 && pool.pad_top == 0 && pool.pad_left == 0 &&
+         (pool.out_height - 1) * pool.stride_height + 2 <= pool.in_height &&
+         (pool.out_width - 1) * pool.stride_width + 2 <= pool.in_width;
+}
+
+// Of a square whose first pixel is at `from`.
+template <bool kAll, bool kAverage>
+inline int8x16_t pooled_square(const int8_t* from, ptrdiff_t right, ptrdiff_t down) {
+  const int8x16_t a = load_bytes<kAll>(from), b = load_bytes<kAll>(from + right);
+  const int8x16_t c = load_bytes<kAll>(from + down), d = load_bytes<kAll>(from + down + right);
+  if (!kAverage) return vmaxq_s8(vmaxq_s8(a, b), vmaxq_s8(c, d));
+  const int16x8_t low = vaddq_s16(vaddl_s8(vget_low_s8(a), vget_low_s8(b)), vaddl_s8(vget_low_s8(c), vget_low_s8(d)));
+  const int16x8_t high = vaddq_s16(vaddl_high_s8(a, b), vaddl_high_s8(c, d));
+  return vcombine_s8(vmovn_s16(divided(low, 4)), vmovn_s16(divided(high, 4)));
+}
+
+// Channels from `first` on. kTwo: of is_two_by_two_int8().
+template <bool kAll, bool kAverage, bool kTwo>
 inline void pool_int8s(const Int8Pool& pool, int32_t first, int32_t pixel_begin, int32_t pixel_end) {
-  const Pool& window = pool.window;
+  const Pool window = pool.window;
   const int32_t channels = window.channels;
+  const ptrdiff_t down = static_cast<ptrdiff_t>(window.in_width) * channels;
   const Map<uint32_t> signs = pool.epilogue.signs;
   const int8x16_t min = vdupq_n_s8(static_cast<int8_t>(pool.min)), max = vdupq_n_s8(static_cast<int8_t>(pool.max));
   const NeonInt8End<kAll> end(pool.epilogue, first, channels);
   for (Pixel pixel(pixel_begin, window.out_height, window.out_width); pixel.number < pixel_end; pixel.next()) {
-    const Int8PoolRows rows(pool, pixel);
-    int8x16_t values[1] = {window.kind == PoolKind::kAverage ? average<kAll>(rows, first, channels)
-                                                             : largest<kAll>(rows, first, channels)};
+    int8x16_t values[1];
+    if (kTwo) {
+      const ptrdiff_t row = static_cast<ptrdiff_t>(pixel.image) * window.in_height + pixel.y * window.stride_height;
+      const ptrdiff_t column = static_cast<ptrdiff_t>(pixel.x) * window.stride_width;
+      values[0] = pooled_square<kAll, kAverage>(pool.input + row * down + column * channels + first, channels, down);
+    } else {
+      const Int8PoolRows rows(pool, pixel);
+      values[0] = kAverage ? average<kAll>(rows, first, channels) : largest<kAll>(rows, first, channels);
+    }
     values[0] = vminq_s8(max, vmaxq_s8(min, values[0]));
     const ptrdiff_t at[1] = {static_cast<ptrdiff_t>(pixel.number) * channels};
     uint32_t* const words[1] = {signs.data ? pixel.of(signs) : nullptr};
     end.finish(at, values, words);
+  }
+}
+
+template <bool kAll>
+inline void pool_int8s(const Int8Pool& pool, int32_t first, int32_t pixel_begin, int32_t pixel_end) {
+  const bool two = is_two_by_two_int8(pool.window);
+  if (pool.window.kind == PoolKind::kAverage) {
+    (two ? pool_int8s<kAll, true, true> : pool_int8s<kAll, true, false>)(pool, first, pixel_begin, pixel_end);
+  } else {
+    (two ? pool_int8s<kAll, false, true> : pool_int8s<kAll, false, false>)(pool, first, pixel_begin, pixel_end);
   }
 }
 

@@ -35,13 +35,13 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
   int32x4_t(&third)[4] = P > 2 ? sums[P > 2 ? 2 : 0] : unused;
   // clang-format off
   __asm__(R"(
-.if %c[kind] & 1
+.if %c[kind] == 1
   .arch armv8.2-a+dotprod
 .endif
 
 .macro htf_start s0, s1, s2, s3
   ld1r {v24.4s}, [%[pixel_starts]], #4
-  .if %c[kind] & 1
+  .if %c[kind] == 1
     add \s0\().4s, v20.4s, v24.4s
     add \s1\().4s, v21.4s, v24.4s
     add \s2\().4s, v22.4s, v24.4s
@@ -85,7 +85,7 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
 .endm
 
 .macro htf_add sum, bytes
-  .if %c[kind] & 1
+  .if %c[kind] == 1
     udot \sum\().4s, \bytes\().16b, v31.16b
   .else
     uadalp \sum\().8h, \bytes\().16b
@@ -142,7 +142,7 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
   htf_pair \x0, \x1, v23, v17, \s3
 .endm
 
-  .if %c[kind] & 1
+  .if %c[kind] == 1
     movi v31.16b, #4
     htf_start_all
   .else
@@ -201,7 +201,7 @@ inline void sum_tile(const uint32_t* inputs, int32_t words, const NeonRun* runs,
             [from0] "+r"(from0), [from1] "+r"(from1), [from2] "+r"(from2), [runs] "+r"(runs),
             [row] "=&r"(row), [count] "=&r"(count), [pixel_starts] "+r"(pixel_starts)
           : [runs_end] "r"(runs_end), [words] "r"(words), [weights] "r"(weights), [starts] "r"(starts),
-            [kind] "i"(kDot | kRaw << 1), [pixels] "i"(P)
+            [kind] "i"(kDot ? 1 : kRaw ? 2 : 0), [pixels] "i"(P)
           : "memory", "cc", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20",
             "v21", "v22", "v23", "v24", "v25", "v31");
   // clang-format on
