@@ -178,7 +178,7 @@ int64_t popcount_ceiling(const char* kernels, const uint32_t* words) {
 #if defined(__x86_64__)
   if (std::strcmp(kernels, "avx512vpopcnt") == 0) return vpopcnt_products(words);
   if (std::strcmp(kernels, "avx512") == 0) return avx512_lookup_products(words);
-  if (std::strcmp(kernels, "avx2") == 0) return avx2_lookup_products(words);
+  if (std::strncmp(kernels, "avx", 3) == 0) return avx2_lookup_products(words);
   return scalar_products(words);
 #else
   static_cast<void>(kernels);
@@ -189,7 +189,7 @@ int64_t popcount_ceiling(const char* kernels, const uint32_t* words) {
 int64_t fma_ceiling(const char* kernels, const float* values) {
 #if defined(__x86_64__)
   if (std::strncmp(kernels, "avx512", 6) == 0) return avx512_fma_products(values);
-  if (std::strcmp(kernels, "avx2") == 0) return avx2_fma_products(values);
+  if (std::strncmp(kernels, "avx", 3) == 0) return avx2_fma_products(values);
   return sse_products(values);
 #else
   static_cast<void>(kernels);

@@ -116,7 +116,8 @@ def depthwise_convolution(values, of, filters, scales, bias, to, stride, dilatio
     weights = filters.astype(np.int64).reshape(-1, channels)
     sums = sum(window * weight for window, weight in zip(windows, weights, strict=True)) + bias
     real = np.float64(np.float32(of.scale)) * np.float64(np.float32(scales)) / np.float64(np.float32(to.scale))
-    return finished(multiplied(sums, real), activation, to)
+    up, away = (multiplied(sums, real, half_up) for half_up in (True, False))
+    return finished(np.where(in_vectors(channels, 8), up, away), activation, to)
 
 
 def multiply(a, of_a, b, of_b, to, activation):

@@ -106,6 +106,7 @@ class Int8DepthwiseStep : public AnyDepthwiseStep {
     conv_.near_limit = near_limit(std::ldexp(0.5, -weights.least_right) + kNearError);
     outside_.assign(conv_.lanes, static_cast<int8_t>(input.zero_point));
     conv_.outside = outside_.data();
+    conv_.up = image_.channels / 8 * 8;  // as LCE's interpreter rounds the channels of whole vectors
     conv_.zero_point = output.zero_point;
     conv_.min = range.min;
     conv_.max = range.max;

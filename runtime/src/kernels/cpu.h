@@ -5,6 +5,7 @@ namespace hybrid_tf {
 
 bool cpu_is_any();  // what the portable kernels need
 bool cpu_has_avx2();
+bool cpu_has_avx_vnni();
 bool cpu_has_avx512();
 bool cpu_has_avx512_vpopcnt();
 bool cpu_has_neon();

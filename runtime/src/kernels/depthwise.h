@@ -89,10 +89,21 @@ void depthwise(const Depthwise& op, int32_t pixel_begin, int32_t pixel_end) {
 // Where the taps of one output pixel are.
 struct Int8DepthwiseTaps {
   const int8_t* taps[kMostInt8DepthwiseTaps];
+  bool inside = false;  // all of them lie in the image
 
+  // Pixels in order; most taps are one step to the right of those of the last pixel.
   void find(const Int8Depthwise& op, const Pixel& pixel) {
     const DepthwiseWindow& w = op.window;
     const int32_t top = pixel.y * w.stride_height - w.pad_top, left = pixel.x * w.stride_width - w.pad_left;
+    const int32_t bottom = top + (w.filter_height - 1) * w.dilation_height;
+    const int32_t right = left + (w.filter_width - 1) * w.dilation_width;
+    const bool follows = inside && pixel.x > 0;
+    inside = top >= 0 && left >= 0 && bottom < w.in_height && right < w.in_width;
+    if (follows && inside) {
+      const ptrdiff_t step = static_cast<ptrdiff_t>(w.stride_width) * w.channels;
+      for (int32_t tap = 0; tap < w.filter_height * w.filter_width; ++tap) taps[tap] += step;
+      return;
+    }
     const ptrdiff_t row = static_cast<ptrdiff_t>(w.in_width) * w.channels;
     const int8_t* image = op.input + pixel.image * w.in_height * row;
     const int8_t** tap = taps;
@@ -105,6 +116,31 @@ struct Int8DepthwiseTaps {
   }
 };
 
+// The sums of C vectors of channels, of the first n channels if there is one; every second tap in other registers, as
+// each has to wait for the one before.
+template <class V, int C>
+inline void add_int8_taps(const Int8Depthwise& op, const Int8DepthwiseTaps& taps, int32_t channel, int32_t n,
+                          typename V::Float (&sums)[C]) {
+  const int32_t count = op.window.filter_height * op.window.filter_width;
+  const int8_t* weights = op.weights + channel;
+  typename V::Float others[C];
+  const auto add = [&](const int8_t* from, typename V::Float(&to)[C]) {
+#pragma GCC unroll 4
+    for (int i = 0; i < C; ++i) {
+      const typename V::Float input = V::to_float(V::load_int8(from + channel + i * V::kLanes, n));
+      to[i] = V::fma(input, V::to_float(V::load_int8(weights + i * V::kLanes, V::kLanes)), to[i]);
+    }
+    weights += op.lanes;
+  };
+#pragma GCC unroll 4
+  for (int i = 0; i < C; ++i) sums[i] = others[i] = V::set(0);
+  int32_t tap = 0;
+  for (; tap + 2 <= count; tap += 2) add(taps.taps[tap], sums), add(taps.taps[tap + 1], others);
+  if (tap < count) add(taps.taps[tap], sums);
+#pragma GCC unroll 4
+  for (int i = 0; i < C; ++i) sums[i] = V::add(sums[i], others[i]);
+}
+
 // The results of vector c.
 template <class V>
 inline typename V::Int int8_depthwise_result(const Int8Depthwise& op, typename V::Int products, int32_t c) {
@@ -116,7 +152,12 @@ inline typename V::Int int8_depthwise_result(const Int8Depthwise& op, typename V
                        V::set(op.near_limit), [&] {
                          const Int value = V::shift_left(sum, V::load_int(op.scale_lefts + c));
                          const Int high = V::multiply_high(value, V::load_int(op.scale_bits + c));
-                         const Int scaled = V::shift_right_away(high, V::load_int(op.scale_rights + c));
+                         const Int right = V::load_int(op.scale_rights + c);
+                         // What is rounded away from zero is at most one less.
+                         int32_t least[V::kLanes];
+                         for (int i = 0; i < V::kLanes; ++i) least[i] = c + i < op.up ? 0 : -1;
+                         const Int up = V::shift_right_up(high, right), away = V::shift_right_away(high, right);
+                         const Int scaled = V::add_int(up, V::max_int(V::load_int(least), V::subtract_int(away, up)));
                          const Int moved = V::add_int(scaled, V::set_int(op.zero_point));
                          return V::min_int(V::set_int(op.max), V::max_int(V::set_int(op.min), moved));
                        });
@@ -127,19 +168,31 @@ template <class V>
 inline void int8_depthwise_channels(const Int8Depthwise& op, const Int8Finish<V>& finish, const Int8DepthwiseTaps& taps,
                                     int32_t first, ptrdiff_t at, uint32_t* words) {
   using Float = typename V::Float;
-  const int32_t channels = op.window.channels, count = op.window.filter_height * op.window.filter_width;
+  constexpr int kVectors = 32 / V::kLanes < 4 ? 32 / V::kLanes : 4;
+  const int32_t channels = op.window.channels;
   for (; first < channels; first += 32) {
     const int32_t end = smaller(channels, first + 32);
     uint32_t bits = 0;
-    for (int32_t c = first; c < end; c += V::kLanes) {
-      const int32_t n = smaller(end - c, V::kLanes);
-      Float sum = V::set(0);
-      const int8_t* weights = op.weights + c;
-      for (int32_t tap = 0; tap < count; ++tap, weights += op.lanes) {
-        const Float input = V::to_float(V::load_int8(taps.taps[tap] + c, n));
-        sum = V::fma(input, V::to_float(V::load_int8(weights, V::kLanes)), sum);
+    int32_t c = first;
+    for (; c + kVectors * V::kLanes <= end; c += kVectors * V::kLanes) {
+      Float sums[kVectors];
+      add_int8_taps<V, kVectors>(op, taps, c, V::kLanes, sums);
+#pragma GCC unroll 4
+      for (int i = 0; i < kVectors; ++i) {
+        const int32_t lane = c + i * V::kLanes;
+        const typename V::Int result = int8_depthwise_result<V>(op, V::nearest(sums[i]), lane);
+        bits |= finish(result, at + lane, lane, V::kLanes) << (lane - first);
       }
-      bits |= finish(int8_depthwise_result<V>(op, V::nearest(sum), c), at + c, c, n) << (c - first);
+    }
+    for (; c < end; c += V::kLanes) {
+      const int32_t n = smaller(end - c, V::kLanes);
+      Float sums[1];
+      if (n == V::kLanes) {
+        add_int8_taps<V, 1>(op, taps, c, V::kLanes, sums);
+      } else {
+        add_int8_taps<V, 1>(op, taps, c, n, sums);
+      }
+      bits |= finish(int8_depthwise_result<V>(op, V::nearest(sums[0]), c), at + c, c, n) << (c - first);
     }
     if (words) store_signs(words, first, end - first, bits, channels);
   }

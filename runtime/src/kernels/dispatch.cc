@@ -10,8 +10,8 @@
 
 namespace hybrid_tf {
 
-extern const KernelSet kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAvx512VpopcntKernels, kNeonKernels,
-    kNeonDotKernels;
+extern const KernelSet kPortableKernels, kAvx2Kernels, kAvxVnniKernels, kAvx512Kernels, kAvx512VpopcntKernels,
+    kNeonKernels, kNeonDotKernels;
 
 bool cpu_is_any() { return true; }
 
@@ -24,11 +24,12 @@ constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27;                        
 constexpr uint32_t kAvx2 = 1u << 5;                                              // leaf 7, ebx
 constexpr uint32_t kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL    leaf 7, ebx
 constexpr uint32_t kVnniVpopcntdq = (1u << 11) | (1u << 14);                     // leaf 7, ecx
+constexpr uint32_t kAvxVnni = 1u << 4;                                           // leaf 7, 1, eax
 constexpr uint64_t kYmmSaved = 0x06, kZmmSaved = 0xe6;
 
 struct Cpu {
   bool fma = false;
-  uint32_t leaf7_ebx = 0, leaf7_ecx = 0;
+  uint32_t leaf7_ebx = 0, leaf7_ecx = 0, leaf7_1_eax = 0;
   uint64_t saved = 0;
 
   Cpu() {
@@ -38,6 +39,7 @@ struct Cpu {
     __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
     saved = static_cast<uint64_t>(edx) << 32 | eax;
     __get_cpuid_count(7, 0, &eax, &leaf7_ebx, &leaf7_ecx, &edx);
+    __get_cpuid_count(7, 1, &leaf7_1_eax, &ebx, &ecx, &edx);  // zeros where there is no such leaf
   }
 };
 
@@ -47,6 +49,8 @@ bool cpu_has_avx2() {
   const Cpu cpu;
   return (cpu.saved & kYmmSaved) == kYmmSaved && cpu.fma && (cpu.leaf7_ebx & kAvx2);
 }
+
+bool cpu_has_avx_vnni() { return cpu_has_avx2() && (Cpu().leaf7_1_eax & kAvxVnni); }
 
 bool cpu_has_avx512() {
   const Cpu cpu;
@@ -80,11 +84,11 @@ namespace {
 
 const KernelSet* const kSets[] = {
 #if defined(__x86_64__)
-    &kAvx512VpopcntKernels, &kAvx512Kernels, &kAvx2Kernels,
+    &kAvx512VpopcntKernels, &kAvx512Kernels, &kAvxVnniKernels, &kAvx2Kernels,
 #elif defined(__aarch64__)
     &kNeonDotKernels, &kNeonKernels,
 #endif
-    &kPortableKernels, nullptr};
+    &kPortableKernels,      nullptr};
 
 bool same(const char* a, const char* b) {
   for (; *a && *a == *b; ++a, ++b) {

@@ -114,14 +114,15 @@ inline void finish_int8_directly(const Int8Conv& conv, const typename V::Scales 
   }
 }
 
-template <class V, int P, int C>
-inline void int8_multiply_add(typename V::Sums (&sums)[P][C], const int32_t (&inputs)[P], const int8_t* weights) {
+// `load(p)`: the four inputs of pixel p. They are loaded one by one, as vectors of copies come straight from memory.
+template <class V, int P, int C, class Load>
+inline void int8_multiply_add(typename V::Sums (&sums)[P][C], const int8_t* weights, const Load& load) {
   typename V::Weights columns[C];
 #pragma GCC unroll 16
   for (int c = 0; c < C; ++c) columns[c] = V::load_weights(weights + c * 4 * V::kLanes);
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    const typename V::Inputs four = V::inputs(inputs[p]);
+    const typename V::Inputs four = V::inputs(load(p));
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) sums[p][c] = V::multiply_add(sums[p][c], four, columns[c]);
   }
@@ -133,22 +134,27 @@ inline int32_t load_four(const int8_t* from) {
   return four;
 }
 
-// The last four inputs of a run; of one that is shorter, these and zeros. `from`: where whole fours end.
-inline int32_t load_last(const int8_t* from, int32_t rest, int32_t length) {
+// The last four inputs of a run; of one that is shorter, these and what follows, or if `exact` zeros. `from`: where
+// whole fours end.
+inline int32_t load_last(const int8_t* from, int32_t rest, int32_t length, bool exact) {
   if (length > 4) return load_four(from + rest - 4);
+  if (!exact) return load_four(from);
   int32_t four = 0;
   for (int32_t i = 0; i < rest; ++i) four |= static_cast<uint8_t>(from[i]) << (8 * i);
   return four;
 }
 
-// `scales`: those of the block, or null where its results need more than them.
+// `scales`: those of the block, or null where its results need more than them. What follows the last runs before pixel
+// `end` may not be ours to read.
 template <class V, int P, int C>
-inline void int8_conv_tile(const Int8Conv& conv, int32_t block, const typename V::Scales (*scales)[C], Pixel& pixel) {
+inline void int8_conv_tile(const Int8Conv& conv, int32_t block, const typename V::Scales (*scales)[C], Pixel& pixel,
+                           int32_t end) {
   constexpr int32_t kStep = 4 * V::kInt8Block;
   const Window& window = conv.window;
   const Pixel first_pixel = pixel;
   const int8_t* starts[P];
   for (int p = 0; p < P; ++p, pixel.next()) starts[p] = pixel.of(window, conv.input);
+  const bool exact = pixel.number > end - 3;
 
   typename V::Sums sums[P][C];
 #pragma GCC unroll 16
@@ -163,19 +169,13 @@ inline void int8_conv_tile(const Int8Conv& conv, int32_t block, const typename V
     const int8_t* from[P];
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) from[p] = starts[p] + window.segment_offsets[s];
-    int32_t inputs[P];
-    for (int32_t k = window.segment_length / 4; k > 0; --k, weights += kStep) {
-#pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) {
-        inputs[p] = load_four(from[p]);
-        from[p] += 4;
-      }
-      int8_multiply_add<V, P, C>(sums, inputs, weights);
+    ptrdiff_t at = 0;
+    for (; at + 4 <= window.segment_length; at += 4, weights += kStep) {
+      int8_multiply_add<V, P, C>(sums, weights, [&](int p) { return load_four(from[p] + at); });
     }
     if (rest) {
-#pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) inputs[p] = load_last(from[p], rest, window.segment_length);
-      int8_multiply_add<V, P, C>(sums, inputs, weights);
+      const auto last = [&](int p) { return load_last(from[p] + at, rest, window.segment_length, exact); };
+      int8_multiply_add<V, P, C>(sums, weights, last);
       weights += kStep;
     }
   }
@@ -198,12 +198,12 @@ inline void int8_conv_tile(const Int8Conv& conv, int32_t block, const typename V
 // The last pixels, fewer than a tile.
 template <class V, int P, int C>
 inline void int8_conv_rest(const Int8Conv& conv, int32_t block, const typename V::Scales (*scales)[C], Pixel& pixel,
-                           int32_t count) {
+                           int32_t end) {
   if constexpr (P > 0) {
-    if (count == P) {
-      int8_conv_tile<V, P, C>(conv, block, scales, pixel);
+    if (end - pixel.number == P) {
+      int8_conv_tile<V, P, C>(conv, block, scales, pixel, end);
     } else {
-      int8_conv_rest<V, P - 1, C>(conv, block, scales, pixel, count);
+      int8_conv_rest<V, P - 1, C>(conv, block, scales, pixel, end);
     }
   }
 }
@@ -227,8 +227,8 @@ inline void int8_conv_pixels(const Int8Conv& conv, int32_t block, int32_t begin,
   }
   const auto* scales = direct ? &block_scales : nullptr;
   Pixel pixel(begin, conv.window.out_height, conv.window.out_width);
-  while (end - pixel.number >= kPixels) int8_conv_tile<V, kPixels, C>(conv, block, scales, pixel);
-  int8_conv_rest<V, kPixels - 1, C>(conv, block, scales, pixel, end - pixel.number);
+  while (end - pixel.number >= kPixels) int8_conv_tile<V, kPixels, C>(conv, block, scales, pixel, end);
+  int8_conv_rest<V, kPixels - 1, C>(conv, block, scales, pixel, end);
 }
 
 template <class V>

@@ -237,7 +237,7 @@ struct Depthwise {
 constexpr int32_t kMostInt8DepthwiseTaps = 500;  // so that sums are below 2^24
 
 // The same of int8, whose filters have at most so many taps. Sums are scaled as those of Int8Conv, but after the shift
-// halves are rounded away from zero. The epilogue has no residual.
+// the halves of the channels from `up` on, a multiple of 8, are rounded away from zero. The epilogue has no residual.
 struct Int8Depthwise {
   DepthwiseWindow window;
   const int8_t* input;
@@ -249,7 +249,7 @@ struct Int8Depthwise {
   const int32_t *scale_bits, *scale_lefts, *scale_rights;
   const float* near_scales;
   float near_limit;
-  int32_t zero_point, min, max;
+  int32_t up, zero_point, min, max;
   Int8Epilogue epilogue;
 };
 

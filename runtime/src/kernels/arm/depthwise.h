@@ -33,18 +33,18 @@ inline void neon_depthwise_sums(const Int8Depthwise& op, const Int8DepthwiseTaps
   }
 }
 
-// What these sums become, by the rounding of VectorFixedPoint.
+// What these sums become. Whole blocks of 16 channels are all rounded up.
 inline int16x4_t neon_depthwise_scaled(const Int8Depthwise& op, int32x4_t sum, int32_t channel) {
   const int32x4_t by = vnegq_s32(vld1q_s32(op.scale_rights + channel));
   sum = vshlq_s32(sum, vld1q_s32(op.scale_lefts + channel));
   const int32x4_t high = vqrdmulhq_s32(sum, vld1q_s32(op.scale_bits + channel));
-  return vqmovn_s32(vrshlq_s32(vqaddq_s32(high, vshrq_n_s32(vandq_s32(high, by), 31)), by));
+  return vqmovn_s32(vrshlq_s32(high, by));
 }
 
 template <class V>
 void neon_int8_depthwise(const Int8Depthwise& op, int32_t pixel_begin, int32_t pixel_end) {
   const Int8Finish<V> finish(op.epilogue);
-  const int32_t channels = op.window.channels, whole = op.epilogue.changes_values() ? 0 : channels / 16 * 16;
+  const int32_t channels = op.window.channels, whole = op.epilogue.changes_values() ? 0 : op.up / 16 * 16;
   const int16x8_t zero_point = vdupq_n_s16(static_cast<int16_t>(op.zero_point));
   const int8x16_t min = vdupq_n_s8(static_cast<int8_t>(op.min)), max = vdupq_n_s8(static_cast<int8_t>(op.max));
   const int8x16_t limit = vdupq_n_s8(static_cast<int8_t>(op.epilogue.sign_limit));

@@ -216,7 +216,39 @@ struct Avx2 {
   static uint32_t bits(__m256 mask) { return static_cast<uint32_t>(_mm256_movemask_ps(mask)); }
 };
 
+#if (defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11)
+#define HYBRID_TF_AVX_VNNI 1
+
+// Products of bytes are added in one step; those of inputs are unsigned.
+struct AvxVnni : Avx2 {
+  static constexpr int kInt8Block = 16;
+  static constexpr int kInt8Pixels = 6, kNarrowInt8Pixels = 8;
+  static constexpr int kInputOffset = 128;
+  using Sums = __m256i;
+  using Inputs = __m256i;
+  using Weights = __m256i;
+  static Sums no_sums() { return _mm256_setzero_si256(); }
+  static Int total_sums(Sums sums) { return sums; }
+  static Inputs inputs(int32_t four) { return _mm256_xor_si256(_mm256_set1_epi32(four), _mm256_set1_epi8(-128)); }
+  static Weights load_weights(const int8_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+  // In assembly, since the intrinsic would need the whole file to be compiled for such processors.
+  static Sums multiply_add(Sums sums, Inputs x, Weights w) {
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums) : "x"(x), "x"(w));
+    return sums;
+  }
+};
+
+#endif
+
 }  // namespace
+
+#if HYBRID_TF_AVX_VNNI
+extern const KernelSet kAvxVnniKernels =
+    make_parity_kernel_set<AvxVnni>("avxvnni", "AVX2 with FMA and AVX-VNNI", &cpu_has_avx_vnni);
+#else  // this compiler's assembler may not know the instruction
+extern const KernelSet kAvxVnniKernels =
+    make_parity_kernel_set<Avx2>("avxvnni", "AVX2 with FMA and AVX-VNNI", [] { return false; });
+#endif
 
 extern const KernelSet kAvx2Kernels = make_parity_kernel_set<Avx2>("avx2", "AVX2 with FMA", &cpu_has_avx2);
 
