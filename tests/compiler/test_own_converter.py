@@ -19,6 +19,7 @@ from hybrid_tf.compiler import (
     verify,
 )
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import Interpreter as Runtime
 from tests.compiler.test_conversion import BODIES, Subclassed
@@ -31,6 +32,7 @@ from tests.support.small_networks import (
     quant_conv,
     random_images,
     randomise,
+    residual_network,
 )
 
 SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "use_bias": False}
@@ -61,6 +63,13 @@ def test_a_subclassed_model(tmp_path):
     model(random_images(1))
     assert own(randomise(model), tmp_path / "own.tflite")[0].binary_layers == 2
     assert verify(model, tmp_path / "own.tflite", random_images()).passed  # the file says itself whose it is
+
+
+def test_every_layer_keeps_its_name(tmp_path):
+    path = tmp_path / "own.tflite"
+    convert(residual_network(), path, converter="own")
+    layers_of_file = {row.name for row in file_graph(parse_tflite(path.read_bytes(), path)).layers()}
+    assert layers_of_file == {"stem", "block", "packed", "strided", "dense", "classifier"}
 
 
 def tutorial():
