@@ -184,7 +184,7 @@ def _compiled(
     file = parse_tflite(model_bytes(network), path)
     float_layers = float_layers_of(file, traced.calls)
     metadata = replace(metadata, float_layers=float_layers, scores=known_scores(file, metadata.scores))
-    network.metadata = {METADATA_NAME: metadata.to_json().encode()}
+    network.metadata = metadata.packed()
     content = model_bytes(network)
     file = parse_tflite(content, path)
     found = match_layers(file, traced.calls, float_layers)

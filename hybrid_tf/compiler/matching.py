@@ -70,9 +70,19 @@ def match_layers(
 
 
 def float_layers_of(file: TFLiteFile, calls: list[tf.keras.layers.Layer]) -> tuple[str, ...]:
-    """Returns the names of the quantized layers that a file of our own passes computes in float, at least once."""
-    found, _ = _found(file, calls, own=True)
-    return tuple(dict.fromkeys(layer.name for layer, op in zip(calls, found, strict=True) if op is None))
+    """Returns the names of the quantized layers that a file of our own passes computes in float, at least once.
+
+    Raises:
+        HybridTFError: when one of them has a binary convolution of its size in the file, with other weights.
+    """
+    found, left = _found(file, calls, own=True)
+    missing = {layer.name: layer for layer, op in zip(calls, found, strict=True) if op is None}
+    sizes = {file.tensors[op.inputs[1]].shape[:3] for op in left}
+    for name, layer in missing.items():
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None and len(kernel.shape) == 4 and (kernel.shape[3], *kernel.shape[:2]) in sizes:
+            raise HybridTFError(f"layer '{name}' is not in the file with its own weights: a fault of the converter")
+    return tuple(missing)
 
 
 def _found(

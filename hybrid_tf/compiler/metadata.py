@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from hybrid_tf.version import versions
 METADATA_NAME = "hybrid_tf"
 LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
 _LEFT_OUT_WHERE_EMPTY = ("weights", "scores")
+# What no device needs, compressed: the ranges of an int8 network are longer than all the rest.
+BUILD_NAME = "hybrid_tf_build"
+_BUILD = ("int8", "float_layers", "weights")
+_MOST_UNPACKED = 1 << 24  # bytes
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,31 @@ class Metadata:
                 f"the metadata cannot be stored ({error}): give names as text, and finite numbers"
             ) from error
 
+    def packed(self) -> dict[str, bytes]:
+        """Returns the entries of a file's metadata that `of` reads. Raises HybridTFError as `to_json` does."""
+        text = self.to_json()
+        if self.int8 is None:
+            return {METADATA_NAME: text.encode()}
+        values = json.loads(text)
+        build = {key: values.pop(key) for key in _BUILD if key in values}
+        return {METADATA_NAME: _compact(values), BUILD_NAME: zlib.compress(_compact(build), 9)}
+
+    @classmethod
+    def of(cls, entries: dict[str, bytes]) -> "Metadata | None":
+        """Returns what the metadata of a file says, None where hybrid-tf stored nothing there.
+
+        Raises:
+            HybridTFError: when it cannot be read.
+        """
+        text = entries.get(METADATA_NAME)
+        if text is None or BUILD_NAME not in entries:
+            return None if text is None else cls.from_json(text)
+        try:
+            build = zlib.decompressobj().decompress(entries[BUILD_NAME], _MOST_UNPACKED)
+            return cls.from_json(json.dumps({**json.loads(text), **json.loads(build)}))
+        except (zlib.error, ValueError, TypeError) as error:
+            raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
+
     @classmethod
     def from_json(cls, text: str | bytes) -> "Metadata":
         """Returns the metadata `to_json` wrote. Keys of a later version are ignored, absent ones get their default.
@@ -119,6 +149,10 @@ class Metadata:
             raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
 
 
+def _compact(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _tuple(values: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
     return tuple(kind(value) for value in values.get(key, ()))
 
@@ -137,5 +171,4 @@ def read_metadata(path: str | Path) -> Metadata:
 
 def stored_metadata(path: str | Path) -> Metadata | None:
     """Returns the metadata of any file, None where there is none. Raises HybridTFError when it cannot be read."""
-    content = parse_tflite(read_bytes(path), path).metadata.get(METADATA_NAME)
-    return None if content is None else Metadata.from_json(content)
+    return Metadata.of(parse_tflite(read_bytes(path), path).metadata)

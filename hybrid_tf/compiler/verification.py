@@ -26,14 +26,14 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.compiler.binary_layers import quantized_layers, replaced_inputs
+from hybrid_tf.compiler.file_bits import FileBits, signs_of
 from hybrid_tf.compiler.int8.file import match_points
 from hybrid_tf.compiler.int8.plan import Int8Plan, plan_int8
 from hybrid_tf.compiler.int8.rounding import int8_calls, quantized
 from hybrid_tf.compiler.interpreter import Interpreter
-from hybrid_tf.compiler.matching import match_layers
-from hybrid_tf.compiler.metadata import METADATA_NAME, Int8, Metadata
+from hybrid_tf.compiler.metadata import Metadata
 from hybrid_tf.compiler.rewrite import add_outputs
-from hybrid_tf.compiler.tracing import TracedModel, check_images, check_labels, image_shape, trace_model
+from hybrid_tf.compiler.tracing import check_images, check_labels, image_shape, trace_model
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.tflite.flatbuffer import Tensor, TFLiteFile, parse_tflite, read_bytes
@@ -189,7 +189,7 @@ def verify(
             f"{interpreter.name} has {len(parsed.outputs)} outputs, and model '{model.name}' has its scores alone: "
             "convert the model again"
         )
-    bits = _Bits.of(parsed, traced)
+    bits = FileBits.of(parsed, traced)
     rounding = _Rounding.of(parsed, model)
     inside = sorted({*bits.tensors, *rounding.tensors})
     name = interpreter.name
@@ -220,42 +220,6 @@ def _is_batch(value: np.ndarray, images: int, kind: type, shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class _Bits:
-    """The bits that enter the binary convolutions of a file.
-
-    Attributes:
-        tensors: numbers of the tensors of bits, one for each call of a layer that the file computes in bits.
-        shapes: shapes of these tensors for one image, batch (1) first.
-        channels: number of channels in each.
-        numbers: number in these lists of each call of a quantized layer; None where the file computes it in float, or
-            pads before it takes signs.
-    """
-
-    tensors: tuple[int, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    channels: tuple[int, ...]
-    numbers: tuple[int | None, ...]
-
-    @classmethod
-    def of(cls, file: TFLiteFile, traced: TracedModel) -> "_Bits":
-        content = file.metadata.get(METADATA_NAME)
-        float_layers = None if content is None else Metadata.from_json(content).float_layers
-        tensors, channels, numbers = [], [], []
-        for op, inputs in zip(match_layers(file, traced.calls, float_layers), traced.inputs, strict=True):
-            is_packed = op is not None
-            if is_packed and float_layers is not None:
-                pixels = math.prod(file.tensors[op.inputs[0]].shape[:-1])
-                is_packed = pixels * op.options().get("channels_in", 0) == math.prod(inputs.shape[1:])
-            numbers.append(len(tensors) if is_packed else None)
-            if is_packed:
-                tensors.append(op.inputs[0])
-                spread = float_layers is not None  # a dense layer reads the pixels of a map
-                channels.append(op.options()["channels_in"] if spread else inputs.shape[-1])
-        shapes = tuple(file.tensors[number].shape for number in tensors)
-        return cls(tuple(tensors), shapes, tuple(channels), tuple(numbers))
-
-
-@dataclass(frozen=True)
 class _Rounding:
     """Where a file rounds to int8.
 
@@ -271,8 +235,8 @@ class _Rounding:
 
     @classmethod
     def of(cls, file: TFLiteFile, model: tf.keras.Model) -> "_Rounding":
-        content = file.metadata.get(METADATA_NAME)
-        int8: Int8 | None = Metadata.from_json(content).int8 if content is not None else None
+        metadata = Metadata.of(file.metadata)
+        int8 = metadata.int8 if metadata else None
         if int8 is None:
             return cls()
         plan = plan_int8(model, int8.except_layers)
@@ -300,7 +264,7 @@ def _scores(model: tf.keras.Model, images: tf.Tensor) -> tf.Tensor:
 
 
 def _keras_with(
-    model: tf.keras.Model, shape: tuple[int, ...], bits: _Bits, rounding: _Rounding
+    model: tf.keras.Model, shape: tuple[int, ...], bits: FileBits, rounding: _Rounding
 ) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Returns a function that runs `model` with the signs and the int8 values it is given instead of its own.
 
@@ -322,8 +286,7 @@ def _keras_with(
             number = next(calls)
             if number is None:
                 return inputs
-            signs = _unpacked(packed[number], bits.channels[number])
-            signs = tf.ensure_shape(tf.reshape(signs, tf.shape(inputs)), inputs.shape)
+            signs = signs_of(packed[number], bits.channels[number], inputs)
             for values, value in zip((shares, largest), _changed(inputs, signs), strict=True):
                 values.append(value)
             return signs
@@ -363,14 +326,6 @@ def _int8_changed(
     share = tf.reduce_mean(tf.cast(difference > 0, tf.float32), axes)
     numbers = tf.ensure_shape((stored - zero_point) * scale, inputs.shape)
     return numbers, tf.reduce_max(difference, axes), share
-
-
-def _unpacked(packed: tf.Tensor, channels: int) -> tf.Tensor:
-    """Returns the signs +1 and -1, [N, H, W, channels], of int32 words [N, H, W, ceil(channels / 32)]; bit 1 is -1."""
-    bits = tf.bitwise.bitwise_and(tf.bitwise.right_shift(packed[..., tf.newaxis], tf.range(32)), 1)
-    shape = tf.shape(packed)
-    bits = tf.reshape(bits, tf.concat([shape[:3], [shape[3] * 32]], axis=0))[..., :channels]
-    return tf.ensure_shape(1.0 - 2.0 * tf.cast(bits, tf.float32), (None, *packed.shape[1:3], channels))
 
 
 def _changed(inputs: tf.Tensor, signs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

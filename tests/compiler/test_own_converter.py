@@ -1,5 +1,6 @@
 """Our own converter: TensorFlow's, and the passes behind it."""
 
+import zlib
 from collections import Counter
 
 import larq
@@ -7,8 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hybrid_tf.compiler import Interpreter, Metadata, calibrate_int8, convert, convert_and_verify, read_metadata, verify
+from hybrid_tf.compiler import (
+    Int8,
+    Interpreter,
+    Metadata,
+    calibrate_int8,
+    convert,
+    convert_and_verify,
+    read_metadata,
+    verify,
+)
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import Interpreter as Runtime
 from tests.compiler.test_conversion import BODIES, Subclassed
@@ -21,6 +32,7 @@ from tests.support.small_networks import (
     quant_conv,
     random_images,
     randomise,
+    residual_network,
 )
 
 SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "use_bias": False}
@@ -51,6 +63,13 @@ def test_a_subclassed_model(tmp_path):
     model(random_images(1))
     assert own(randomise(model), tmp_path / "own.tflite")[0].binary_layers == 2
     assert verify(model, tmp_path / "own.tflite", random_images()).passed  # the file says itself whose it is
+
+
+def test_every_layer_keeps_its_name(tmp_path):
+    path = tmp_path / "own.tflite"
+    convert(residual_network(), path, converter="own")
+    layers_of_file = {row.name for row in file_graph(parse_tflite(path.read_bytes(), path)).layers()}
+    assert layers_of_file == {"stem", "block", "packed", "strided", "dense", "classifier"}
 
 
 def tutorial():
@@ -256,6 +275,19 @@ def test_int8_with_zero_padding(tmp_path):
     metadata = Metadata(int8=calibrate_int8(model, random_images(32)))
     conversion, _ = own(model, tmp_path / "own.tflite", metadata=metadata)
     assert any("it pads with zeros, so that it writes float32" in note.text for note in conversion.notes)
+
+
+def test_what_no_device_needs_is_compressed(tmp_path):
+    int8 = Int8({f"stage1_block{number}_conv1": (-1.5, 2.0 + number) for number in range(40)}, calibration_images=9)
+    for metadata in (Metadata(("a", "b"), int8=int8, float_layers=("x",), weights="ab"), Metadata(float_layers=())):
+        entries = metadata.packed()
+        assert Metadata.of(entries) == metadata
+        assert Metadata.of({}) is None
+        assert sum(map(len, entries.values())) < len(metadata.to_json()) / (2 if metadata.int8 else 0.9)
+        assert Metadata.from_json(entries["hybrid_tf"]).class_names == metadata.class_names
+    for content in (b"", b"no zlib", zlib.compress(b"[1]"), zlib.compress(bytes(1 << 26))):
+        with pytest.raises(HybridTFError, match="cannot be read"):
+            Metadata.of({"hybrid_tf": b"{}", "hybrid_tf_build": content})
 
 
 def test_an_unknown_converter(tmp_path):

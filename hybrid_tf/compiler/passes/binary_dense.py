@@ -71,7 +71,7 @@ def _map_of_signs(model: Model, tensor: Tensor, features: int) -> tuple[Tensor |
         return None, []
     source = quantize.inputs[0]
     original = _unviewed(model, source)
-    if len(original.shape) == 4 and math.prod(original.shape) == features:
+    if len(original.shape) == 4 and original.shape[0] == 1 and math.prod(original.shape) == features:
         return original, []
     mapped = Tensor(signs.inputs[0].name, (1, math.prod(source.shape) // features, 1, features), source.type)
     mapped.quantization = source.quantization

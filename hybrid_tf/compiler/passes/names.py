@@ -9,10 +9,10 @@ def shorten_names(model: Model) -> list[Note]:
     """Shortens the names; see the module."""
     ends = {*model.inputs, *model.outputs}
     for op in model.operators:
-        found = [layer for tensor in (*op.outputs, *op.inputs) if tensor for layer in layers_in(tensor.name)]
-        for tensor in op.inputs:
-            if tensor is not None and tensor.data is not None:
-                tensor.name = ""
+        stored = [tensor for tensor in op.inputs if tensor is not None and tensor.data is not None]
+        found = [layer for tensor in (*op.outputs, *stored) for layer in layers_in(tensor.name)]
+        for tensor in stored:
+            tensor.name = ""
         if found and op.outputs[0] in ends and op.constant(1) is not None:
             op.inputs[1].name = f"/{found[0]}"  # `layer_name` looks there, as the network's output has its own name
     for tensor in model.tensors():
