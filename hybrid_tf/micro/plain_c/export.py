@@ -116,7 +116,7 @@ def _write(folder: Path, values: dict[str, Any], layers: dict[str, dict[str, str
         (kernels / f"{name}.c").write_text(text, encoding="utf-8")
     headers = [
         "nn.h",
-        *(["layer.h"] if layers else []),
+        *(["helium.h", "layer.h"] if layers else []),
         *(["count.h"] if any("CHANNELS" in m for m in layers.values()) else []),
     ]
     for name in (*headers, *(f"{name}.c" for name in own)):

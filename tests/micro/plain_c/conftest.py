@@ -7,7 +7,7 @@ from hybrid_tf.compiler import Metadata, calibrate_int8, convert
 from hybrid_tf.models.registry import build_model
 from tests.support.plain_c import write_exported
 from tests.support.shared import made_once
-from tests.support.small_networks import random_images, randomise
+from tests.support.small_networks import layers, network, random_images, randomise
 
 TRAINED = Path(hybrid_tf.pretrained.__file__).parent
 
@@ -22,12 +22,28 @@ def half_width_residual(folder):
     return path
 
 
+def depthwise(folder):
+    """A plain network with depthwise convolutions, an odd stride, a pool at an odd border, and a dense layer."""
+
+    def body(x):
+        x = layers.ReLU()(layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)))
+        x = layers.MaxPool2D(2, padding="same")(layers.Conv2D(10, 3, 2, padding="same", activation="relu")(x))
+        x = layers.DepthwiseConv2D(3, 2, padding="same", activation="relu6")(x)
+        return layers.Flatten()(x)
+
+    model, path = network(body, channels=6, size=13), folder / "model.int8.tflite"
+    numbers = {"mean": (125.0, 123.0, 114.0), "std": (63.0, 62.0, 66.0), "input_shape": (13, 13, 3)}
+    convert(model, path, Metadata(tuple("abcde"), **numbers, int8=calibrate_int8(model, random_images(16, 13))))
+    return path
+
+
 def trained(name):
     return lambda folder: TRAINED / name / "model.int8.tflite"
 
 
 NETWORKS = {
     "half-width": half_width_residual,
+    "depthwise": depthwise,
     "best": trained("resnet20-residual-taught"),
     "plain-int8": trained("resnet20-full_precision"),
     "pooled": trained("vgg11-residual-taught"),

@@ -37,6 +37,16 @@
 #define NN_PRELU_RESULT nn_int8
 #endif
 
+#define NN_JOINED(a, b) a##b
+#define NN_X4(name) NN_JOIN(name, _x4)
+#define NN_JOIN(a, b) NN_JOINED(a, b)
+
+/* Steps that are left to code without vectors. */
+#if defined(NN_ADD_EXACT) || defined(NN_PRELU_EXACT) || defined(NN_SHIFT_EXACT) || defined(NN_ADD_CLAMP) || \
+    defined(NN_SHIFT_CLAMP)
+#define NN_UNUSUAL
+#endif
+
 enum { NN_BLOCK = 32 }; /* output channels at a time: those of one word of signs */
 
 /* Numbers of a channel in `parameters`. */
@@ -194,6 +204,11 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
 #endif
 }
 
+#if defined(__ARM_FEATURE_MVE) && !defined(NN_THRESHOLD) && !defined(NN_TABLE) && !defined(NN_UNUSUAL)
+#define NN_HELIUM
+#include "helium.h"
+#endif
+
 /* Of a binary convolution, `input` is the first tap of the first pixel's window. Every argument that the layer has no
  * use for is null. `out` may be `map`, or the int8 input. */
 void NN_NAME(const struct nn_layer* layer, const void* input, const int8_t* map, int8_t* out, uint32_t* signs) {
@@ -221,10 +236,22 @@ void NN_NAME(const struct nn_layer* layer, const void* input, const int8_t* map,
         uint32_t found;
 #ifdef NN_CHANNELS
         uint16_t values[NN_BLOCK];
-        int32_t c;
-        for (c = 0; c < count; ++c, filter += NN_WORDS) values[c] = (uint16_t)nn_different(window, filter, NN_WORDS);
+        int32_t c = 0;
+#ifdef NN_HELIUM
+        for (; c + 4 <= count; c += 4, filter += 4 * NN_WORDS) {
+          vstrhq_u32(values + c, nn_different_x4(window, filter, nn_rows(NN_WORDS)));
+        }
 #endif
-        found = nn_finish(layer, first, count, values, map, out);
+        for (; c < count; ++c, filter += NN_WORDS) values[c] = (uint16_t)nn_different(window, filter, NN_WORDS);
+#endif
+#ifdef NN_HELIUM
+        if (count % 4 == 0) {
+          found = nn_finish_x4(layer, first, count, values, map, out);
+        } else
+#endif
+        {
+          found = nn_finish(layer, first, count, values, map, out);
+        }
 #ifdef NN_SIGNS
         *word++ = found;
 #else

@@ -127,10 +127,12 @@ NN_INLINE int32_t nn_high(int32_t value, struct nn_factor factor) {
   return (int32_t)((product + ((int64_t)1 << 30)) >> 31);
 }
 
-/* The product, halves rounded up at the last shift. */
+/* The product, rounded as above, then halves rounded up at the last shift: both at once, as floors of floors are one.
+ */
 NN_INLINE int32_t nn_times_up(int32_t value, struct nn_factor factor) {
-  const int32_t high = nn_high(value, factor), mask = (int32_t)(((uint32_t)1 << factor.right) - 1u);
-  return (high >> factor.right) + ((high & mask) > (mask >> 1));
+  const int64_t product = (int64_t)(value * ((int32_t)1 << factor.left)) * factor.bits + ((int64_t)1 << 30);
+  if (factor.right == 0) return (int32_t)(product >> 31);
+  return (int32_t)((product + ((int64_t)((uint32_t)1 << factor.right) << 30)) >> 32) >> (factor.right - 1);
 }
 
 /* The product, halves rounded away from zero at the last shift. */
