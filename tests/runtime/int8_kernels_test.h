@@ -129,6 +129,12 @@ struct TestInt8Epilogue {
     if (!with_signs) e.signs.data = nullptr;
     e.sign_limit = random.in(-128, 127);
   }
+  // For an operator that takes none.
+  void drop_residual() {
+    residual.clear();
+    epilogue.residual = nullptr;
+    quick.quick.has_sum = false;
+  }
   void want(int32_t pixel, int32_t channel, int32_t value) {
     const size_t at = static_cast<size_t>(pixel) * channels + channel;
     const Int8Epilogue& e = epilogue;
@@ -303,8 +309,7 @@ void test_int8_depthwise(const KernelSet& set, Random& random) {
   Int8Depthwise conv{};
   conv.window = depthwise_window(g, channels);
   conv.input = input.data(), conv.lanes = lanes;
-  end.residual.clear();
-  end.epilogue.residual = nullptr;
+  end.drop_residual();
   conv.weights = weights.data(), conv.biases = folded.data();
   conv.up = random.in(0, channels / 8) * 8;
   conv.narrow = least > -128, conv.outside = outside.data();
@@ -344,8 +349,7 @@ void test_int8_combine(const KernelSet& set, Random& random) {
   const OtherOperand<int8_t> other(random, batch, height, width, channels,
                                    [&] { return static_cast<int8_t>(random.in(-128, 127)); });
   TestInt8Epilogue end(random, batch, height, width, channels);
-  end.residual.clear();
-  end.epilogue.residual = nullptr;
+  end.drop_residual();
   Int8Combine op{};
   op.out_height = height, op.out_width = width, op.channels = channels;
   op.input = input.data(), op.other = other.map;
