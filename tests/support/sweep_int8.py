@@ -9,7 +9,7 @@ _CHANNELS = (1, 3, 5, 8, 16, 17, 31, 32, 33, 48, 64, 65, 70, 100, 130)
 _ACTIVATIONS = (NONE, NONE, RELU, RELU_N1_TO_1, RELU6)
 
 
-def _quantization(case, scale=None):
+def random_quantization(case, scale=None):
     """Around `scale`; some of powers of two, where halves have to be rounded."""
     scale = 2.0 ** case.rng.uniform(-6, 0) if scale is None else scale * 2.0 ** case.rng.uniform(-1.5, 1.5)
     scale = 2.0 ** np.rint(np.log2(scale)) if case.chance(0.3) else scale
@@ -24,7 +24,7 @@ def _activation(case):
 
 
 def int8_input(case, shape, quantization=None):
-    quantization = quantization or _quantization(case)
+    quantization = quantization or random_quantization(case)
     return case.graph.input(case.images.integers(-128, 128, shape).astype(np.int8), None, *quantization)
 
 
@@ -53,7 +53,7 @@ def convolution(case, x, outputs=None, kernel=None, stride=None, padding=None, a
     weights, scales, bias, size = _weights(case, outputs, *kernel, x.channels, narrow=case.chance(0.8))
     if case.chance(0.2):
         scales = scales[:1]
-    to = _quantization(case, x.scale * scales.mean() * size / 40)
+    to = random_quantization(case, x.scale * scales.mean() * size / 40)
     return case.graph.int8_convolution(x, weights, scales, bias, to, stride, dilation, padding, activation)
 
 
@@ -63,7 +63,7 @@ def dense(case, x):
     weights, scales, bias, size = _weights(case, outputs, x.array[0].size)
     bias = bias if case.chance(0.8) else None
     case.note(dense=outputs, activation=activation, bias=bias is not None)
-    to = _quantization(case, x.scale * scales[0] * size / 40)
+    to = random_quantization(case, x.scale * scales[0] * size / 40)
     return case.graph.int8_fully_connected(x, weights, float(scales[0]), bias, to, activation)
 
 
@@ -86,7 +86,7 @@ def depthwise(case, x):
     weights, scales, bias, size = _weights(case, x.channels, *kernel, narrow=case.chance(0.8))
     if case.chance(0.3):  # halves have to be rounded
         scales = np.float32(2.0 ** np.rint(np.log2(scales)))
-    to = _quantization(case, x.scale * scales.mean() * size / 40)
+    to = random_quantization(case, x.scale * scales.mean() * size / 40)
     filters = np.moveaxis(weights, 0, -1)
     return case.graph.int8_depthwise(x, filters, scales, bias, to, stride, dilation, padding, activation)
 
@@ -96,7 +96,7 @@ def _pair(case, x, constant):
     batch, _, _, channels = x.array.shape
     if constant and case.chance(0.4):
         values = case.rng.integers(-128, 128, channels).astype(np.int8).reshape(case.choose((-1,), (1, 1, 1, -1)))
-        return case.graph.constant(values, *_quantization(case))
+        return case.graph.constant(values, *random_quantization(case))
     shape = case.choose(x.array.shape, (batch, 1, 1, channels))
     return int8_input(case, shape)
 
@@ -106,7 +106,7 @@ def multiply(case, x):
     other, activation = _pair(case, x, True), _activation(case)
     case.note(multiply=other.array.shape, activation=activation)
     a, b = (x, other) if case.chance(0.5) else (other, x)
-    return case.graph.int8_multiply(a, b, _quantization(case, 60 * x.scale * other.scale), activation)
+    return case.graph.int8_multiply(a, b, random_quantization(case, 60 * x.scale * other.scale), activation)
 
 
 def add_pixel(case, x):
@@ -138,7 +138,7 @@ def add(case, a, b):
     activation = _activation(case)
     case.note(add=activation)
     a, b = (a, b) if case.chance(0.5) else (b, a)
-    return case.graph.int8_add(a, b, _quantization(case, max(a.scale, b.scale)), activation)
+    return case.graph.int8_add(a, b, random_quantization(case, max(a.scale, b.scale)), activation)
 
 
 def prelu(case, x):
@@ -146,8 +146,8 @@ def prelu(case, x):
     case.note(then="prelu")
     slopes, of_slopes = case.rng.integers(-127, 128, x.channels).astype(np.int8), Quantization(0.007, 0)
     if case.chance(0.3):
-        of_slopes = _quantization(case, 0.01)
-    return case.graph.int8_prelu(x, slopes, of_slopes, _quantization(case, x.scale))
+        of_slopes = random_quantization(case, 0.01)
+    return case.graph.int8_prelu(x, slopes, of_slopes, random_quantization(case, x.scale))
 
 
 def shift(case, x):
@@ -156,9 +156,9 @@ def shift(case, x):
     activation, shape = _activation(case), case.choose(*shapes)
     case.note(shift=shape, activation=activation)
     values = case.rng.integers(-127, 128, x.channels).astype(np.int8).reshape(shape)
-    constant = case.graph.constant(values, *_quantization(case, x.scale / 2))
+    constant = case.graph.constant(values, *random_quantization(case, x.scale / 2))
     a, b = (x, constant) if case.chance(0.7) else (constant, x)
-    return case.graph.int8_add(a, b, _quantization(case, x.scale), activation)
+    return case.graph.int8_add(a, b, random_quantization(case, x.scale), activation)
 
 
 def operator(case):
@@ -183,19 +183,19 @@ def operator(case):
     elif kind == "logistic":
         x = case.graph.logistic(x)
     elif kind == "mean":
-        to = _quantization(case, x.scale / 4) if case.chance(0.7) else x.quantization
+        to = random_quantization(case, x.scale / 4) if case.chance(0.7) else x.quantization
         x = case.graph.int8_mean(x, to, case.chance(0.5))
     elif kind == "requantize":
-        x = case.graph.int8_quantize(x, _quantization(case, x.scale))
+        x = case.graph.int8_quantize(x, random_quantization(case, x.scale))
     else:
-        x = case.graph.int8_relu(x, int(case.choose(RELU, RELU_N1_TO_1, RELU6)), _quantization(case, x.scale))
+        x = case.graph.int8_relu(x, int(case.choose(RELU, RELU_N1_TO_1, RELU6)), random_quantization(case, x.scale))
     case.output(x)
     case.output(case.graph.quantize(x))
 
 
 def conversion(case):
     """float32 to int8, and back; many halves."""
-    shape, to = case.shape(5), _quantization(case)
+    shape, to = case.shape(5), random_quantization(case)
     values = np.float32(case.images.integers(-300, 300, shape) / 2 * to.scale)
     noise = np.float32(case.images.normal(size=shape) * to.scale * 60)
     x = case.graph.int8_quantize(case.graph.input(np.where(case.images.random(shape) < 0.5, values, noise)), to)
@@ -224,7 +224,7 @@ def network(case):
     if end == "signs":
         return case.output(case.graph.quantize(x))
     if end == "mean":
-        x = case.graph.int8_mean(x, _quantization(case, x.scale / 2), case.chance(0.5))
+        x = case.graph.int8_mean(x, random_quantization(case, x.scale / 2), case.chance(0.5))
     elif end in ("average", "max"):
         x = pool(case, x, end)
     if case.chance(0.5):  # a dense layer may be a convolution of one pixel

@@ -24,7 +24,7 @@ class PlainCase(Case):
         self.images = np.random.default_rng([seed, index, 1])
         self._batch, self.interpreters, self.outputs, self.name = 1, {"default"}, [], f"{index}:"
         shape = self.shape(9, int(self.choose(*_CHANNELS)), least=3)
-        x = sweep_int8._input(self, shape)
+        x = sweep_int8.int8_input(self, shape)
         for _ in range(self.choose(1, 2, 3)):
             x = self._part(x, self.choose(*_PARTS))
         self.result = self._end(x, self.choose(*_ENDS))
@@ -52,15 +52,15 @@ class PlainCase(Case):
                 y = self.graph.bmaxpool(y, (2, 2), (2, 2), SAME)
             return self.bconv(y, int(self.choose(*_CHANNELS)), "int8", padding=SAME, largest=3)
         if part == "signs":
-            to = sweep_int8._quantization(self)
+            to = sweep_int8.random_quantization(self)
             return self.graph.dequantize(self.graph.quantize(x), np.int8, *to)
         if part == "add":
             return sweep_int8.add(self, x, sweep_int8.prelu(self, x))
         if part == "relu":
             kind = int(self.choose(RELU, RELU_N1_TO_1, RELU6))
-            return self.graph.int8_relu(x, kind, sweep_int8._quantization(self, x.scale))
+            return self.graph.int8_relu(x, kind, sweep_int8.random_quantization(self, x.scale))
         if part == "requantize":
-            return self.graph.int8_quantize(x, sweep_int8._quantization(self, x.scale))
+            return self.graph.int8_quantize(x, sweep_int8.random_quantization(self, x.scale))
         return getattr(sweep_int8, part)(self, x)
 
     def _end(self, x, end):
@@ -68,8 +68,8 @@ class PlainCase(Case):
         if end == "dense":
             return sweep_int8.dense(self, x)
         if end == "mean":
-            return self.graph.int8_mean(x, sweep_int8._quantization(self, x.scale / 2), self.chance(0.5))
+            return self.graph.int8_mean(x, sweep_int8.random_quantization(self, x.scale / 2), self.chance(0.5))
         if end == "flat":
-            y = self.graph.int8_reshape(x, (1, 1, 1, x.array.size))
+            y = self.graph.reshape(x, (1, 1, 1, x.array.size))
             return sweep_int8.convolution(self, y, kernel=(1, 1), stride=(1, 1))
         return x

@@ -70,16 +70,12 @@ def linear(wanted: Wanted, shift: int) -> Linear | None:
     best = tuple(round(factor * 2**shift) for factor in wanted.guess)
     most = room(best)
     step = max(1, 2**shift >> 10)
-    while True:
-        tried = [(room(near), near) for near in _neighbours(best, step)]
-        if max(tried)[0] > most:
-            most, best = max(tried)
-        elif step == 1:
-            break
+    while most < 0 and step:
+        more, near = max((room(near), near) for near in _neighbours(best, step))
+        if more > most:  # larger steps again: what is clamped for almost all values is far from the guess
+            most, best, step = more, near, 2 * step
         else:
             step //= 2
-        if most >= 0 and step == 1:
-            break
     if most < 0:
         return None
     least, largest = biases(best)
