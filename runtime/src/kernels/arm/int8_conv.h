@@ -5,7 +5,7 @@
 // half of its product, and vrshl its shift.
 #pragma once
 
-#include "kernels/arm/finish.h"
+#include "kernels/arm/int8_finish.h"
 #include "kernels/int8_conv.h"
 
 namespace hybrid_tf {
@@ -61,10 +61,11 @@ struct NeonInt8ConvEnd {
   const Int8Conv& conv;
   const int32_t first, channels, count;  // of the block
   int32x4_t bits[C], shifts[C];
-  const bool has_lefts, whole;
+  const bool has_lefts, whole, quick;
   const int16x8_t zero_point;
   const int8x16_t min, max, sign_limit;
   int8_t* const int8s;
+  const NeonInt8End<C == 4> quick_end;
 
   NeonInt8ConvEnd(const Int8Conv& conv, int32_t first)
       : conv(conv),
@@ -73,11 +74,13 @@ struct NeonInt8ConvEnd {
         count(smaller(C * 4, conv.channels - first)),
         has_lefts(any_left(conv.scale_lefts + first)),
         whole(count == C * 4),
+        quick(is_quick(conv.epilogue, first, count)),
         zero_point(vdupq_n_s16(static_cast<int16_t>(conv.zero_point))),
         min(vdupq_n_s8(static_cast<int8_t>(conv.min))),
         max(vdupq_n_s8(static_cast<int8_t>(conv.max))),
         sign_limit(vdupq_n_s8(static_cast<int8_t>(conv.epilogue.sign_limit))),
-        int8s(conv.epilogue.int8s) {
+        int8s(conv.epilogue.int8s),
+        quick_end(conv.epilogue, first, conv.channels) {
 #pragma GCC unroll 4
     for (int c = 0; c < C; ++c) {
       bits[c] = vld1q_s32(conv.scale_bits + first + 4 * c);
@@ -119,7 +122,7 @@ struct NeonInt8ConvEnd {
 #pragma GCC unroll 4
         for (int c = 0; c < C; ++c) copy[p][c] = sums[p][c];
       }
-      return finish_sum<P>(pixel, copy);
+      return has_lefts ? finish_sum<P, true>(pixel, copy, words) : finish_sum<P, false>(pixel, copy, words);
     }
     int8x16_t results[P];
 #pragma GCC unroll 8
@@ -167,20 +170,20 @@ struct NeonInt8ConvEnd {
     int32x4_t operator()(int32_t c) const { return row[c]; }
   };
 
-  template <int P>
-  __attribute__((noinline)) void finish_sum(int32_t pixel, const int32x4_t (&sums)[P][C]) const {
-    int32x4_t results[P][4];
-    for (int p = 0; p < P; ++p) {
-      const int8x16_t values = scaled<true>(sums[p]);
-      const int16x8_t low = vmovl_s8(vget_low_s8(values)), high = vmovl_high_s8(values);
-      results[p][0] = vmovl_s16(vget_low_s16(low));
-      results[p][1] = vmovl_high_s16(low);
-      results[p][2] = vmovl_s16(vget_low_s16(high));
-      results[p][3] = vmovl_high_s16(high);
+  template <int P, bool kLefts>
+  __attribute__((noinline)) void finish_sum(int32_t pixel, const int32x4_t (&sums)[P][C],
+                                            uint32_t* const* words) const {
+    int8x16_t values[P];
+    for (int p = 0; p < P; ++p) values[p] = scaled<kLefts>(sums[p]);
+    if (quick) {
+      ptrdiff_t at[P];
+      for (int p = 0; p < P; ++p) at[p] = static_cast<ptrdiff_t>(pixel + p) * channels;
+      return quick_end.finish(at, values, words);
     }
     int32x4_t packed[P][C];
     for (int p = 0; p < P; ++p) {
-      for (int c = 0; c < C; ++c) packed[p][c] = results[p][c];
+      const int32x4x4_t wide = widened(values[p]);
+      for (int c = 0; c < C; ++c) packed[p][c] = wide.val[c];
     }
     const Tile tile{pixel, P, first, count, channels, conv.window.out_height, conv.window.out_width};
     finish_int8_tile<V, C>(conv.epilogue, tile, Values{packed[0], nullptr});
