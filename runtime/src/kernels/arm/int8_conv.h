@@ -61,11 +61,10 @@ struct NeonInt8ConvEnd {
   const Int8Conv& conv;
   const int32_t first, channels, count;  // of the block
   int32x4_t bits[C], shifts[C];
-  const bool has_lefts, whole, quick;
+  const bool has_lefts, whole;
   const int16x8_t zero_point;
   const int8x16_t min, max, sign_limit;
   int8_t* const int8s;
-  const NeonInt8End<C == 4> quick_end;
 
   NeonInt8ConvEnd(const Int8Conv& conv, int32_t first)
       : conv(conv),
@@ -74,13 +73,11 @@ struct NeonInt8ConvEnd {
         count(smaller(C * 4, conv.channels - first)),
         has_lefts(any_left(conv.scale_lefts + first)),
         whole(count == C * 4),
-        quick(is_quick(conv.epilogue, first, count)),
         zero_point(vdupq_n_s16(static_cast<int16_t>(conv.zero_point))),
         min(vdupq_n_s8(static_cast<int8_t>(conv.min))),
         max(vdupq_n_s8(static_cast<int8_t>(conv.max))),
         sign_limit(vdupq_n_s8(static_cast<int8_t>(conv.epilogue.sign_limit))),
-        int8s(conv.epilogue.int8s),
-        quick_end(conv.epilogue, first, conv.channels) {
+        int8s(conv.epilogue.int8s) {
 #pragma GCC unroll 4
     for (int c = 0; c < C; ++c) {
       bits[c] = vld1q_s32(conv.scale_bits + first + 4 * c);
@@ -175,10 +172,10 @@ struct NeonInt8ConvEnd {
                                             uint32_t* const* words) const {
     int8x16_t values[P];
     for (int p = 0; p < P; ++p) values[p] = scaled<kLefts>(sums[p]);
-    if (quick) {
+    if (whole && conv.epilogue.quick) {
       ptrdiff_t at[P];
       for (int p = 0; p < P; ++p) at[p] = static_cast<ptrdiff_t>(pixel + p) * channels;
-      return quick_end.finish(at, values, words);
+      return NeonInt8End<C == 4>(conv.epilogue, first, channels).finish(at, values, words);
     }
     int32x4_t packed[P][C];
     for (int p = 0; p < P; ++p) {
