@@ -16,7 +16,7 @@ LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
 _LEFT_OUT_WHERE_EMPTY = ("weights", "scores")
 # What no device needs, compressed: the ranges of an int8 network are longer than all the rest.
 BUILD_NAME = "hybrid_tf_build"
-_BUILD = ("int8", "float_layers", "weights")
+_BUILD = ("int8", "float_layers", "versions", "weights")
 _MOST_UNPACKED = 1 << 24  # bytes
 
 

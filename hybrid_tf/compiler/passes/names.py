@@ -1,8 +1,15 @@
-"""Pass: tensors keep the names that a person reads: those of layers, once each, and of the network's ends."""
+"""Pass: tensors keep the names that a person reads: those of layers with weights, and of the network's ends.
+
+The names of all other layers go into the metadata, compressed; hybrid-tf reads both alike.
+"""
 
 from hybrid_tf.compiler.passes.note import Note
 from hybrid_tf.graphs.file_graph import layers_in
+from hybrid_tf.tflite import names
 from hybrid_tf.tflite.model import Model
+from hybrid_tf.tflite.stored_names import NAMES_ENTRY, packed_names
+
+_WITH_WEIGHTS = (*names.WEIGHT_OPS, names.BINARY_CONV_2D)
 
 
 def shorten_names(model: Model) -> list[Note]:
@@ -18,4 +25,9 @@ def shorten_names(model: Model) -> list[Note]:
     for tensor in model.tensors():
         if tensor not in ends and tensor.data is None:
             tensor.name = next((f"/{layer}" for layer in layers_in(tensor.name)), "")
+    model.metadata[NAMES_ENTRY] = packed_names([tensor.name for tensor in model.tensors()])
+    kept = ends.union(*(op.outputs for op in model.operators if op.name in _WITH_WEIGHTS))
+    for tensor in model.tensors():
+        if tensor not in kept and tensor.data is None:
+            tensor.name = ""
     return []
