@@ -391,7 +391,7 @@ class Graph:
 
 def _operator_code(code):
     entry = schema.OperatorCodeT()
-    entry.version = 1
+    entry.version = 2 if code == _BUILTIN.BROADCAST_TO else 1  # the first that LiteRT has
     entry.builtinCode = _BUILTIN.CUSTOM if isinstance(code, str) else code
     entry.deprecatedBuiltinCode = min(entry.builtinCode, 127)
     if isinstance(code, str):

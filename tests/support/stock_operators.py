@@ -22,38 +22,35 @@ class Constant:
 
 
 class Case:
-    """An operator with its inputs, options by name, and outputs. `version` is that of LiteRT's kernel."""
+    """An operator with its inputs, options by name, and outputs."""
 
-    def __init__(self, inputs, outputs, table="", version=1, **options):
+    def __init__(self, inputs, outputs, table="", **options):
         self.inputs, self.outputs = inputs, outputs if isinstance(outputs, list) else [outputs]
-        self.table, self.options, self.version = table, options, version
+        self.table, self.options = table, options
 
     def given(self):
         """Returns the arrays of the inputs that are given."""
         return [value for value in self.inputs if not isinstance(value, Constant)]
 
-    def model(self, name):
-        """Returns a file of the operator `name` alone, to be changed."""
-        graph = Graph()
-        inputs = [
-            graph.constant(value.array)
-            if isinstance(value, Constant)
-            else value
-            if value is None
-            else graph.input(value)
-            for value in self.inputs
-        ]
+    def graph(self, name):
+        """Returns a graph of the operator `name` alone."""
+        graph, inputs = Graph(), []
+        for value in self.inputs:
+            add = graph.constant if isinstance(value, Constant) else graph.input
+            inputs.append(value if value is None else add(getattr(value, "array", value)))
         options = getattr(schema, f"{self.table}OptionsT")() if self.table else None
         for field, value in self.options.items():
             assert hasattr(options, field), field
             setattr(options, field, value)
-        for value in graph.operator(
-            name, inputs, self.outputs, getattr(schema.BuiltinOptions, f"{self.table}Options", 0), options
-        ):
+        kind = getattr(schema.BuiltinOptions, f"{self.table}Options", 0)
+        for value in graph.operator(name, inputs, self.outputs, kind, options):
             graph.output(value)
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(build_file([graph]), 0))
-        model.operatorCodes[0].version = self.version
-        return model
+        return graph
+
+    def model(self, name):
+        """Returns the model of that graph, to be changed."""
+        content = build_file([self.graph(name)])
+        return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
 
 
 def _resized(array, height, width):
@@ -103,9 +100,7 @@ CASES = {
     "ARG_MIN": Case([MAP, Constant(-1)], MAP.argmin(3).astype(np.int32), "ArgMin", outputType=schema.TensorType.INT32),
     "AVERAGE_POOL_2D": Case([MAP], _pools(np.mean), "Pool2D", **_POOL),
     "BATCH_MATMUL": Case([MAP, OTHER], MAP @ OTHER.swapaxes(2, 3), "BatchMatMul", adjY=True),
-    "BROADCAST_TO": Case(
-        [MAP[:, :, :1], Constant(2, 4, 3, 8)], np.broadcast_to(MAP[:, :, :1], (2, 4, 3, 8)), version=2
-    ),
+    "BROADCAST_TO": Case([MAP[:, :, :1], Constant(2, 4, 3, 8)], np.broadcast_to(MAP[:, :, :1], (2, 4, 3, 8))),
     "CAST": Case([_LESS], np.float32(_LESS), "Cast", inDataType=schema.TensorType.BOOL),
     "CEIL": Case([MAP], np.ceil(MAP)),
     "CONCATENATION": Case([MAP, OTHER], np.concatenate([MAP, OTHER], 2), "Concatenation", axis=2),
