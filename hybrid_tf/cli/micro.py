@@ -6,6 +6,7 @@ import click
 
 from hybrid_tf.cli.analysis import AS_JSON
 from hybrid_tf.cli.options import QuietCommand
+from hybrid_tf.micro.plain_c.layouts import LAYOUTS
 
 FILE = click.argument("file", metavar="FILE.tflite", type=click.Path(path_type=Path))
 
@@ -70,29 +71,37 @@ def micro_report(file: Path, samples: int, as_json: bool) -> None:
 @click.command("export-c", cls=QuietCommand)
 @FILE
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="folder to make")
+@click.option(
+    "--for", "layout", type=click.Choice(LAYOUTS), default="cmake", show_default=True, help="tool to build it"
+)
+@click.option("--caller-arena", is_flag=True, help="the program gives the RAM with each call, from heap or PSRAM")
 @AS_JSON
-def export_c(file: Path, folder: Path, as_json: bool) -> None:
+def export_c(file: Path, folder: Path, layout: str, caller_arena: bool, as_json: bool) -> None:
     r"""Make a folder with the network as plain C: no dependency, integers only, the scores those of the file.
 
-    It takes files whose sections beside the binary ones are int8, and int8 files without binary sections.
+    It takes files whose sections beside the binary ones are int8, and int8 files without binary sections. With it comes
+    an example that classifies an image and says whether its scores are those of this computer.
 
     \b
     Examples: hybrid-tf export-c runs/first/model.int8.tflite -o firmware/network
+              hybrid-tf export-c model.int8.tflite -o ~/Arduino/libraries/network --for arduino
     """
     from hybrid_tf.compiler import read_metadata
     from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.micro.plain_c.export import export_plain_c
+    from hybrid_tf.micro.plain_c.layouts import sources_folder
     from hybrid_tf.tables import show, table
 
     metadata = read_metadata(file)
     warn_of_stale_files(file)
-    found = export_plain_c(file, folder, metadata)
+    found = export_plain_c(file, folder, metadata, layout, caller_arena)
+    header = sources_folder(folder, layout) / "network.h"
     rows = [
         ["arena", f"{found.arena_bytes:,} bytes of RAM; {found.alive_bytes:,} are in use at once"],
         ["calls", f"{found.steps}, for {found.operators} operators of the file"],
         ["kernels", ", ".join(found.kernels)],
     ]
-    show(as_json, found.to_dict(), table(str(folder), ["", ""], rows), f"next: read {folder / 'network.h'}")
+    show(as_json, found.to_dict(), table(str(folder), ["", ""], rows), f"next: read {header}")
 
 
 COMMANDS = (export_micro, micro_report, export_c)

@@ -9,6 +9,7 @@ from larq_compute_engine.tflite.python.interpreter import Interpreter
 from hybrid_tf.compiler.metadata import read_metadata
 from hybrid_tf.micro.plain_c.export import export_plain_c
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from runtime.emulation import cortex_m
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -63,3 +64,17 @@ def run_on_host(folder, scratch, flags=SANITIZED):
     ran = subprocess.run([program], capture_output=True, text=True)
     assert not ran.stderr, ran.stderr
     return ran.returncode
+
+
+def compiled_objects(folder, core, scratch):
+    """Returns the objects of an exported folder, compiled for a Cortex-M."""
+    return cortex_m.compile_objects(scratch, core, c_sources(folder), ["-std=c99", "-O2"])
+
+
+def run_on_cortex_m(folder, core, scratch):
+    """Returns the number of images whose scores differ from LCE's, computed on an emulated Cortex-M."""
+    compiled = compiled_objects(folder, core, scratch)
+    compiled += cortex_m.compile_objects(scratch, core, [RUN], ["-O2", "-I", folder, "-I", folder / "network"])
+    done = cortex_m.emulate(cortex_m.link(compiled, core, scratch / "program.elf"), core)
+    assert not done.stderr, done.stderr
+    return done.returncode

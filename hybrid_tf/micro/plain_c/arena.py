@@ -39,7 +39,7 @@ class Arena:
 
 def window_bytes(step: Convolution) -> int:
     """Returns the bytes of the window that a convolution lays out."""
-    return 0 if step.depthwise else 2 * 4 * step.filters.shape[1]
+    return 0 if step.depthwise else 2 * step.filters.shape[1]
 
 
 def plan(network: Network) -> Arena:

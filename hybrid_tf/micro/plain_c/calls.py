@@ -100,7 +100,7 @@ class _Writer:
     def _convolution(self, place: int, step: Convolution) -> Call:
         outputs = len(step.biases)
         of, to = self._rounding(step.source), self._rounding(step.result)
-        depth = outputs // step.channels if step.depthwise else 4 * step.filters.shape[1]
+        depth = outputs // step.channels if step.depthwise else step.filters.shape[1]
         constants = (
             _array("int8_t", f"filters_{place}", step.filters)
             + _array("int32_t", f"biases_{place}", step.biases)

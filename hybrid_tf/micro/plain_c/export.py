@@ -13,6 +13,8 @@ from hybrid_tf.micro.export import c_string
 from hybrid_tf.micro.plain_c.arena import plan
 from hybrid_tf.micro.plain_c.calls import Call, calls, lines
 from hybrid_tf.micro.plain_c.fusing import bordered, fused
+from hybrid_tf.micro.plain_c.layouts import HERE as LAYOUT_FILES
+from hybrid_tf.micro.plain_c.layouts import example_scores, library_name, sources_folder, write_layout
 from hybrid_tf.micro.plain_c.network import Layer
 from hybrid_tf.micro.plain_c.reading import read_network
 from hybrid_tf.system.files import atomic_folder
@@ -48,13 +50,17 @@ class PlainC:
         return asdict(self) | {"folder": str(self.folder), "kernels": list(self.kernels)}
 
 
-def export_plain_c(path: Path, folder: Path, metadata: Any) -> PlainC:
+def export_plain_c(
+    path: Path, folder: Path, metadata: Any, layout: str = "cmake", caller_arena: bool = False
+) -> PlainC:
     """Writes a network as plain C; the folder is there whole or not at all. The same file gives the same bytes.
 
     Args:
         path: path of a converted file, whose sections beside the binary ones are int8.
         folder: path of a folder that does not exist, or is empty.
         metadata: metadata of the file.
+        layout: the tool that builds it, one of `LAYOUTS`.
+        caller_arena: whether the program gives the arena with each call; otherwise it is a static array.
 
     Raises:
         HybridTFError: when plain C lacks an operator of the network, and when the folder is there already or cannot be
@@ -75,16 +81,23 @@ def export_plain_c(path: Path, folder: Path, metadata: Any) -> PlainC:
     layers = {call.kernel: call.macros for call in texts if call.macros}
     own = sorted({call.kernel for call in texts if not call.macros})
     sources = ["network.c", *(f"kernels/{name}.c" for name in sorted({*layers, *own}))]
+    pixels = _pixels(file.tensors[network.image], metadata)
+    tensors = file.tensors[network.image], file.tensors[network.scores]
+    title = f"{metadata.network or path.stem} {metadata.plan}".strip()
     values = {
         "made": f"Made by hybrid-tf {__version__}, `hybrid-tf export-c`, from {path.name}.",
-        "title": f"{metadata.network or path.stem} {metadata.plan}".strip(),
+        "title": title,
+        "library": library_name(title),
+        "version": __version__,
+        "caller": caller_arena,
+        "expected": lines(list(map(str, example_scores(path, *tensors, pixels)))),
         "height": image.shape[0],
         "width": image.shape[1],
         "channels": image.shape[2],
         "classes": len(metadata.class_names),
         "arena": max(arena.bytes, 4),
         "names": [c_string(name) for name in metadata.class_names],
-        "pixels": [lines(list(map(str, row))) for row in _pixels(file.tensors[network.image], metadata)],
+        "pixels": [lines(list(map(str, row))) for row in pixels],
         "calls": [_described(call, step) for call, step in zip(texts, network.steps, strict=True)],
         "layers": sorted(layers),
         "sources": sources,
@@ -93,24 +106,28 @@ def export_plain_c(path: Path, folder: Path, metadata: Any) -> PlainC:
         assert value.rounding is not None
         values |= {f"{name}_scale": f"{np.float32(value.rounding.scale)!r}f", f"{name}_zero": value.rounding.zero_point}
     with atomic_folder(folder) as temporary:
-        _write(temporary, values, layers, own)
+        _write(temporary, layout, values, layers, own)
     return PlainC(
         folder, arena.bytes, arena.least, tuple(sorted({*layers, *own})), len(network.steps), len(file.operators)
     )
 
 
-def _write(folder: Path, values: dict[str, Any], layers: dict[str, dict[str, str]], own: list[str]) -> None:
+def _write(
+    folder: Path, layout: str, values: dict[str, Any], layers: dict[str, dict[str, str]], own: list[str]
+) -> None:
     templates = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader([_HERE / "templates", LAYOUT_FILES]),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    kernels = folder / "kernels"
-    kernels.mkdir()
-    for name in ("network.h", "network.c", "CMakeLists.txt"):
-        (folder / name).write_text(templates.get_template(name).render(values), encoding="utf-8")
+    sources = sources_folder(folder, layout)
+    kernels = sources / "kernels"
+    kernels.mkdir(parents=True)
+    for name in ("network.h", "network.c"):
+        (sources / name).write_text(templates.get_template(name).render(values), encoding="utf-8")
     (kernels / "kernels.h").write_text(templates.get_template("kernels.h").render(values), encoding="utf-8")
+    write_layout(folder, layout, templates, values)
     for name, macros in layers.items():
         text = templates.get_template("layer.c").render(values, name=name, macros=macros.items())
         (kernels / f"{name}.c").write_text(text, encoding="utf-8")

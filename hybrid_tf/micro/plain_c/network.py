@@ -116,8 +116,8 @@ class Convolution(Step):
     Attributes:
         window: window of the convolution.
         channels: number of input channels.
-        filters: weights, int8 [outputs / 4, taps * inputs / 4, 4 outputs, 4 weights], with zeros up to multiples of 4;
-            of a depthwise one [taps, outputs].
+        filters: weights, int8 [outputs, taps * inputs] in the order in which the kernel reads them, with zeros up to
+            multiples of 4; of a depthwise one [taps, outputs].
         biases: int32 [outputs].
         multipliers: one for each output channel.
         low, high: range of the result.

@@ -275,11 +275,15 @@ def _activation(options: dict[str, int]) -> int:
 
 
 def _in_lanes(weights: np.ndarray) -> np.ndarray:
-    """Returns weights [outputs, depth], with zeros up to multiples of 4, as [outputs / 4, depth / 4, 4, 4]."""
+    """Returns weights [outputs, depth] as the kernel reads them, [outputs, depth], with zeros up to multiples of 4.
+
+    Those of 4 outputs lie together: 8 weights of each, 8 more of each, and in the end 4 of each where 4 are left.
+    """
     outputs, depth = weights.shape
     padded = np.pad(weights, ((0, -outputs % _LANES), (0, -depth % _LANES)))
-    blocks = padded.reshape(-1, _LANES, padded.shape[1] // _LANES, _LANES)
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
+    blocks = padded.reshape(-1, _LANES, padded.shape[1])
+    parts = [blocks[..., start : start + 8].reshape(len(blocks), -1) for start in range(0, padded.shape[1], 8)]
+    return np.concatenate(parts, axis=1).reshape(padded.shape)
 
 
 STEPS: dict[str, Callable[[Tensors, Operator, str], Step]] = {

@@ -33,6 +33,7 @@ def test_the_command_says_what_the_network_takes(tmp_path):
     assert "#define NETWORK_IMAGE_BYTES 784\n" in header
     assert sorted(path.name for path in (tmp_path / "network").iterdir()) == [
         "CMakeLists.txt",
+        "example",
         "kernels",
         "network.c",
         "network.h",

@@ -1,149 +1,158 @@
-/* The loops of layer.h for Armv8.1-M's vectors (Helium): four output channels at a time, in 32 bits each. Included by
- * layer.h, with its macros. */
+/* The loops of layer.h for Armv8.1-M's vectors (Helium): output channels in lanes of 32 bits. Included by layer.h, with
+ * its macros. */
 #include <arm_mve.h>
 
-/* The first word of each of four rows of `row` words. */
-NN_INLINE uint32x4_t nn_rows(int32_t row) { return vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)row); }
+/* 0, `row`, twice and three times `row`: where each lane's numbers begin. */
+NN_INLINE uint32x4_t nn_rows(uint32_t row) { return vmulq_n_u32(vidupq_n_u32(0, 1), row); }
+
+/* A linear function's result, shifted by a constant number of bits and within the range of int8, or of uint8: in the
+ * highest byte first, where shifting saturates. */
+#define nn_int8_x4(value, bits) vshrq_n_s32(vqshlq_n_s32(value, 24 - (bits)), 24)
+#define nn_uint8_x4(value, bits) vreinterpretq_s32_u32(vshrq_n_u32(vqshluq_n_s32(value, 24 - (bits)), 24))
+
+/* What the loops share. */
+struct nn_helium {
+  struct nn_layer layer; /* a copy, so that writing values cannot change it, and its numbers stay in registers */
+#ifdef NN_CHANNELS
+  uint8_t counts[256]; /* the number of bits of every byte: counting the bits of 16 bytes is one look-up */
+#endif
+};
+
+NN_INLINE void nn_prepare(struct nn_helium* helium, const struct nn_layer* layer) {
+#ifdef NN_CHANNELS
+  static const uint8_t nibbles[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+  const uint8x16_t low = vld1q_u8(nibbles);
+  int32_t high;
+  for (high = 0; high < 16; ++high) vst1q_u8(helium->counts + 16 * high, vaddq_n_u8(low, nibbles[high]));
+#endif
+  helium->layer = *layer;
+}
 
 #ifdef NN_CHANNELS
-NN_INLINE uint32x4_t nn_add2_x4(uint32x4_t* sum, uint32x4_t a, uint32x4_t b) {
-  const uint32x4_t either = veorq_u32(*sum, a);
-  const uint32x4_t carry = vorrq_u32(vandq_u32(*sum, a), vandq_u32(either, b));
-  *sum = veorq_u32(either, b);
-  return carry;
+/* The number of different bits of a word and of one word of each of four filters, in bytes. */
+NN_INLINE uint32x4_t nn_different_x4(uint32x4_t word, const uint32_t* filter, uint32x4_t rows, const uint8_t* counts) {
+  const uint32x4_t bits = veorq_u32(word, vldrwq_gather_shifted_offset_u32(filter, rows));
+  return vreinterpretq_u32_u8(vldrbq_gather_offset_u8(counts, vreinterpretq_u8_u32(bits)));
 }
 
-NN_INLINE uint32x4_t nn_add1_x4(uint32x4_t* sum, uint32x4_t a) {
-  const uint32x4_t carry = vandq_u32(*sum, a);
-  *sum = veorq_u32(*sum, a);
-  return carry;
-}
-
-NN_INLINE uint32x4_t nn_nibbles_x4(uint32x4_t word) {
-  const uint32x4_t threes = vdupq_n_u32(0x33333333u);
-  const uint32x4_t pairs = vsubq_u32(word, vandq_u32(vshrq_n_u32(word, 1), vdupq_n_u32(0x55555555u)));
-  return vaddq_u32(vandq_u32(pairs, threes), vandq_u32(vshrq_n_u32(pairs, 2), threes));
-}
-
-NN_INLINE uint32x4_t nn_bytes_x4(uint32x4_t nibbles) {
-  const uint32x4_t low = vdupq_n_u32(0x0f0f0f0fu);
-  return vaddq_u32(vandq_u32(nibbles, low), vandq_u32(vshrq_n_u32(nibbles, 4), low));
-}
-
-NN_INLINE uint32x4_t nn_twice(uint32x4_t ones, uint32x4_t twos) {
-  return vaddq_u32(nn_nibbles_x4(ones), vshlq_n_u32(nn_nibbles_x4(twos), 1));
-}
-
-#define NN_WORD(i) veorq_u32(vldrwq_gather_shifted_offset_u32(filter + (i), rows), vdupq_n_u32(window[i]))
-
-/* The numbers of different bits of up to nine words, in bytes: words beyond `words` count as equal. */
-NN_INLINE uint32x4_t nn_different9_x4(const uint32_t* window, const uint32_t* filter, uint32x4_t rows, int32_t words) {
-  const uint32x4_t none = vdupq_n_u32(0);
-  uint32x4_t ones = NN_WORD(0), twos, second, fours, eights;
-  if (words == 1) return nn_bytes_x4(nn_nibbles_x4(ones));
-  twos = nn_add2_x4(&ones, NN_WORD(1), words > 2 ? NN_WORD(2) : none);
-  if (words <= 3) return nn_bytes_x4(nn_twice(ones, twos));
-  second = nn_add2_x4(&ones, NN_WORD(3), words > 4 ? NN_WORD(4) : none);
-  if (words <= 5) {
-    fours = nn_add1_x4(&twos, second);
-    fours = nn_bytes_x4(nn_nibbles_x4(fours));
-    return vaddq_u32(nn_bytes_x4(nn_twice(ones, twos)), vshlq_n_u32(fours, 2));
-  }
-  fours = nn_add2_x4(&twos, second, nn_add2_x4(&ones, NN_WORD(5), words > 6 ? NN_WORD(6) : none));
-  if (words <= 7)
-    return vaddq_u32(nn_bytes_x4(nn_twice(ones, twos)), vshlq_n_u32(nn_bytes_x4(nn_nibbles_x4(fours)), 2));
-  eights = nn_add1_x4(&fours, nn_add1_x4(&twos, nn_add2_x4(&ones, NN_WORD(7), words > 8 ? NN_WORD(8) : none)));
-  return vaddq_u32(nn_bytes_x4(nn_twice(ones, twos)), vshlq_n_u32(nn_bytes_x4(nn_twice(fours, eights)), 2));
-}
-
+/* The sum of a lane's four bytes. */
 NN_INLINE uint32x4_t nn_total_x4(uint32x4_t bytes) {
   const uint8x16_t all = vreinterpretq_u8_u32(bytes);
-  const uint16x8_t pairs = vaddq_u16(vmovlbq_u8(all), vmovltq_u8(all));
+  uint16x8_t pairs;
+  if (NN_TAPS * NN_CHANNELS < 256) return vshrq_n_u32(vmulq_n_u32(bytes, 0x01010101u), 24);
+  pairs = vaddq_u16(vmovlbq_u8(all), vmovltq_u8(all));
   return vaddq_u32(vmovlbq_u16(pairs), vmovltq_u16(pairs));
 }
 
-/* The numbers of different bits of a window and of four filters. */
-NN_INLINE uint32x4_t nn_different_x4(const uint32_t* window, const uint32_t* filter, uint32x4_t rows) {
-  uint32x4_t total = vdupq_n_u32(0), bytes = total;
+/* The numbers of different bits of a window and of eight filters. */
+NN_INLINE void nn_different_x8(const uint32_t* window, const uint32_t* filter, const uint8_t* counts,
+                               uint32x4_t totals[2]) {
+  const uint32x4_t rows = nn_rows(NN_WORDS), more = vaddq_n_u32(rows, 4 * NN_WORDS);
+  uint32x4_t first = vdupq_n_u32(0), second = first;
   int32_t i = 0;
-  for (; i + 9 <= NN_WORDS; i += 9) {
-    const uint32x4_t found = nn_different9_x4(window + i, filter + i, rows, 9);
-    bytes = i % 27 == 0 ? found : vaddq_u32(bytes, found);
-    if (i % 27 == 18 || i + 9 == NN_WORDS) total = vaddq_u32(total, nn_total_x4(bytes));
+  totals[0] = totals[1] = first;
+  while (NN_WORDS - i > 27) { /* eight a word: a byte holds those of 31 words */
+    const int32_t end = i + 27;
+    for (; i < end; ++i) {
+      const uint32x4_t word = vdupq_n_u32(window[i]);
+      first = vaddq_u32(first, nn_different_x4(word, filter + i, rows, counts));
+      second = vaddq_u32(second, nn_different_x4(word, filter + i, more, counts));
+    }
+    totals[0] = vaddq_u32(totals[0], nn_total_x4(first));
+    totals[1] = vaddq_u32(totals[1], nn_total_x4(second));
+    first = second = vdupq_n_u32(0);
   }
-  if (i < NN_WORDS) {
-    const uint32x4_t found = nn_different9_x4(window + i, filter + i, rows, NN_WORDS - i);
-    total = vaddq_u32(total, nn_total_x4(i % 27 == 0 ? found : vaddq_u32(bytes, found)));
+  NN_UNROLL
+  for (; i < NN_WORDS; ++i) {
+    const uint32x4_t word = vdupq_n_u32(window[i]);
+    first = vaddq_u32(first, nn_different_x4(word, filter + i, rows, counts));
+    second = vaddq_u32(second, nn_different_x4(word, filter + i, more, counts));
   }
-  return total;
+  totals[0] = vaddq_u32(totals[0], nn_total_x4(first));
+  totals[1] = vaddq_u32(totals[1], nn_total_x4(second));
 }
 #endif
 
-NN_INLINE int32x4_t nn_uint8_x4(int32x4_t value) {
-  return vminq_s32(vmaxq_s32(value, vdupq_n_s32(0)), vdupq_n_s32(255));
-}
-
-NN_INLINE int32x4_t nn_int8_x4(int32x4_t value) {
-  return vminq_s32(vmaxq_s32(value, vdupq_n_s32(-128)), vdupq_n_s32(127));
-}
-
-/* As nn_finish, of a number of channels that is a multiple of four. */
-NN_INLINE uint32_t nn_finish_x4(const struct nn_layer* layer, int32_t first, int32_t channels, const nn_value* values,
-                                const int8_t* map, int8_t* out) {
-  const int32_t* parameters = layer->parameters + first * NN_PARAMETERS;
-  const uint32x4_t rows = nn_rows(NN_PARAMETERS);
+/* As nn_finish, without signs: four channels from `channel` on, whose parameters lie at the addresses `at`. */
+NN_INLINE void nn_finish_x4(const struct nn_layer* layer, int32_t channel, uint32x4_t at, int32x4_t value,
+                            const int8_t* map, int8_t* out) {
+#define NN_PARAMETER(i) vldrwq_gather_base_s32(at, 4 * (i))
+  (void)layer, (void)channel, (void)at, (void)map;
+#if defined(NN_THRESHOLD)
+  value = vshrq_n_s32(vsubq_s32(NN_PARAMETER(0), value), 31);
+#elif defined(NN_TABLE)
+  {
+    const uint32x4_t place = vaddq_u32(vreinterpretq_u32_s32(value), nn_rows((uint32_t)layer->table_bytes));
+    value = vldrbq_gather_offset_s32(layer->tables + channel * layer->table_bytes, place);
+    value = vaddq_n_s32(value, NN_TABLE_RAISED);
+  }
+#elif defined(NN_CHANNELS)
+  value = vaddq_s32(vmulq_s32(value, NN_PARAMETER(0)), NN_PARAMETER(1));
+  value = NN_X4(NN_SUM_RESULT)(value, NN_SUM_BITS);
+#endif
 #ifdef NN_ADD
-  const int32_t add_value = layer->add_value, add_map = layer->add_map, add_bias = layer->add_bias;
+  value = vmlaq_n_s32(vmulq_n_s32(value, layer->add_value), vldrbq_s32(map), layer->add_map);
+  value = NN_X4(NN_ADD_RESULT)(vaddq_n_s32(value, layer->add_bias), NN_ADD_BITS);
 #endif
 #ifdef NN_PRELU
-  const int32_t prelu_zero = layer->prelu_zero, prelu_factor = layer->prelu_factor, prelu_bias = layer->prelu_bias;
+  {
+    const mve_pred16_t below = vcmpltq_n_s32(value, layer->prelu_zero);
+    const int32x4_t above = vaddq_n_s32(vmulq_n_s32(value, layer->prelu_factor), layer->prelu_bias);
+    value = vmulq_s32(value, NN_PARAMETER(NN_SUM_PARAMETERS));
+    value = vaddq_m_s32(above, value, NN_PARAMETER(NN_SUM_PARAMETERS + 1), below);
+    value = NN_X4(NN_PRELU_RESULT)(value, NN_PRELU_BITS);
+  }
 #endif
 #ifdef NN_SHIFT
-  const int32_t shift_factor = layer->shift_factor;
+  value = vmlaq_n_s32(NN_PARAMETER(NN_SUM_PARAMETERS + NN_PRELU_PARAMETERS), value, layer->shift_factor);
+  value = nn_int8_x4(value, NN_SHIFT_BITS);
 #endif
-#ifdef NN_SIGNS
-  const int32_t zero = layer->zero;
+  vstrbq_s32(out, value);
+}
+
+/* A pixel's channels from `first` on, a multiple of eight; `input` is its window, or its int8 values. Returns signs. */
+#ifdef NN_CHANNELS
+NN_INLINE uint32_t nn_block_x8(const struct nn_helium* helium, int32_t first, int32_t channels, const uint32_t* input,
+                               const uint32_t* filter, const int8_t* map, int8_t* out) {
+#else
+NN_INLINE uint32_t nn_block_x8(const struct nn_helium* helium, int32_t first, int32_t channels, const int8_t* input,
+                               const int8_t* map, int8_t* out) {
 #endif
+  const struct nn_layer* layer = &helium->layer;
+  uint32x4_t at = vaddq_n_u32(nn_rows(4 * NN_PARAMETERS), (uint32_t)(layer->parameters + first * NN_PARAMETERS));
+  const uint32_t step = 16 * NN_PARAMETERS;
   uint32_t signs = 0;
   int32_t c;
-  (void)parameters, (void)rows, (void)map, (void)out, (void)signs;
-#define NN_PARAMETER(i) vldrwq_gather_shifted_offset_s32(parameters + (i), rows)
-  for (c = 0; c < channels; c += 4, parameters += 4 * NN_PARAMETERS) {
+#ifndef NN_VALUES
+  int8_t values[NN_BLOCK];
+  out = values;
+#endif
+#ifndef NN_ADD
+  map = out;
+#endif
+  for (c = 0; c < channels; c += 8, at = vaddq_n_u32(at, step)) {
+    uint32x4_t totals[2];
 #ifdef NN_CHANNELS
-    int32x4_t value = vreinterpretq_s32_u32(vldrhq_u32(values + c));
-    value = vaddq_s32(vmulq_s32(value, NN_PARAMETER(0)), NN_PARAMETER(1));
-    value = NN_X4(NN_SUM_RESULT)(vshrq_n_s32(value, NN_SUM_BITS));
+    nn_different_x8(input, filter, helium->counts, totals);
+    filter += 8 * NN_WORDS;
 #else
-    int32x4_t value = vldrbq_s32(values + c);
+    totals[0] = vreinterpretq_u32_s32(vldrbq_s32(input + c));
+    totals[1] = vreinterpretq_u32_s32(vldrbq_s32(input + c + 4));
 #endif
-#ifdef NN_ADD
-    {
-      const int32x4_t added = vaddq_n_s32(vmulq_n_s32(vldrbq_s32(map + c), add_map), add_bias);
-      value = NN_X4(NN_ADD_RESULT)(vshrq_n_s32(vmlaq_n_s32(added, value, add_value), NN_ADD_BITS));
-    }
-#endif
-#ifdef NN_PRELU
-    {
-      const mve_pred16_t below = vcmpltq_n_s32(value, prelu_zero);
-      const int32x4_t above = vaddq_n_s32(vmulq_n_s32(value, prelu_factor), prelu_bias);
-      value = vmulq_s32(value, NN_PARAMETER(NN_SUM_PARAMETERS));
-      value = vaddq_m_s32(above, value, NN_PARAMETER(NN_SUM_PARAMETERS + 1), below);
-      value = NN_X4(NN_PRELU_RESULT)(vshrq_n_s32(value, NN_PRELU_BITS));
-    }
-#endif
-#ifdef NN_SHIFT
-    value = vmlaq_n_s32(NN_PARAMETER(NN_SUM_PARAMETERS + NN_PRELU_PARAMETERS), value, shift_factor);
-    value = nn_int8_x4(vshrq_n_s32(value, NN_SHIFT_BITS));
-#endif
-#ifdef NN_VALUES
-    vstrbq_s32(out + c, value);
-#endif
-#ifdef NN_SIGNS
-    { /* of the four bits that a lane has in the mask, one */
-      const uint32_t mask = vcmpltq_n_s32(value, zero) & 0x1111u;
-      signs |= ((mask | mask >> 3 | mask >> 6 | mask >> 9) & 15u) << c;
-    }
-#endif
+    nn_finish_x4(layer, first + c, at, vreinterpretq_s32_u32(totals[0]), map + c, out + c);
+    at = vaddq_n_u32(at, step);
+    nn_finish_x4(layer, first + c + 4, at, vreinterpretq_s32_u32(totals[1]), map + c + 4, out + c + 4);
   }
+#ifdef NN_SIGNS
+  for (c = 0; c < channels; c += 16) {
+    const mve_pred16_t taken = vctp8q((uint32_t)(channels - c));
+#ifdef NN_THRESHOLD
+    const int8_t zero = 0;
+#else
+    const int8_t zero = (int8_t)layer->zero;
+#endif
+    signs |= (uint32_t)vcmpltq_m_n_s8(vldrbq_z_s8(out + c, taken), zero, taken) << c;
+  }
+#endif
   return signs;
 }

@@ -204,7 +204,7 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
 #endif
 }
 
-#if defined(__ARM_FEATURE_MVE) && !defined(NN_THRESHOLD) && !defined(NN_TABLE) && !defined(NN_UNUSUAL)
+#if defined(__ARM_FEATURE_MVE) && !defined(NN_UNUSUAL)
 #define NN_HELIUM
 #include "helium.h"
 #endif
@@ -213,10 +213,16 @@ NN_INLINE uint32_t nn_finish(const struct nn_layer* layer, int32_t first, int32_
  * use for is null. `out` may be `map`, or the int8 input. */
 void NN_NAME(const struct nn_layer* layer, const void* input, const int8_t* map, int8_t* out, uint32_t* signs) {
   const int32_t channels = layer->channels;
-#ifndef NN_CHANNELS
+#ifdef NN_CHANNELS
+  uint32_t window[NN_WORDS];
+#else
   const int8_t* values = input;
 #endif
   int32_t x, y, first;
+#ifdef NN_HELIUM
+  struct nn_helium helium;
+  nn_prepare(&helium, layer);
+#endif
   for (y = 0; y < layer->height; ++y) {
 #ifdef NN_SIGNS
     uint32_t* word = signs + y * layer->out_row;
@@ -227,29 +233,28 @@ void NN_NAME(const struct nn_layer* layer, const void* input, const int8_t* map,
     for (x = 0; x < layer->width; ++x) {
 #ifdef NN_CHANNELS
       const uint32_t* filter = layer->filters;
-      uint32_t window[NN_WORDS];
       nn_gather(layer, in, window);
       in += layer->in_column;
 #endif
       for (first = 0; first < channels; first += NN_BLOCK) {
         const int32_t count = channels - first < NN_BLOCK ? channels - first : NN_BLOCK;
         uint32_t found;
+#ifdef NN_HELIUM
+        if (count % 8 == 0) {
 #ifdef NN_CHANNELS
-        uint16_t values[NN_BLOCK];
-        int32_t c = 0;
-#ifdef NN_HELIUM
-        for (; c + 4 <= count; c += 4, filter += 4 * NN_WORDS) {
-          vstrhq_u32(values + c, nn_different_x4(window, filter, nn_rows(NN_WORDS)));
-        }
+          found = nn_block_x8(&helium, first, count, window, filter, map, out);
+          filter += count * NN_WORDS;
+#else
+          found = nn_block_x8(&helium, first, count, values, map, out);
 #endif
-        for (; c < count; ++c, filter += NN_WORDS) values[c] = (uint16_t)nn_different(window, filter, NN_WORDS);
-#endif
-#ifdef NN_HELIUM
-        if (count % 4 == 0) {
-          found = nn_finish_x4(layer, first, count, values, map, out);
         } else
 #endif
         {
+#ifdef NN_CHANNELS
+          uint16_t values[NN_BLOCK];
+          int32_t c;
+          for (c = 0; c < count; ++c, filter += NN_WORDS) values[c] = (uint16_t)nn_different(window, filter, NN_WORDS);
+#endif
           found = nn_finish(layer, first, count, values, map, out);
         }
 #ifdef NN_SIGNS

@@ -11,6 +11,8 @@
 #include <arm_acle.h>
 #endif
 
+typedef char nn_needs_int_of_32_bits[sizeof(int) >= 4 ? 1 : -1];
+
 #if defined(__GNUC__)
 #define NN_INLINE static inline __attribute__((always_inline))
 #define NN_RARE(condition) __builtin_expect(!!(condition), 0)

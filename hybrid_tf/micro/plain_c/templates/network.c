@@ -3,9 +3,9 @@
 
 #include "kernels/kernels.h"
 
-static uint32_t arena[NETWORK_ARENA_BYTES / 4];
+{% if not caller %}static uint32_t arena[NETWORK_ARENA_BYTES / 4];
 
-#define WORDS_AT(byte) (arena + (byte) / 4)
+{% endif %}#define WORDS_AT(byte) (arena + (byte) / 4)
 #define INT8_AT(byte) ((int8_t *)arena + (byte))
 #define INT16_AT(byte) ((int16_t *)(void *)((int8_t *)arena + (byte)))
 
@@ -24,5 +24,5 @@ const int8_t network_pixels[NETWORK_CHANNELS][256] = {
 
 {% for call in calls %}/* {{ call.comment }} */
 {{ call.constants }}
-{% endfor %}void network_run(const int8_t *image, int8_t *scores) {
+{% endfor %}void network_run(const int8_t *image, int8_t *scores{{ ", uint32_t *arena" if caller }}) {
 {% for call in calls %}{{ call.text }}{% endfor %}}

@@ -1,6 +1,6 @@
 /* {{ title }}: an image classifier in plain C. {{ made }}
  *
- * It needs C99 and nothing else: no heap, no floating point, no recursion. Not for two threads at a time. */
+ * It needs C99 and nothing else: no heap, no floating point, no recursion.{{ "" if caller else " Not for two threads at a time." }} */
 #ifndef NETWORK_H
 #define NETWORK_H
 
@@ -31,8 +31,10 @@ extern const char *const network_class_names[NETWORK_CLASSES];
 extern const int8_t network_pixels[NETWORK_CHANNELS][256];
 
 /* Classifies an image: NETWORK_IMAGE_BYTES numbers, row by row, the channels of a pixel together. The image is the class
- * with the largest of the NETWORK_CLASSES scores. */
-void network_run(const int8_t *image, int8_t *scores);
+ * with the largest of the NETWORK_CLASSES scores.{% if caller %} `arena` has room for NETWORK_ARENA_BYTES, whose contents do not matter
+ * before and after. */
+void network_run(const int8_t *image, int8_t *scores, uint32_t *arena);{% else %} */
+void network_run(const int8_t *image, int8_t *scores);{% endif %}
 
 #ifdef __cplusplus
 }

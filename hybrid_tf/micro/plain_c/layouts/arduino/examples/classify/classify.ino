@@ -1,0 +1,4 @@
+// {{ made }}
+#include <{{ library }}.h>
+
+{% include "sketch.h" %}

@@ -1,0 +1,19 @@
+/* {{ made }} */
+#include "network.h"
+
+#include <stdio.h>
+{% if caller %}#include <stdlib.h>
+{% endif %}#include <string.h>
+
+{% include "example.h" %}
+int main(void) {
+  int found;
+{%- if caller %}
+  arena = malloc(NETWORK_ARENA_BYTES);
+  if (!arena) return 1;
+{%- endif %}
+  take_image();
+  found = classify();
+  printf("class %d: %s; %s\n", found, network_class_names[found], compared());
+  return memcmp(scores, expected, NETWORK_CLASSES) != 0;
+}

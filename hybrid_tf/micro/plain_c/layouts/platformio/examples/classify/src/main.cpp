@@ -1,0 +1,5 @@
+// {{ made }}
+#include <Arduino.h>
+#include <{{ library }}.h>
+
+{% include "sketch.h" %}

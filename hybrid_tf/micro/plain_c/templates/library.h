@@ -1,0 +1,7 @@
+/* {{ title }}: the header of the library. {{ made }} */
+#ifndef {{ library|upper }}_H
+#define {{ library|upper }}_H
+
+#include "network.h"
+
+#endif
