@@ -33,12 +33,13 @@ from hybrid_tf.tflite import names
 from hybrid_tf.tflite.bits import unpacked
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf.tflite.load import load_model
-from hybrid_tf.tflite.model import Model, Tensor
+from hybrid_tf.tflite.model import NUMPY_TYPES, Model, Tensor
 from hybrid_tf.tflite.write import model_bytes
 
 REFERENCE = "the float file in LiteRT"
 _WEIGHTS = (binary_convolutions.REWRITE, binary_dense.REWRITE)  # passes whose refusal leaves weights in float
 Values = list[np.ndarray]
+_MOST_VALUES = 1 << 26  # of an input: an image of 4,700 x 4,700 pixels
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def compile_float(content: bytes, name: str, metadata: Metadata) -> FloatFile:
     network, untouched = load_model(content, name), load_model(content, name)
     if any(op.name in names.LCE_OPS for op in network.operators):
         raise HybridTFError(f"{name} is converted already: give the float file that it was made from")
+    _check_order(network, name)
     numbers = {tensor: number for number, tensor in enumerate(network.tensors())}
     try:
         notes = recognise_signs(network)
@@ -131,6 +133,22 @@ def compile_float(content: bytes, name: str, metadata: Metadata) -> FloatFile:
     except Exception as error:  # an operator without what its kind has: the schema's code checks nothing
         what = f"is damaged, or has operators that do not fit ({type(error).__name__})"
         raise HybridTFError(f"{name} {what}: export it again") from error
+
+
+def _check_order(network: Model, name: str) -> None:
+    """Checks that each operator reads what is there when it runs: passes walk along operators, and must come to an end.
+
+    Raises:
+        HybridTFError: when one does not.
+    """
+    there = set(network.inputs)
+    for op in network.operators:
+        read = [tensor for tensor in op.inputs if tensor is not None and tensor.data is None]
+        if not there.issuperset(read) or there.intersection(op.outputs):
+            raise HybridTFError(f"{name} is damaged: its {op.name} reads what nothing has computed, or writes it again")
+        there.update(op.outputs)
+    if not there.issuperset(network.outputs):
+        raise HybridTFError(f"{name} is damaged: it gives what nothing has computed")
 
 
 class _Stepped:
@@ -180,8 +198,15 @@ def verify_float(file: FloatFile, samples: list[Values], labels: np.ndarray | No
         labels: class numbers of the samples.
 
     Raises:
-        HybridTFError: when a file cannot be run.
+        HybridTFError: when a file cannot be run, or has other sizes inside than it says.
     """
+    try:
+        return _verified(file, samples, labels)
+    except (ValueError, TypeError, IndexError) as error:
+        raise HybridTFError(f"{file.name} has other sizes inside than it says ({error}): export it again") from error
+
+
+def _verified(file: FloatFile, samples: list[Values], labels: np.ndarray | None) -> Verification:
     steps = isolated(lambda: _outputs(_runtime(file.stepped, file.name), samples, "verifying"), file.name)
     bits = steps[file.own :]
     given = [
@@ -269,13 +294,19 @@ def _run(interpreter: Any) -> Callable[[Values], Values]:
 
 
 def noise(file: FloatFile, samples: int) -> list[Values]:
-    """Returns samples of noise for each input of a float network: normal, or whole numbers where it takes integers."""
+    """Returns samples of noise for each input of a float network: normal, or whole numbers where it takes integers.
+
+    Raises:
+        HybridTFError: when an input is not of numbers, or of no size that a network has.
+    """
     random = np.random.default_rng(0)
     parsed = parse_tflite(file.float_content, file.name)
 
     def values(number: int) -> np.ndarray:
         tensor = parsed.tensors[number]
-        kind = np.dtype(tensor.type.lower())
+        if tensor.type not in NUMPY_TYPES or min(tensor.shape, default=1) < 1 or math.prod(tensor.shape) > _MOST_VALUES:
+            raise HybridTFError(f"{file.name} takes {tensor.type} {tensor.shape}: only numbers of fixed size will do")
+        kind = np.dtype(NUMPY_TYPES[tensor.type])
         if kind.kind == "f":
             return random.standard_normal(tensor.shape).astype(kind)
         low, high = (-128, 128) if kind == np.int8 else (0, 128)

@@ -17,9 +17,10 @@ def packed_names(names: Sequence[str]) -> bytes:
 def unpacked_names(content: bytes, tensors: int) -> list[str]:
     """Returns the name of each tensor of a file. Raises HybridTFError when the entry does not hold as many."""
     try:
-        names = zlib.decompressobj().decompress(content, _MOST_UNPACKED).decode().split("\n")
+        decoder = zlib.decompressobj()
+        names = decoder.decompress(content, _MOST_UNPACKED).decode().split("\n")
     except (zlib.error, UnicodeDecodeError) as error:
         raise HybridTFError(f"its names cannot be read ({error})") from error
-    if len(names) != tensors:
+    if not decoder.eof or len(names) != tensors:
         raise HybridTFError(f"it has names for {len(names)} tensors, not {tensors}")
     return names
