@@ -13,9 +13,12 @@ from hybrid_tf.compiler import Interpreter, read_metadata
 from hybrid_tf.compiler.float_files import compile_float, noise, verify_float
 from hybrid_tf.compiler.metadata import Metadata
 from hybrid_tf.compiler.passes import binary_operator
+from hybrid_tf.compiler.passes.transposes import remove_transpositions
 from hybrid_tf.deploy.float_conversion import convert_float
 from hybrid_tf.deploy.told import Told
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.tflite.load import load_model
+from hybrid_tf.tflite.write import model_bytes
 from hybrid_tf_runtime import Interpreter as Runtime
 from tests.support.random_models import SelectedSign
 from tests.support.shared import made_once
@@ -196,3 +199,38 @@ def test_keras_models_without_lce(tmp_path):
         "try: main()\nexcept SystemExit as stopped: print('code', stopped.code)"
     )
     assert "code 1" in without(("larq_compute_engine",), program, *convert)
+
+
+def test_a_network_from_pytorch(tmp_path):
+    """files/pytorch_digits.tflite is what docs/from-pytorch.md makes; the scores are PyTorch's own."""
+    files, path = Path(__file__).parent / "files", tmp_path / "out.tflite"
+    conversion, verification = convert_float(files / "pytorch_digits.tflite", path, samples=16)
+    assert verification.passed
+    assert (conversion.binary_layers, conversion.ops.get("TRANSPOSE", 0)) == (3, 0)
+    assert conversion.bytes < 8000
+    expected = np.load(files / "pytorch_digits.npz")
+    assert np.abs(Runtime(path).predict(expected["images"]) - expected["scores"]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("back", "left"), [((0, 2, 3, 1), 0), ((0, 3, 2, 1), 2)])
+def test_transpositions_that_undo_each_other(back, left):
+    """What is computed between two transpositions, with constants by channel, in channels-last order if they allow."""
+    rng = np.random.default_rng(0)
+    slopes = tf.constant(rng.normal(size=(1, 5, 1, 1)), tf.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 4, 4, 5))])
+    def compute(x):
+        x = tf.nn.relu(tf.transpose(x, (0, 3, 1, 2)) + slopes)
+        return tf.transpose(tf.pad(x, ((0, 0), (0, 1), (2, 3), (1, 0)), constant_values=-1.5), back) * 2
+
+    content = tf.lite.TFLiteConverter.from_concrete_functions([compute.get_concrete_function()]).convert()
+    model = load_model(content, "file")
+    remove_transpositions(model)
+    model.remove_unread()
+    assert model.op_counts().get("TRANSPOSE", 0) == left
+    interpreter = tf.lite.Interpreter(model_content=model_bytes(model))
+    interpreter.allocate_tensors()
+    x = rng.normal(size=(1, 4, 4, 5)).astype(np.float32)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    np.testing.assert_array_equal(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]), compute(x))
