@@ -40,7 +40,7 @@ setup(
     packages=find_packages(include=["hybrid_tf", "hybrid_tf.*"]),
     package_data={
         "hybrid_tf": ["py.typed"],
-        "hybrid_tf.micro": ["templates/*", *(f"sources/{kernel}" for kernel in KERNELS)],
+        "hybrid_tf.micro": ["templates/**/*", *(f"sources/{kernel}" for kernel in KERNELS)],
         "hybrid_tf.micro.plain_c": ["kernels/*", "layouts/**/*", "templates/*"],
         "hybrid_tf.pretrained": ["*/*", "measured.json"],
         "hybrid_tf.study": ["templates/*.html"],

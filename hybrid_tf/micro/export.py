@@ -1,6 +1,5 @@
 """A folder with all that a network needs in a program with TensorFlow Lite Micro."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -172,14 +171,21 @@ def _write(folder: Path, **values: Any) -> None:
     templates = Environment(
         loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
+    kernels, helium = folder / "src" / "kernels", folder / "helium"
+    kernels.mkdir(parents=True)
+    helium.mkdir()
     for name in templates.list_templates():
         (folder / name).write_text(templates.get_template(name).render(values), encoding="utf-8")
-    kernels = folder / "kernels"
-    (kernels / "helium").mkdir(parents=True)
     for source in kernel_files():
-        (kernels / source.name).write_text(flattened(source), encoding="utf-8")
+        (kernels / _arduino_name(source)).write_text(flattened(source), encoding="utf-8")
     for source in helium_files():
-        shutil.copyfile(source, kernels / "helium" / source.name)
+        text = source.read_text(encoding="utf-8").replace('#include "../', '#include "../src/kernels/')
+        (helium / _arduino_name(source)).write_text(text, encoding="utf-8")
+
+
+def _arduino_name(source: Path) -> str:
+    """The name of a source in the folder: Arduino compiles .cpp, and all of it below src/."""
+    return source.with_suffix(".cpp").name if source.suffix == ".cc" else source.name
 
 
 def _array(content: bytes) -> str:

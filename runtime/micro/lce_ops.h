@@ -6,6 +6,9 @@
 //   resolver.AddCustom("LceBMaxPool2d", tflite::micro::Register_LCE_BMAXPOOL2D());
 #pragma once
 
+#if !__has_include("tensorflow/lite/micro/micro_common.h")
+#error "TensorFlow Lite Micro is missing, or older than 26 May 2023: take a tree from then or later"
+#endif
 #include "tensorflow/lite/micro/micro_common.h"
 
 // TFLM's types are global in its releases up to August 2026, and in this namespace since.

@@ -69,11 +69,25 @@ def kernels_are_compiled_once(request, monkeypatch):
     monkeypatch.setattr("hybrid_tf.micro.export.build_host_library", copy)
 
 
-def run_program(folder, library):
-    """Runs a folder's own main.cc in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
+def run_program(folder, library, *options):
+    """Runs a folder's own main.cpp in real TensorFlow Lite Micro: its op resolver, arena, normalisation and image."""
     flags = "-std=c++17 -O2 -fPIC -shared -fvisibility=hidden -fno-exceptions -Dmain=exported_main".split()  # noqa: SIM905
     flags += ["-Wall", "-Wextra", "-Werror", "-include", str(HERE / "exported_main.h")]
-    run(["g++", *flags, "-I", HOST, "-I", folder, *folder.glob("*.cc"), *folder.glob("kernels/*.cc"), "-o", library])
+    run(
+        [
+            "g++",
+            *flags,
+            *options,
+            "-I",
+            HOST,
+            "-I",
+            folder,
+            *folder.glob("src/**/*.cpp"),
+            *folder.glob("*.cpp"),
+            "-o",
+            library,
+        ]
+    )
     command = [sys.executable, "-m", "tests.support.run_exported", library]
     return subprocess.run(command, capture_output=True, text=True, cwd=HERE.parents[1])
 
@@ -87,6 +101,7 @@ def test_the_program_says_what_keras_says(network, exported, tmp_path):
     folder, result = exported
     done = run_program(folder, tmp_path / "program.so")
     predicted = int(network.predict(digits(1)[0], verbose=0).argmax())
+    assert run_program(folder, tmp_path / "heap.so", "-DHEAP_ARENA").stderr == done.stderr
     assert done.stderr.strip().endswith(f"class {predicted}: {NAMES[predicted]}"), done.stderr
     assert done.returncode == 0
     assert result["test_image"] == {"class": predicted, "name": NAMES[predicted]}
@@ -114,14 +129,31 @@ def test_the_program_of_an_int8_file_classifies_as_lce_does(io, network, tmp_pat
 def test_the_folder_compiles_as_it_stands(name, exported, tmp_path):
     folder, _ = exported
     core = CORES[name]
-    sources = [*folder.glob("*.cc"), *folder.glob("kernels/*.cc")]
+    sources = [*folder.glob("src/**/*.cpp"), *folder.glob("*.cpp")]
     if name == "cortex-m55":
-        sources = [source for source in sources if source.name != "bconv2d.cc"]
-        sources += folder.glob("kernels/helium/*.cc")
+        sources = [source for source in sources if source.name != "bconv2d.cpp"]
+        sources += folder.glob("helium/*.cpp")
     assert len(sources) >= 11
     for source in sources:
-        flags = [*CXX_FLAGS, *core.flags, "-Os", "-I", HOST, "-I", folder, "-I", folder / "kernels"]
+        flags = [*CXX_FLAGS, *core.flags, "-Os", "-I", HOST, "-I", folder]
         run(["arm-none-eabi-g++", *flags, "-c", source, "-o", tmp_path / f"{source.stem}.o"])
+
+
+def test_a_tflm_that_is_too_old_is_refused_in_words(exported, tmp_path):
+    folder, _ = exported
+    done = subprocess.run(
+        ["g++", "-std=c++17", "-c", folder / "src" / "kernels" / "quantize_ops.cpp", "-o", tmp_path / "o"],
+        capture_output=True,
+        text=True,
+    )
+    assert "TensorFlow Lite Micro is missing, or older than 26 May 2023" in done.stderr
+
+
+def test_arduino_compiles_all_that_a_sketch_needs_and_nothing_else(exported):
+    folder, _ = exported
+    assert {path.suffix for path in (folder / "src").rglob("*") if path.is_file()} == {".cpp", ".h"}
+    kernels = {path.name for path in (folder / "src" / "kernels").iterdir()}
+    assert {path.name for path in (folder / "helium").iterdir()} <= kernels
 
 
 @needs_arm
@@ -152,7 +184,7 @@ def test_the_arena_is_what_tflm_needs(file, exported, tflm):
 
 def test_the_resolver_has_exactly_the_operators(exported):
     folder, result = exported
-    text = (folder / "op_resolver.h").read_text()
+    text = (folder / "src" / "op_resolver.h").read_text()
     assert set(re.findall(r"resolver\.(Add\w+)", text)) == {
         *("AddCustom", "AddAdd", "AddConv2D", "AddAveragePool2D", "AddMean", "AddFullyConnected")
     }
@@ -161,7 +193,7 @@ def test_the_resolver_has_exactly_the_operators(exported):
 
 
 def test_the_settings_say_what_the_scores_are(exported):
-    assert "constexpr bool kGivesProbabilities = false;" in (exported[0] / "model_settings.h").read_text()
+    assert "constexpr bool kGivesProbabilities = false;" in (exported[0] / "src" / "model_settings.h").read_text()
     assert "what the scores are (logits)" in (exported[0] / "README.md").read_text()
 
 

@@ -1,7 +1,7 @@
 // {{ made }}
 #pragma once
 
-#include "model_settings.h"
+#include "src/model_settings.h"
 
 // {{ image.text }}
 extern const unsigned char kTestImage[kHeight * kWidth * kChannels];

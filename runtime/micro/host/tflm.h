@@ -12,6 +12,8 @@ void MicroPrintf(const char* format, ...);
 
 namespace tflite {
 
+inline void InitializeTarget() {}  // of system_setup.h: this computer needs none
+
 struct Model;  // a flatbuffer
 struct Operator;
 

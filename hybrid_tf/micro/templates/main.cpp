@@ -2,13 +2,20 @@
 //
 // Classifies the embedded test image and prints the result. Exit code 0: it is the class that the network gave on a
 // computer. In your program, replace the test image by pixels of your camera.
+//
+// With -DHEAP_ARENA the arena comes from the heap, which on an ESP32 has room where static arrays have none; another
+// piece of memory, such as PSRAM, goes to MicroInterpreter in the same way.
 #include <cstdint>
+#ifdef HEAP_ARENA
+#include <cstdlib>
+#endif
 
-#include "model_data.h"
-#include "model_settings.h"
-#include "op_resolver.h"
+#include "src/model_data.h"
+#include "src/model_settings.h"
+#include "src/op_resolver.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_log.h"
+#include "tensorflow/lite/micro/system_setup.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 #include "test_image.h"
 
@@ -17,7 +24,9 @@ using namespace tflite::micro;
 
 namespace {
 
-alignas(16) uint8_t arena[kArenaBytes];
+#ifndef HEAP_ARENA
+alignas(16) uint8_t static_arena[kArenaBytes];
+#endif
 
 // Writes a normalised image into the network's input, whose type is float32 or int8.
 void set_input(const unsigned char* pixels, TfLiteTensor* input) {
@@ -46,9 +55,22 @@ int best_class(const TfLiteTensor* scores) {
 }  // namespace
 
 int main() {
+  InitializeTarget();  // the serial line of boards that have one
+#ifdef HEAP_ARENA
+  // 15 more bytes, because TensorFlow Lite Micro begins at a multiple of 16.
+  const size_t arena_bytes = kArenaBytes + 15;
+  uint8_t* arena = static_cast<uint8_t*>(malloc(arena_bytes));
+  if (arena == nullptr) {
+    MicroPrintf("the heap has no room for the arena");
+    return 1;
+  }
+#else
+  const size_t arena_bytes = kArenaBytes;
+  uint8_t* arena = static_arena;
+#endif
   MicroMutableOpResolver<kModelOps> resolver;
   if (!AddModelOps(resolver)) return 1;
-  MicroInterpreter interpreter(GetModel(kModelData), resolver, arena, kArenaBytes);
+  MicroInterpreter interpreter(GetModel(kModelData), resolver, arena, arena_bytes);
   if (interpreter.AllocateTensors() != kTfLiteOk) {
     MicroPrintf("the arena is too small, or an operator is missing");
     return 1;
