@@ -206,7 +206,7 @@ def _samples(x: Data | Iterator[Data], inputs: int) -> Iterable[list[np.ndarray]
     if isinstance(x, np.ndarray):
         x = [x]
     if isinstance(x, list):
-        if len(x) != inputs or len({len(values) for values in x}) != 1:
+        if len(x) != inputs or not all(map(np.ndim, x)) or len({len(values) for values in x}) != 1:
             raise HybridTFRuntimeError(
                 f"the network has {inputs} inputs, so it takes a list of as many arrays, each with the same number of "
                 f"samples; given: {', '.join(str(np.shape(values)) for values in x) or 'nothing'}"
