@@ -35,6 +35,13 @@ BOARDS = (
         "Arduino, Nano 33 BLE Sense Rev2, tech specs",  # docs.arduino.cc/hardware/nano-33-ble-sense-rev2
     ),
     Board(
+        "Arduino UNO R4",
+        "Cortex-M4F, 48 MHz",
+        256 * _KIB,
+        32 * _KIB,
+        "Zephyr, Arduino UNO R4 Minima/WiFi",
+    ),
+    Board(
         "Raspberry Pi Pico",
         "2 x Cortex-M0+, 133 MHz",
         2048 * _KIB,
@@ -82,5 +89,33 @@ BOARDS = (
         2048 * _KIB,
         512 * _KIB,
         "Zephyr, Nucleo H743ZI, stm32h743.dtsi",  # AXI SRAM; all pieces together have 1 MB
+    ),
+    Board(
+        "Espressif ESP32-DevKitC",
+        "2 x Xtensa LX6, 240 MHz",
+        4096 * _KIB,
+        160 * _KIB,
+        "Espressif, ESP-IDF, memory types",  # at most 160 KB of DRAM for static arrays, 320 KB together with the heap
+    ),
+    Board(
+        "Espressif ESP32-S3-DevKitC",
+        "2 x Xtensa LX7, 240 MHz",
+        8192 * _KIB,
+        512 * _KIB,
+        "Zephyr, ESP32-S3-DevKitC; cache and ESP-IDF take a part",
+    ),
+    Board(
+        "Espressif ESP32-C3-DevKitC",
+        "RV32IMC, 160 MHz",
+        4096 * _KIB,
+        400 * _KIB,
+        "Zephyr, ESP32-C3-DevKitC; cache and ESP-IDF take a part",
+    ),
+    Board(
+        "WCH CH32V307-EVT",
+        "RV32IMAFC, 144 MHz",
+        256 * _KIB,
+        64 * _KIB,
+        "PlatformIO, platform-ch32v, ch32v307_evt.json",
     ),
 )

@@ -10,6 +10,7 @@ from rich.table import Table
 from hybrid_tf.micro.boards import BOARDS
 from hybrid_tf.micro.export import MARGIN, arena_with_margin, check_classifier, network_input, tflm_here
 from hybrid_tf.micro.operators import resolver_calls
+from hybrid_tf.micro.plain_c.sizes import PlainCSizes, plain_c_sizes
 from hybrid_tf.micro.tflm import TFLM
 from hybrid_tf.tables import percent, table
 from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
@@ -19,7 +20,9 @@ KERNEL_BYTES = 8 * 1024
 _CHUNK = 500  # images for one process
 NOTE = (
     "flash: the file and the kernels of LCE's operators; TensorFlow Lite Micro's own code comes on top. RAM: the "
-    f"arena, measured in TensorFlow Lite Micro on x86-64, and {MARGIN} % more; stack and your program come on top."
+    f"arena, measured in TensorFlow Lite Micro on x86-64, and {MARGIN} % more; stack and your program come on top. "
+    "Plain C (`hybrid-tf export-c`): flash as compiled by GCC, with all of its code; RAM: the arena, to the byte. "
+    "Instructions of an inference on each core: docs/plain-c.md."
 )
 
 
@@ -32,6 +35,7 @@ class MicroReport:
         model_bytes, kernel_bytes: bytes of flash that the model and LCE's kernels take.
         measured_arena_bytes, arena_bytes: bytes of RAM for the arena, as measured and with a margin.
         operators: number of times that the network has each operator.
+        plain_c: what it takes as plain C, without TFLM.
         accuracy, images: accuracy of TFLM on this computer, 0 to 1, and number of test images; None and 0 without any.
     """
 
@@ -41,6 +45,7 @@ class MicroReport:
     measured_arena_bytes: int
     arena_bytes: int
     operators: dict[str, int]
+    plain_c: PlainCSizes
     accuracy: float | None = None
     images: int = 0
 
@@ -50,9 +55,16 @@ class MicroReport:
         return self.model_bytes + self.kernel_bytes
 
     def boards(self) -> list[dict[str, Any]]:
-        """Returns the boards, each with whether the network fits."""
+        """Returns the boards, each with whether the network fits; as plain C, None where it was not compiled."""
+        plain = self.plain_c
         return [
-            asdict(board) | {"fits": self.flash_bytes <= board.flash and self.arena_bytes <= board.ram}
+            asdict(board)
+            | {
+                "fits": self.flash_bytes <= board.flash and self.arena_bytes <= board.ram,
+                "fits_plain_c": plain.largest_flash <= board.flash and plain.arena_bytes <= board.ram
+                if plain.flash_bytes
+                else None,
+            }
             for board in BOARDS
         ]
 
@@ -66,6 +78,7 @@ class MicroReport:
             "ram_bytes": self.arena_bytes,
             "measured_arena_bytes": self.measured_arena_bytes,
             "operators": self.operators,
+            "plain_c": asdict(self.plain_c),
             "accuracy": self.accuracy,
             "images": self.images,
             "boards": self.boards(),
@@ -85,13 +98,20 @@ class MicroReport:
             memory.append(
                 ["accuracy", f"of {self.images:,} test images, in TensorFlow Lite Micro", percent(self.accuracy)]
             )
+        plain = [["flash", f"{family}, -O2", f"{found:,} bytes"] for family, found in self.plain_c.flash_bytes.items()]
+        if self.plain_c.arena_bytes:
+            plain.append(["RAM", "arena", f"{self.plain_c.arena_bytes:,} bytes"])
+        if self.plain_c.missing:
+            plain.append(["not", self.plain_c.missing, "-"])
+        words = {True: "yes", False: "no", None: "-"}
         boards = [
             [
                 board["name"],
                 board["processor"],
                 f"{board['flash'] // 1024:,} KiB",
                 f"{board['ram'] // 1024:,} KiB",
-                "yes" if board["fits"] else "no",
+                words[board["fits"]],
+                words[board["fits_plain_c"]],
                 board["source"],
             ]
             for board in self.boards()
@@ -99,8 +119,9 @@ class MicroReport:
         operators = [[name, count] for name, count in self.operators.items()]
         return [
             table(str(self.path), ["what", "of", ""], memory),
+            table("as plain C", ["what", "of", ""], plain),
             table("operators", ["operator", "times"], operators),
-            table("boards", ["board", "processor", "flash", "RAM in a row", "fits", "source"], boards),
+            table("boards", ["board", "processor", "flash", "RAM in a row", "fits", "in plain C", "source"], boards),
         ]
 
 
@@ -114,6 +135,8 @@ def micro_report(path: Path, samples: int = 0) -> MicroReport:
     Raises:
         HybridTFError: when TFLM lacks an operator of the network or cannot be run here.
     """
+    from hybrid_tf.compiler import read_metadata
+
     content = read_bytes(path)
     file = parse_tflite(content, path)
     resolver_calls(file, path)
@@ -122,7 +145,15 @@ def micro_report(path: Path, samples: int = 0) -> MicroReport:
         measured = tflm.arena_bytes(path)
         accuracy, images = _accuracy(tflm, path, file, samples) if samples else (None, 0)
     return MicroReport(
-        path, len(content), kernels, measured, arena_with_margin(measured), file.op_counts(), accuracy, images
+        path,
+        len(content),
+        kernels,
+        measured,
+        arena_with_margin(measured),
+        file.op_counts(),
+        plain_c_sizes(path, read_metadata(path)),
+        accuracy,
+        images,
     )
 
 

@@ -10,13 +10,15 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
+from hybrid_tf import pretrained
 from hybrid_tf.cli import cli
-from hybrid_tf.compiler import Interpreter, Metadata, calibrate_int8, convert
+from hybrid_tf.compiler import Interpreter, Metadata, calibrate_int8, convert, read_metadata
 from hybrid_tf.data import load_dataset
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.boards import BOARDS
 from hybrid_tf.micro.export import arena_with_margin
 from hybrid_tf.micro.kernels import HOST, build_host_library
+from hybrid_tf.micro.plain_c.sizes import PlainCSizes, plain_c_sizes
 from hybrid_tf.micro.report import KERNEL_BYTES, MicroReport
 from hybrid_tf.models.registry import build_model
 from runtime.emulation.cortex_m import CORES, CXX_FLAGS, missing, run
@@ -237,13 +239,27 @@ def test_a_missing_compiler_is_an_error_with_the_fix(tmp_path, monkeypatch):
 
 def test_a_board_needs_the_flash_and_the_arena_in_one_piece():
     def fitting(model_bytes, arena_bytes):
-        report = MicroReport(Path("model.tflite"), model_bytes, KERNEL_BYTES, arena_bytes, arena_bytes, {})
+        report = MicroReport(
+            Path("model.tflite"), model_bytes, KERNEL_BYTES, arena_bytes, arena_bytes, {}, PlainCSizes(0, {}, "")
+        )
         return {board["name"] for board in report.boards() if board["fits"]}
 
     fit = fitting(1000, 96 * 1024)
-    assert fit == {board.name for board in BOARDS}
+    assert {board.name for board in BOARDS} - fit == {"Arduino UNO R4", "WCH CH32V307-EVT"}
     assert fit - fitting(1000, 96 * 1024 + 1) == {"ST NUCLEO-L476RG"}  # its 128 KB of SRAM are two pieces
     assert fit - fitting(512 * 1024, 1000) == {"BBC micro:bit V2", "ST NUCLEO-F446RE"}  # the kernels come on top
+
+
+@needs_arm
+def test_plain_c_takes_what_its_object_files_take():
+    path = pretrained.FOLDER / "resnet20-residual-taught" / "model.int8.tflite"
+    found = plain_c_sizes(path, read_metadata(path))
+    assert found.arena_bytes == 19_744
+    assert {"Cortex-M0+", "Cortex-M3", "Cortex-M4", "Cortex-M55"} <= found.flash_bytes.keys()
+    assert all(50_000 < size < 70_000 for size in found.flash_bytes.values())
+    report = MicroReport(path, path.stat().st_size, KERNEL_BYTES, 62_960, 66_560, {}, found)
+    assert all(board["fits_plain_c"] for board in report.boards())
+    assert not all(board["fits"] for board in report.boards())
 
 
 def test_the_report_says_which_boards_fit(file, network):
@@ -256,7 +272,9 @@ def test_the_report_says_which_boards_fit(file, network):
     assert found["flash_bytes"] == file.stat().st_size + KERNEL_BYTES
     assert found["operators"]["LceBconv2d"] == 18
     assert 60_000 < found["measured_arena_bytes"] < found["ram_bytes"] < 128 * 1024
-    assert all(board["source"] and board["fits"] for board in found["boards"])
+    assert {board["name"] for board in found["boards"] if not board["fits"]} == {"Arduino UNO R4", "WCH CH32V307-EVT"}
+    assert all(board["source"] and board["fits_plain_c"] is None for board in found["boards"])
+    assert "computes in float32" in found["plain_c"]["missing"]
     text = CliRunner().invoke(cli, ["micro-report", str(file)], catch_exceptions=False).output
     assert "Raspberry Pi Pico" in text
     assert f"{found['ram_bytes']:,}" in text

@@ -59,6 +59,11 @@ static void add_products(const int16_t* window, const int8_t* filters, int32_t d
 #define ADD_CHANNEL(sum, filter) \
   sum += first * (filter)[0] + second * (filter)[1] + third * (filter)[2] + fourth * (filter)[3]
 #endif
+#if defined(__GNUC__) && !defined(PAIRS)
+#define APART __asm volatile("" ::: "memory") /* mixed, both halves need more registers than RISC-V has */
+#else
+#define APART (void)0
+#endif
 #define ADD_FOUR(step)                    \
   do {                                    \
     NUMBERS;                              \
@@ -71,6 +76,7 @@ static void add_products(const int16_t* window, const int8_t* filters, int32_t d
   } while (0)
   for (; window + 8 <= end; filters += 8 * (BLOCK - 1)) {
     ADD_FOUR(8);
+    APART;
     ADD_FOUR(8);
   }
   if (window < end) ADD_FOUR(4);
