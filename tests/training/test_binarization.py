@@ -7,6 +7,7 @@ import tensorflow as tf
 import hybrid_tf
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.models.layers import is_binary
+from tests.support.extent import some
 from tests.support.small_networks import randomise
 
 layers = tf.keras.layers
@@ -149,6 +150,17 @@ def test_nested_models_are_opened(tmp_path):
     model = hybrid_tf.binarize(tf.keras.Model(image, layers.Dense(3)(x)), "residual")
     assert len(binary_names(model)) == 2
     assert_it_converts(model, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", some(["MobileNetV2", "ResNet50"], []))
+def test_a_network_of_keras_applications(name, tmp_path):
+    options = {"alpha": 0.35} if name == "MobileNetV2" else {}
+    original = getattr(tf.keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=4, **options)
+    model = hybrid_tf.binarize(original, "residual")
+    assert len(binary_names(model)) == {"MobileNetV2": 34, "ResNet50": 52}[name]
+    assert_it_converts(model, tmp_path, "own")
 
 
 def test_it_learns_from_the_original():
