@@ -65,4 +65,4 @@ def test_to_micro(run, converter, tmp_path):
     assert code == 0
     assert found["model_bytes"] == (run / "model.int8.tflite").stat().st_size
     assert "QUANTIZE" in found["operators"]
-    assert (tmp_path / "network" / "main.cc").exists()
+    assert (tmp_path / "network" / "main.cpp").exists()
