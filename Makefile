@@ -58,9 +58,9 @@ check: lint ## before every commit: make lint, and the tests that take no second
 test: setup system ## all tests, a part of each sweep
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-# All cases of the sweeps that make test tries a part of: every network under every plan, 600 configurations
-# of operators under sanitizers and on emulated ARM, all kills. Half an hour on two cores.
-sweep: setup system ## all cases of the sweeps: half an hour
+# All cases of the sweeps that make test tries a part of: every network under every plan, 2,000 random
+# networks, 600 configurations of operators under sanitizers and on emulated ARM, all kills.
+sweep: setup system ## all cases of the sweeps: some two hours
 	HYBRID_TF_SWEEP=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m sweep
 
 # dist/hybrid_tf_runtime-*.whl for x86-64 and aarch64 Linux, old ones too.
@@ -76,8 +76,8 @@ fuzz: setup system ## damaged models through the runtime, with sanitizers and li
 	$(BIN)/python -m tests.support.sanitized_build memory -m tests.support.fuzz_models build/fuzz/seeds --keep build/fuzz/failed
 	$(BIN)/python -m tests.support.fuzzers build/fuzz/seeds build/fuzz
 
-# 50,000 damaged files through inspect, lint and verify; those that crash them or hang are kept in build/fuzz/failed.
-fuzz-files: setup ## 50,000 damaged files through inspect, lint and verify
+# 50,000 damaged files through inspect, lint, verify and convert; those that crash them or hang are kept in build/fuzz/failed.
+fuzz-files: setup ## 50,000 damaged files through inspect, lint, verify and convert
 	$(BIN)/python -m tests.support.fuzz_seeds build/fuzz/seeds
 	$(BIN)/python -m tests.support.fuzz_files build/fuzz/seeds --keep build/fuzz/failed
 

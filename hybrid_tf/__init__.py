@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
     from hybrid_tf.pretrained import load_pretrained
     from hybrid_tf.runs.run import load_run
+    from hybrid_tf.training.binarization import binarize
     from hybrid_tf.training.session import train
 
 # TensorFlow takes seconds to import, so a name is loaded when it is first used.
@@ -42,6 +43,7 @@ _WHERE = {
     "Metadata": "compiler.metadata",
     "NetworkSpec": "models.spec",
     "Plan": "models.plan",
+    "binarize": "training.binarization",
     "build_model": "models.registry",
     "convert": "compiler.conversion",
     "load_dataset": "data.load",
@@ -59,6 +61,7 @@ __all__ = [
     "NetworkSpec",
     "Plan",
     "__version__",
+    "binarize",
     "build_model",
     "convert",
     "load_dataset",

@@ -8,7 +8,7 @@ It measures nothing: `python -m benchmarks.race --update-docs` does, and writes 
 import sys
 from pathlib import Path
 
-from benchmarks.pages.fair_race_verdict import verdict, verdict_table
+from benchmarks.pages.fair_race_verdict import verdict, verdict_tables
 from benchmarks.pages.generated import check_blocks, write_blocks
 from benchmarks.pages.markdown_tables import Table, markdown_table
 from benchmarks.race.record import PATH as RECORD
@@ -46,7 +46,7 @@ def write_page(race: Race) -> None:
     figure = f"![Instructions on a Cortex-A72 against bytes]({FIGURE.name})"
     blocks = {_VERDICT: "\n".join(f"- {sentence}" for sentence in _verdicts(race)) + f"\n\n{figure}"}
     for task in _TASKS:
-        found = Table(task, _COLUMNS, _cells(race.of(task))), verdict_table(race.of(task))
+        found = Table(task, _COLUMNS, _cells(race.of(task))), *verdict_tables(race.of(task))
         blocks[task] = "\n".join(markdown_table(one.columns, one.rows) for one in found)
     blocks[_SOURCES] = "".join(f"- {text}.\n" for text in sources(race)) + f"- [All figures]({RECORD.name}).\n"
     write_blocks(PAGE, COMMAND, blocks)
@@ -55,10 +55,10 @@ def write_page(race: Race) -> None:
 
 
 def tables(race: Race) -> list[Table]:
-    """Returns, for each task, a table of the files and one of who wins in what."""
+    """Returns, for each task, a table of the files and those of who wins in what."""
     found = []
     for task in dict.fromkeys(row.task for row in race.rows):
-        found += [Table(task, _COLUMNS, _cells(race.of(task))), verdict_table(race.of(task))]
+        found += [Table(task, _COLUMNS, _cells(race.of(task))), *verdict_tables(race.of(task))]
     return found
 
 

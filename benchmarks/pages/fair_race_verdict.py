@@ -30,14 +30,24 @@ class _Duel:
         return f"{self.ratio:.2f} ({self.hybrid.label} against {self.rival.label})"
 
 
+@dataclass(frozen=True)
+class _Comparison:
+    """Hybrids, each with the rivals it is compared with, and in words which these are."""
+
+    basis: str
+    pairs: list[tuple[Row, list[Row]]]
+
+
 def verdict(rows: list[Row]) -> str:
     """Returns in plain sentences in which costs hybrids win, and against what."""
-    compared, basis = _compared(rows)
-    if not compared:
-        return "nothing can be compared."
+    sentences = [_sentence(one, _costs(rows)) for one in _comparisons(rows)]
+    return (" ".join(sentences) or "Nothing can be compared.") + _beyond(rows)
+
+
+def _sentence(comparison: _Comparison, costs: list[str]) -> str:
     won, lost, both = [], [], []
-    for cost in _costs(rows):
-        duels = _duels(compared, cost)
+    for cost in costs:
+        duels = _duels(comparison, cost)
         wins = sum(duel.ratio < 1 for duel in duels)
         best = min(duels, key=lambda duel: duel.ratio)
         if wins == len(duels):
@@ -51,19 +61,24 @@ def verdict(rows: list[Row]) -> str:
         *([f"some do in {', '.join(both)}"] if both else []),
         *([f"no hybrid wins in {', '.join(lost)}"] if lost else []),
     ]
-    return f"{basis}, {'; '.join(parts)}.{_beyond(rows)}"
+    return f"{comparison.basis}, {'; '.join(parts)}."
 
 
-def verdict_table(rows: list[Row]) -> Table:
-    """Returns for each cost how many hybrids win, and the ratios of the best, the middle and the worst of them."""
-    compared, basis = _compared(rows)
-    cells = []
-    for cost in _costs(rows) if compared else []:
-        duels = sorted(_duels(compared, cost), key=lambda duel: duel.ratio)
-        wins = sum(duel.ratio < 1 for duel in duels)
-        cells.append([cost, f"{wins} of {len(duels)}", *(duels[at].text for at in (0, len(duels) // 2, -1))])
-    columns = ["a hybrid's cost over its rival's", "below 1", "least", "middle", "most"]
-    return Table(basis, columns, cells)
+def verdict_tables(rows: list[Row]) -> list[Table]:
+    """Returns for each cost how many hybrids win, and the ratios of the best, the middle and the worst of them.
+
+    There is a table for each kind of rival.
+    """
+    tables = []
+    for comparison in _comparisons(rows):
+        cells = []
+        for cost in _costs(rows):
+            duels = sorted(_duels(comparison, cost), key=lambda duel: duel.ratio)
+            wins = sum(duel.ratio < 1 for duel in duels)
+            cells.append([cost, f"{wins} of {len(duels)}", *(duels[at].text for at in (0, len(duels) // 2, -1))])
+        columns = [f"{comparison.basis}: a hybrid's cost over its rival's", "below 1", "least", "middle", "most"]
+        tables.append(Table(comparison.basis, columns, cells))
+    return tables
 
 
 def _costs(rows: list[Row]) -> list[str]:
@@ -72,20 +87,31 @@ def _costs(rows: list[Row]) -> list[str]:
     return [name for name in _COSTS if counted or not name.startswith("instructions")]
 
 
-def _compared(rows: list[Row]) -> tuple[list[tuple[Row, list[Row]]], str]:
-    """Returns each hybrid with the rivals it is compared with, and in words which these are.
+def _comparisons(rows: list[Row]) -> list[_Comparison]:
+    """Returns the comparisons that the rows allow.
 
-    Where both sides are trained, these are all int8 networks that are at least as accurate; a hybrid that is more
-    accurate than all of them has none, and is left out. Elsewhere it is the one whose file is nearest in size.
+    Where both sides are trained, each hybrid meets all int8 networks that are at least as accurate; a hybrid that is
+    more accurate than all of them is left out there. Where a rival is not trained, each meets the one whose file is
+    nearest in size.
     """
     hybrids, rivals = [row for row in rows if row.is_hybrid], [row for row in rows if not row.is_hybrid]
     trained = [row for row in rivals if row.accuracy is not None]
-    if trained and any(row.accuracy is not None for row in hybrids):
-        pairs = [(one, [other for other in trained if _accuracy(other) >= _accuracy(one)]) for one in hybrids]
-        basis = "against the cheapest int8 network that is at least as accurate"
-        return [(one, others) for one, others in pairs if others and one.accuracy is not None], basis
-    nearest = [(one, [min(rivals, key=lambda rival: _apart(one, rival))]) for one in hybrids] if rivals else []
-    return nearest, "against the int8 network whose file is nearest in size, without accuracies"
+    pairs = [
+        (one, [other for other in trained if _accuracy(other) >= one.accuracy])
+        for one in hybrids
+        if one.accuracy is not None
+    ]
+    comparisons = [
+        _Comparison(
+            "Against the cheapest trained int8 network that is at least as accurate",
+            [(one, others) for one, others in pairs if others],
+        )
+    ]
+    if len(trained) < len(rivals):
+        nearest = [(one, [min(rivals, key=lambda rival: _apart(one, rival))]) for one in hybrids]
+        basis = "Against the int8 network whose file is nearest in size, whatever the accuracy"
+        comparisons.append(_Comparison(basis, nearest))
+    return [one for one in comparisons if one.pairs]
 
 
 def _accuracy(row: Row) -> float:
@@ -96,9 +122,9 @@ def _apart(one: Row, other: Row) -> float:
     return max(one.bytes / other.bytes, other.bytes / one.bytes)
 
 
-def _duels(compared: list[tuple[Row, list[Row]]], name: str) -> list[_Duel]:
+def _duels(comparison: _Comparison, name: str) -> list[_Duel]:
     cost = _COSTS[name]
-    best = [(one, min(others, key=cost)) for one, others in compared]
+    best = [(one, min(others, key=cost)) for one, others in comparison.pairs]
     return [_Duel(one, rival, cost(one) / cost(rival)) for one, rival in best]
 
 

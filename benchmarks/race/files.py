@@ -14,7 +14,7 @@ from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.system.files import write_bytes
 from hybrid_tf.system.quiet import silenced
 
-_CALIBRATION_IMAGES = 4  # noise of one distribution; the ranges decide no time
+_CALIBRATION_IMAGES = 16  # the fewest that calibration takes; noise of one distribution, whose ranges decide no time
 _SOURCES = (Path(__file__), Path(tasks.__file__))  # what decides the files, beside what `made_folder` knows
 
 

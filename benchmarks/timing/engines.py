@@ -99,7 +99,7 @@ def load(engine: Engine, path: Path, threads: int) -> Runner:
 def _lce(path: Path, threads: int, options: dict[str, bool]) -> Runner:
     from hybrid_tf.compiler.lce import larq_compute_engine
 
-    interpreter = larq_compute_engine.testing.Interpreter(path.read_bytes(), threads, **options).interpreter
+    interpreter = larq_compute_engine().testing.Interpreter(path.read_bytes(), threads, **options).interpreter
 
     (image,), (scores,) = (
         [

@@ -31,7 +31,7 @@ SAMPLES = click.option(
 @click.command(cls=QuietCommand)
 @click.argument("run_or_file", metavar="RUN|FILE.tflite", type=click.Path(path_type=Path))
 @click.option("--dataset", help="another data set than the run's")
-@click.option("--engine", type=click.Choice(["lce", "runtime"]), help="what runs a file  [default: lce]")
+@click.option("--engine", type=click.Choice(["lce", "runtime"]), help="what runs a file  [default: lce, if installed]")
 @click.option(
     "--report", type=click.Path(path_type=Path), help="an HTML page: confusions, calibration, surest mistakes"
 )
@@ -55,11 +55,7 @@ def evaluate(run_or_file: Path, dataset: str | None, engine: str | None, report:
     warn_of_stale_files(run_or_file)
     if run_or_file.is_dir() and engine:
         raise click.UsageError(f"--engine is for a file: {run_or_file} is a run, which Keras evaluates")
-    found = (
-        evaluate_run(run_or_file, dataset)
-        if run_or_file.is_dir()
-        else evaluate_file(run_or_file, dataset, engine or "lce")
-    )
+    found = evaluate_run(run_or_file, dataset) if run_or_file.is_dir() else evaluate_file(run_or_file, dataset, engine)
     text = f"{found.dataset}: {percent(found.accuracy)} of {found.images:,} test images right"
     parts: list[Any] = [f"{run_or_file}: {text} ({found.engine})", _classes_table(found)]
     if report:
@@ -92,7 +88,7 @@ def _classes_table(found: "Evaluation") -> "Table":
 
 
 @click.command(cls=QuietCommand)
-@click.argument("run_or_model", metavar="RUN|MODEL.keras", type=click.Path(path_type=Path))
+@click.argument("run_or_model", metavar="RUN|MODEL", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: RUN/model.tflite]")
 @click.option("--dataset", help="real images to verify on, not noise, and to calibrate with; a run has its own")
 @click.option("--int8", is_flag=True, help="make the full-precision sections int8: a quarter of their memory")
@@ -101,7 +97,7 @@ def _classes_table(found: "Evaluation") -> "Table":
 )
 @click.option("--io", type=click.Choice(["float32", "int8"]), help="with --int8: input and output  [default: float32]")
 @click.option("--int8-except", "except_layers", multiple=True, metavar="LAYER", help="with --int8: stays float32")
-@click.option("--converter", type=click.Choice(["lce", "own"]), default="lce", show_default=True, help="what makes it")
+@click.option("--converter", type=click.Choice(["lce", "own"]), help="what makes it  [default: lce, if installed]")
 @model_options
 @SAMPLES
 @AS_JSON
@@ -109,7 +105,7 @@ def convert(
     run_or_model: Path,
     output: Path | None,
     dataset: str | None,
-    converter: str,
+    converter: str | None,
     samples: int,
     as_json: bool,
     mean: str | None,
@@ -118,7 +114,9 @@ def convert(
     scores: str | None,
     **options: Any,
 ) -> None:
-    r"""Convert a run, or a Keras or Larq model, to a .tflite file for Larq Compute Engine, and verify it.
+    r"""Convert a run or a model to a .tflite file for Larq Compute Engine, and verify it.
+
+    A model is a Keras or Larq model (.keras, .h5), a float .tflite file of any framework, or a SavedModel folder.
 
     Verified is that the file computes what the network does, on test images; of a Keras model without --dataset on
     noise. How pixels become such a model's inputs is told, shown by its layers, or found by trying the usual ways on
@@ -127,7 +125,8 @@ def convert(
     is a float and an int8 file, both are timed.
 
     --converter own is TensorFlow's converter with passes of hybrid-tf behind it: smaller files, binary dense layers in
-    one bit a weight, and what cannot be binary stays in full precision, with a warning.
+    one bit a weight, and what cannot be binary stays in full precision, with a warning. Float files and SavedModels are
+    converted by it, and compared with the float file in LiteRT; they need neither Larq nor Larq Compute Engine.
 
     \b
     Examples: hybrid-tf convert runs/first
@@ -135,20 +134,31 @@ def convert(
               hybrid-tf convert runs/first --int8 --int8-except classifier --calibration 1000
               hybrid-tf convert model.keras -o model.tflite --dataset cifar10
               hybrid-tf convert model.keras --mean 0 --std 255 --classes labels.txt
+              hybrid-tf convert float.tflite -o binary.tflite
     """
-    from hybrid_tf.deploy.conversion import convert_model, convert_run
     from hybrid_tf.deploy.speed import side_by_side
     from hybrid_tf.deploy.told import read_told
-    from hybrid_tf.runs.kinds import MODEL, RUN, expect
+    from hybrid_tf.runs.kinds import MODEL, RUN, SAVED_MODEL, TFLITE, expect
     from hybrid_tf.tables import show
 
-    int8 = _int8_options(**options)
-    if expect(run_or_model, RUN, MODEL) == RUN:
-        check_is_model(run_or_model, mean=mean, std=std, classes=classes, scores=scores)
-        conversion, verification = convert_run(run_or_model, output, samples, int8, dataset, converter)
+    kind = expect(run_or_model, RUN, MODEL, TFLITE, SAVED_MODEL)
+    told = {"mean": mean, "std": std, "classes": classes, "scores": scores}
+    if kind in (TFLITE, SAVED_MODEL):
+        _check_is_own(run_or_model, converter, options)
+        from hybrid_tf.deploy.float_conversion import convert_float
+
+        conversion, verification = convert_float(run_or_model, output, dataset, samples, read_told(**told))
     else:
-        told = read_told(mean, std, classes, scores)
-        conversion, verification = convert_model(run_or_model, output, dataset, samples, int8, told, converter)
+        from hybrid_tf.deploy.conversion import convert_model, convert_run
+
+        int8 = _int8_options(**options)
+        if kind == RUN:
+            check_is_model(run_or_model, **told)
+            conversion, verification = convert_run(run_or_model, output, samples, int8, dataset, converter)
+        else:
+            conversion, verification = convert_model(
+                run_or_model, output, dataset, samples, int8, read_told(**told), converter
+            )
     both = side_by_side(conversion.path)
     result = {
         "conversion": conversion.to_dict(),
@@ -224,6 +234,18 @@ def predict(ctx: click.Context, run_or_file: Path, images: tuple[str, ...], top:
         ctx.exit(1)
 
 
+def _check_is_own(source: Path, converter: str | None, options: dict[str, Any]) -> None:
+    """Refuses what a float file or a SavedModel cannot have."""
+    from hybrid_tf.errors import HybridTFError
+
+    if converter == "lce":
+        raise HybridTFError(f"LCE's converter takes Keras models, and {source} is none: leave --converter out")
+    if any(options.values()):
+        raise HybridTFError(
+            f"--int8 rounds Keras models, and {source} is none: export it in int8, or convert the Keras model"
+        )
+
+
 def _int8_options(int8: bool, **options: Any) -> "Int8Options | None":
     from hybrid_tf.deploy.conversion import Int8Options
 
@@ -256,7 +278,7 @@ def _verification_table(verification: "Verification") -> "Table":
     plain, rounding = (", without rounding", " to Keras with the rounding of int8") if found.int8_tensors else ("", "")
     rows = [
         ["compared on", f"{found.images:,} {found.inputs}"],
-        [f"accuracy of Keras{plain}", percent(found.keras_accuracy)],
+        [f"accuracy of {found.reference}{plain}", percent(found.keras_accuracy)],
         ["accuracy of the file", percent(found.file_accuracy)],
         ["same class", percent(found.top1_agreement)],
         [f"largest difference of a score{rounding}", f"{found.max_abs_difference:.1e}"],
@@ -273,7 +295,8 @@ def _verification_table(verification: "Verification") -> "Table":
             [f"accuracy of the int8 file, on the same, in {both.engine}", percent(both.int8)],
             ["int8 loses", f"{both.lost_points:.2f} points"],
         ]
-    return table("verified" if found.passed else "NOT verified", ["Keras against the file", ""], rows)
+    title = f"{'verified' if found.passed else 'NOT verified'}, in {found.engine}"
+    return table(title, [f"{found.reference} against the file", ""], rows)
 
 
 def _next_step(file: Path) -> str:

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
-    "Conversion": "conversion",
+    "Conversion": "outcome",
     "Finding": "lint.findings",
     "Int8": "metadata",
     "Interpreter": "interpreter",
     "Metadata": "metadata",
     "RULES": "lint.findings",
-    "Verification": "verification",
+    "Verification": "outcome",
     "calibrate_int8": "int8.calibration",
     "convert": "conversion",
     "convert_and_verify": "conversion",

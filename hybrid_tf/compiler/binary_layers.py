@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import larq
 import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.tflite.bits import packed
 
+# Larq is imported where it is needed: a float `.tflite` file is converted without it.
 Call = Callable[..., tf.Tensor]
 _QUANTIZERS = ("input_quantizer", "kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
@@ -81,6 +81,8 @@ def calls_through(layers: list[tf.keras.layers.Layer], around: Callable[..., tf.
 
         layer.call = wrapped
 
+    import larq
+
     quantize = larq.context.should_quantize()
     before = [vars(layer).get("call") for layer in layers]
     try:
@@ -99,6 +101,8 @@ def calls_through(layers: list[tf.keras.layers.Layer], around: Callable[..., tf.
 
 def quantized_kernel(layer: tf.keras.layers.Layer) -> np.ndarray:
     """Returns the kernel of a Larq layer as the forward pass uses it, channels out last."""
+    import larq
+
     with larq.context.quantized_scope(True):
         return tf.convert_to_tensor(layer.kernel).numpy()
 

@@ -1,8 +1,7 @@
 """The conversion: it refuses what would silently stay in float, and proves that nothing did."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,15 +11,16 @@ from hybrid_tf.compiler.graph_rules import check_padding, check_relus
 from hybrid_tf.compiler.int8.file import check_no_float, match_points
 from hybrid_tf.compiler.int8.plan import Int8Plan, plan_int8
 from hybrid_tf.compiler.int8.rounding import int8_calls, rounded_to
-from hybrid_tf.compiler.lce import convert_function
+from hybrid_tf.compiler.lce import convert_function, is_installed
 from hybrid_tf.compiler.matching import check_ops, float_layers_of, match_layers
 from hybrid_tf.compiler.metadata import METADATA_NAME, Metadata
+from hybrid_tf.compiler.outcome import Conversion, Verification
 from hybrid_tf.compiler.passes import Note, run_passes
 from hybrid_tf.compiler.rewrite import add_metadata, reorder
 from hybrid_tf.compiler.rules import OWN_RULES, check_int8_padding, check_layers, layer_faults
 from hybrid_tf.compiler.scores import known_scores
 from hybrid_tf.compiler.tracing import IMAGE, SCORES, TracedModel, image_shape, trace_model
-from hybrid_tf.compiler.verification import Verification, verify
+from hybrid_tf.compiler.verification import verify
 from hybrid_tf.errors import HybridTFError, unknown
 from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.graphs.order import least_memory_order
@@ -33,48 +33,12 @@ from hybrid_tf.tflite.write import model_bytes
 LCE, OWN = CONVERTERS = ("lce", "own")
 
 
-@dataclass(frozen=True)
-class Conversion:
-    """What was written.
-
-    Attributes:
-        path: path of the file.
-        bytes: size of the file in bytes.
-        binary_layers: number of binary convolutions in the file; a layer that is used twice counts twice.
-        ops: number of times that each operator occurs, the most frequent first.
-        metadata: metadata that the file holds.
-        float_layers: names of the quantized layers that the file computes in float; only our own converter has some.
-        notes: what our own converter did, and why it left something as it was.
-    """
-
-    path: Path
-    bytes: int
-    binary_layers: int
-    ops: dict[str, int]
-    metadata: Metadata
-    float_layers: tuple[str, ...] = ()
-    notes: tuple[Note, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON values; of the metadata what the network takes and gives."""
-        about = {key: getattr(self.metadata, key) for key in ("mean", "std", "scores")}
-        return {
-            "path": str(self.path),
-            "bytes": self.bytes,
-            "binary_layers": self.binary_layers,
-            "ops": self.ops,
-            "float_layers": list(self.float_layers),
-            "notes": [asdict(note) for note in self.notes],
-            **about,
-        }
-
-
 def convert(
     model: tf.keras.Model,
     path: str | Path,
     metadata: Metadata | None = None,
     io: str = "float32",
-    converter: str = "lce",
+    converter: str | None = None,
 ) -> Conversion:
     """Converts a Keras model into a Larq Compute Engine file, replacing an older one at `path`.
 
@@ -89,7 +53,8 @@ def convert(
             its scores are is stored, too: as the metadata says, or as the last operator shows.
         io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
         converter: `lce` for that of Larq Compute Engine, or `own`: TensorFlow's, and the passes of this package behind
-            it. `own` also makes binary dense layers binary, and leaves in float what it must, with a warning.
+            it. `own` also makes binary dense layers binary, and leaves in float what it must, with a warning. None
+            means `lce` where it is installed.
 
     Raises:
         HybridTFError: when a layer cannot be binary in the file, the converter fails, or the file cannot be written.
@@ -106,7 +71,7 @@ def convert_and_verify(
     images: np.ndarray,
     labels: np.ndarray | None = None,
     io: str = "float32",
-    converter: str = "lce",
+    converter: str | None = None,
 ) -> tuple[Conversion, Verification]:
     """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
 
@@ -132,8 +97,9 @@ def convert_and_verify(
 
 
 def _converted(
-    model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str, converter: str
+    model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str, converter: str | None
 ) -> tuple[bytes, Conversion]:
+    converter = converter or (LCE if is_installed() else OWN)
     if converter not in CONVERTERS:
         raise unknown("converter", converter, CONVERTERS)
     shape = image_shape(model)
@@ -184,7 +150,7 @@ def _compiled(
     file = parse_tflite(model_bytes(network), path)
     float_layers = float_layers_of(file, traced.calls)
     metadata = replace(metadata, float_layers=float_layers, scores=known_scores(file, metadata.scores))
-    network.metadata = metadata.packed()
+    network.metadata |= metadata.packed()
     content = model_bytes(network)
     file = parse_tflite(content, path)
     found = match_layers(file, traced.calls, float_layers)

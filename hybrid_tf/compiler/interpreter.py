@@ -1,19 +1,25 @@
-"""Larq Compute Engine's interpreter, with a converted file in it, on this computer."""
+"""A converted file, run on this computer: by Larq Compute Engine's interpreter, or by ours where that is absent."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.compiler.int8.image_rounding import rounded_image
 from hybrid_tf.compiler.isolation import isolated
-from hybrid_tf.compiler.lce import larq_compute_engine
+from hybrid_tf.compiler.lce import is_installed, larq_compute_engine
 from hybrid_tf.compiler.tracing import check_images
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite.flatbuffer import Tensor, parse_tflite, read_bytes
 from hybrid_tf.tflite.names import LCE_OPS
+
+if TYPE_CHECKING:
+    from hybrid_tf_runtime import Interpreter as RuntimeInterpreter
+
+LCE, RUNTIME = "LCE", "hybrid-tf-runtime"  # the engines by the names that people know them by
 
 
 class Interpreter:
@@ -22,6 +28,7 @@ class Interpreter:
     Attributes:
         input_shape: height, width and channels of an image.
         classes: number of scores.
+        engine: name of what runs it, LCE or RUNTIME.
     """
 
     def __init__(self, file: str | Path | bytes) -> None:
@@ -36,6 +43,7 @@ class Interpreter:
         self._image, self._scores = _interface(content, self.name)
         self.input_shape, self.classes = tuple(self._image.shape[1:]), self._scores.shape[1]
         self._content = content
+        self.engine = LCE if is_installed() else RUNTIME
         isolated(self._try_to_load, self.name)
 
     def predict(self, images: np.ndarray, progress: str = "") -> np.ndarray:
@@ -77,8 +85,14 @@ class Interpreter:
         self.load()
         return []
 
-    def load(self) -> larq_compute_engine.testing.Interpreter:
-        """Returns LCE's own interpreter with the file in it; some files take the process down, see `isolated`."""
+    def load(self) -> Any:
+        """Returns LCE's own interpreter with the file in it, or ours; some files take the process down: see `isolated`.
+
+        Both have the same interface.
+        """
+        if self.engine == RUNTIME:
+            return runtime_interpreter(self._content, self.name)
+        engine = larq_compute_engine()
         with silenced() as written:
             try:
                 # LCE's interpreter trusts every offset in the file and takes the process down with a damaged one;
@@ -87,10 +101,33 @@ class Interpreter:
                 # Of LCE's three kernels, which give the same numbers, the indirect one is the fastest on x86 and,
                 # unlike the default, runs grouped convolutions. One thread: it takes one image at a time, and a second
                 # thread waits for work more than it works, on small images up to four times as long.
-                return larq_compute_engine.testing.Interpreter(self._content, num_threads=1, use_indirect_bgemm=True)
+                return engine.testing.Interpreter(self._content, num_threads=1, use_indirect_bgemm=True)
             except (ValueError, RuntimeError) as error:
                 reason = (written().strip() or str(error)).splitlines()[0].removeprefix("ERROR: ")
                 raise HybridTFError(f"{self.name} cannot be run: {reason}") from error
+
+
+def runtime_interpreter(file: Path | bytes, name: str = "") -> "RuntimeInterpreter":
+    """Returns hybrid-tf-runtime's interpreter of a file.
+
+    Args:
+        file: path or content of the file.
+        name: name of a file that is given by its content, for an error.
+
+    Raises:
+        HybridTFError: when it is not installed, or cannot run the file.
+    """
+    try:
+        import hybrid_tf_runtime
+    except ImportError as error:
+        raise HybridTFError(
+            "hybrid-tf-runtime is not installed: `pip install ./runtime` in hybrid-tf's repository, or its wheel"
+        ) from error
+    try:
+        with silenced():  # LiteRT says which delegate it makes
+            return hybrid_tf_runtime.Interpreter(file)
+    except hybrid_tf_runtime.HybridTFRuntimeError as error:
+        raise HybridTFError(f"{name}: {error}" if name else str(error)) from error
 
 
 def _interface(content: bytes, name: str) -> tuple[Tensor, Tensor]:

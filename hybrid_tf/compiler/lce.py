@@ -1,16 +1,36 @@
-"""Larq Compute Engine's converter, called without its chatter."""
+"""Larq Compute Engine's converter, called without its chatter; its wheels are for few systems, so it may be absent."""
 
 import tempfile
+from types import ModuleType
 
 import tensorflow as tf
 
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.quiet import silenced
 
-with silenced():
-    import larq_compute_engine
-
 _OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+
+
+def is_installed() -> bool:
+    """Whether Larq Compute Engine can be imported here."""
+    try:
+        larq_compute_engine()
+    except HybridTFError:
+        return False
+    return True
+
+
+def larq_compute_engine() -> ModuleType:
+    """Returns the package. Raises HybridTFError where it is not installed."""
+    try:
+        with silenced():
+            import larq_compute_engine
+    except ImportError as error:
+        raise HybridTFError(
+            "larq-compute-engine is not installed, which has wheels for Python up to 3.12 on x86-64 Linux, macOS and "
+            "Windows: convert with --converter own, and run files in hybrid-tf-runtime"
+        ) from error
+    return larq_compute_engine
 
 
 def convert_function(
@@ -30,14 +50,14 @@ def convert_function(
     Raises:
         HybridTFError: with the converter's first error.
     """
-    holder = tf.Module()
+    engine, holder = larq_compute_engine(), tf.Module()
     # Larq wraps the variables of quantized kernels; what a SavedModel keeps is the variable inside.
     holder.kept = [getattr(variable, "latent_variable", variable) for variable in variables]
     with tempfile.TemporaryDirectory() as folder, silenced() as written:
         try:
             tf.saved_model.save(holder, folder, signatures=function, options=_OPTIONS)
             types = {"inference_input_type": tf.as_dtype(io), "inference_output_type": tf.as_dtype(io)}
-            return larq_compute_engine.convert_saved_model(folder, **types)
+            return engine.convert_saved_model(folder, **types)
         except Exception as error:
             raise HybridTFError(f"the model cannot be converted: {first_error(written(), error)}") from error
 

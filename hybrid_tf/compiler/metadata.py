@@ -16,7 +16,7 @@ LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
 _LEFT_OUT_WHERE_EMPTY = ("weights", "scores")
 # What no device needs, compressed: the ranges of an int8 network are longer than all the rest.
 BUILD_NAME = "hybrid_tf_build"
-_BUILD = ("int8", "float_layers", "weights")
+_BUILD = ("int8", "float_layers", "versions", "weights")
 _MOST_UNPACKED = 1 << 24  # bytes
 
 
@@ -80,7 +80,7 @@ class Metadata:
     def to_json(self) -> str:
         """Returns the metadata as one JSON object. Raises HybridTFError for numbers that JSON does not have."""
         values = asdict(self)
-        values = {key: value for key, value in values.items() if value or key not in _LEFT_OUT_WHERE_EMPTY}
+        values = {key: value for key, value in values.items() if key not in _LEFT_OUT_WHERE_EMPTY or value}
         if self.float_layers is None:
             del values["float_layers"]
         try:

@@ -74,7 +74,7 @@ def convert_run(
     samples: int = 256,
     int8: Int8Options | None = None,
     dataset: str | None = None,
-    converter: str = "lce",
+    converter: str | None = None,
 ) -> tuple[Conversion, Verification]:
     """Converts the best weights of a run and verifies the file on the run's test images.
 
@@ -120,7 +120,7 @@ def convert_model(
     samples: int = 256,
     int8: Int8Options | None = None,
     told: Told | None = None,
-    converter: str = "lce",
+    converter: str | None = None,
 ) -> tuple[Conversion, Verification]:
     """Converts a saved Keras or Larq model and verifies the file, on noise when no data set is named.
 
@@ -180,7 +180,8 @@ def verify_file(path: Path, file: Path | None = None, dataset: str | None = None
     if set(data.class_names) <= set(about.class_names):
         data = data.for_classes(about.class_names)
     check_classes(data, model.output_shape[-1])
-    normalisation = normalisation or known_normalisation(model, None) or tried_normalisation(model, data, samples)
+    normalisation = normalisation or known_normalisation(model, None)
+    normalisation = normalisation or tried_normalisation(scores_function(model), data, samples)
     images, labels = test_images(data.test, normalisation, samples)
     return replace(verify(model, file, images, labels), inputs=f"test images of {dataset}")
 

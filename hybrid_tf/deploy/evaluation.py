@@ -9,7 +9,7 @@ from hybrid_tf.compiler import Metadata
 from hybrid_tf.compiler.scores import scores_of
 from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.data.manifest import TEST
-from hybrid_tf.deploy.engines import Scores, scores_in
+from hybrid_tf.deploy.engines import Scores, default_engine, scores_in
 from hybrid_tf.deploy.freshness import warn_of_unfinished
 from hybrid_tf.deploy.inputs import load_for, required_metadata
 from hybrid_tf.deploy.metrics import Evaluation
@@ -35,18 +35,18 @@ def evaluate_network(run: Run, data: Dataset) -> Evaluation:
     return _evaluate(predict, data, Tally(run.class_names, run.normalisation), "Keras", BATCH_SIZE, text)
 
 
-def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str = "lce") -> Evaluation:
+def evaluate_file(path: Path, dataset: str | Dataset | None = None, engine: str | None = None) -> Evaluation:
     """Returns what a converted file gives on its data set's test images or another's.
 
     Args:
         path: path of the file.
         dataset: another data set than the file's, or its name.
-        engine: name of the engine that runs the file, one of ENGINES.
+        engine: name of the engine that runs the file, one of ENGINES; None for `default_engine`.
 
     Raises:
         HybridTFError: when the file or the data set cannot be read, or the engine is not installed.
     """
-    metadata = required_metadata(path)
+    engine, metadata = engine or default_engine(), required_metadata(path)
     data = dataset if isinstance(dataset, Dataset) else _data_of(path, metadata, dataset)
     tally = Tally(metadata.class_names, Normalisation(metadata.mean, metadata.std), scores_of(path, metadata))
     return _evaluate(scores_in(engine, path), data, tally, engine, CHUNK, f"{path.name} on {data.name}")

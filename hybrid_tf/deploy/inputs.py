@@ -10,7 +10,7 @@ from hybrid_tf.compiler import Metadata, read_metadata
 from hybrid_tf.compiler.tracing import image_shape
 from hybrid_tf.data import Dataset, Examples, Normalisation, load_dataset
 from hybrid_tf.data.pixels import WHITE
-from hybrid_tf.deploy.normalisation import known_normalisation, tried_normalisation
+from hybrid_tf.deploy.normalisation import Scores, known_normalisation, scores_function, tried_normalisation
 from hybrid_tf.deploy.told import Told
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.notices import say
@@ -76,18 +76,35 @@ def model_inputs(model: tf.keras.Model, dataset: str | None, samples: int, told:
     """
     shape = image_shape(model)
     normalisation = known_normalisation(model, told.normalisation_for(shape[2]))
-    metadata = Metadata(told.class_names, network=model.name, scores=told.scores)
+    network = Network(shape, model.output_shape[-1], model.name, scores_function(model))
+    return network_inputs(network, normalisation, dataset, samples, told)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A classifier from anywhere: shape of an image, number of scores, name, and what runs it on inputs."""
+
+    shape: tuple[int, int, int]
+    outputs: int
+    name: str
+    run: Scores
+
+
+def network_inputs(
+    network: Network, normalisation: Normalisation | None, dataset: str | None, samples: int, told: Told
+) -> ModelInputs:
+    """As `model_inputs`, for a network that need not be one of Keras, with the normalisation that is known of it."""
+    metadata = Metadata(told.class_names, network=network.name, scores=told.scores)
     if dataset is None:
-        images, text = noise(shape, samples, normalisation)
+        images, text = noise(network.shape, samples, normalisation)
         return ModelInputs(images, None, _with(metadata, normalisation), None, text)
-    data = load_for(dataset, shape)
-    outputs = model.output_shape[-1]
+    data, outputs = load_for(dataset, network.shape), network.outputs
     if told.class_names:
         if len(told.class_names) != outputs:
             raise HybridTFError(f"--classes names {len(told.class_names)} classes, but the model has {outputs} scores")
         data = data.for_classes(told.class_names)
     check_classes(data, outputs)
-    normalisation = normalisation or tried_normalisation(model, data, samples)
+    normalisation = normalisation or tried_normalisation(network.run, data, samples)
     data = replace(data, normalisation=normalisation)
     images, labels = test_images(data.test, normalisation, samples)
     names = (*data.class_names, *(f"class_{number}" for number in range(len(data.class_names), outputs)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hybrid_tf.compiler.verification import Accuracy
+from hybrid_tf.compiler.outcome import Accuracy
 from hybrid_tf.data import Examples, Normalisation
 from hybrid_tf.deploy.engines import ENGINES, fastest_engine, scores_in
 from hybrid_tf.system.progress import with_progress

@@ -14,6 +14,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.notices import say, warn
 from hybrid_tf.tables import percent
 
+Scores = Callable[[np.ndarray], np.ndarray]
 _BATCH = 64
 _LEAST_IMAGES = 256  # to try on, where there are as many
 _SURE = 2.0  # standard deviations between the best candidate and the next, and above guessing
@@ -66,18 +67,18 @@ def known_normalisation(model: tf.keras.Model, told: Normalisation | None) -> No
     return told
 
 
-def tried_normalisation(model: tf.keras.Model, data: Dataset, samples: int) -> Normalisation:
+def tried_normalisation(scores: Scores, data: Dataset, samples: int) -> Normalisation:
     """Returns the normalisation under which a model recognises a data set's test images; says what was tried.
 
     Args:
-        model: Keras model from images [N, H, W, C] to scores [N, classes].
+        scores: what runs the model: a function from inputs, float32 [N, H, W, C], to scores [N, classes].
         data: data set, labelled as the model's outputs are.
         samples: number of test images to try, where it is above 256; at most all of them.
 
     Raises:
         HybridTFError: when none is clearly better than the others and than guessing, with the options that say it.
     """
-    candidates = _tried(model, data, max(samples, _LEAST_IMAGES))
+    candidates = _tried(scores, data, max(samples, _LEAST_IMAGES))
     best, second, *_ = candidates
     images = len(best.right)
     listed = "; ".join(map(str, candidates))
@@ -100,7 +101,7 @@ def tried_normalisation(model: tf.keras.Model, data: Dataset, samples: int) -> N
     return best.normalisation
 
 
-def _tried(model: tf.keras.Model, data: Dataset, samples: int) -> list[Candidate]:
+def _tried(scores: Scores, data: Dataset, samples: int) -> list[Candidate]:
     """Returns the usual normalisations, that with the most images right first."""
     images, labels = data.test.take(samples)
     channels = images.shape[-1]
@@ -110,7 +111,6 @@ def _tried(model: tf.keras.Model, data: Dataset, samples: int) -> list[Candidate
         "from -1 to 1": Normalisation((127.5,) * channels, (127.5,) * channels),
         "standardised": data.normalisation,
     }
-    scores = scores_function(model)
     candidates = []
     for text, normalisation in usual.items():
         batches = (normalisation.apply(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH))
@@ -125,7 +125,7 @@ def _is_better(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(won - lost > _SURE * math.sqrt(won + lost))
 
 
-def scores_function(model: tf.keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def scores_function(model: tf.keras.Model) -> Scores:
     """Returns a function from inputs, float32 [N, H, W, C], to the scores [N, classes] of a model."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, *image_shape(model)), tf.float32)])

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from hybrid_tf.compiler import Interpreter
+from hybrid_tf.compiler.interpreter import runtime_interpreter
 from hybrid_tf.compiler.isolation import isolated
-from hybrid_tf.deploy.engines import ENGINES, fastest_engine, runtime_interpreter
+from hybrid_tf.deploy.engines import ENGINES, fastest_engine
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.notices import warn
 

@@ -80,7 +80,7 @@ def full_precision_conv(
     return batch_norm(x, name, scale, beta)
 
 
-def _binary_conv2d(
+def binary_conv2d(
     x: Tensor, filters: int, kernel: int | tuple[int, int], name: str, binarization: BinarizationConfig, **options: Any
 ) -> Tensor:
     """sign(x) convolved with sign(w); the batch norm behind it takes the place of XNOR-Net's scale per filter."""
@@ -108,7 +108,7 @@ def binary_conv(
     binarization: BinarizationConfig = _PLAIN,
 ) -> Tensor:
     """Binary convolution and batch norm. Shapes as `full_precision_conv`."""
-    x = _binary_conv2d(x, filters, kernel, name, binarization, strides=strides, padding="same", pad_values=1.0)
+    x = binary_conv2d(x, filters, kernel, name, binarization, strides=strides, padding="same", pad_values=1.0)
     return batch_norm(x, name, scale, beta)
 
 
@@ -131,7 +131,7 @@ def binary_dense(x: Tensor, units: int, *, name: str, binarization: Binarization
     """Binary dense layer and batch norm: a valid convolution over the whole map. Gives [N, 1, 1, units]."""
     if len(x.shape) == 2:
         x = tf.keras.layers.Reshape((1, 1, x.shape[-1]))(x)
-    x = _binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, binarization, padding="valid")
+    x = binary_conv2d(x, units, (x.shape[1], x.shape[2]), name, binarization, padding="valid")
     return batch_norm(x, name, scale=False)
 
 
@@ -230,9 +230,9 @@ _FULL_PRECISION = StageLayers(relu, full_precision_conv, full_precision_dense, f
 # The maximum of four standard normal values is positive 15 times in 16: behind a max pooling, sign gives +1 almost
 # everywhere and a deep network does not train. A shift of -1 puts the median of the maximum at zero, at no cost on the
 # device.
-_POOL_BETA = -1.0
-_XNOR = StageLayers(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=_POOL_BETA)
-_RESIDUAL = StageLayers(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool_beta=_POOL_BETA)
+POOL_BETA = -1.0
+_XNOR = StageLayers(identity, binary_conv, binary_dense, binary_shortcut, 2, pool_beta=POOL_BETA)
+_RESIDUAL = StageLayers(identity, binary_conv, binary_dense, pooled_shortcut, 1, pool_beta=POOL_BETA)
 
 
 def stage_layers(spec: NetworkSpec, stage: str) -> StageLayers:

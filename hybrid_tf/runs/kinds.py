@@ -9,13 +9,16 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.runs.names import CONFIG, FILE
 
 RUN, TFLITE, MODEL = "a run folder", "a .tflite file", "a Keras model (.keras, .h5)"
+SAVED_MODEL = "a SavedModel folder"
 ABSENT = "not there"
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _MOST_SHOWN = 3  # arguments of a command that is shown
 
 
 def kind_of(path: Path) -> str:
-    """Returns what is at `path`: RUN, TFLITE, MODEL, ABSENT, or what else it is, in words."""
+    """Returns what is at `path`: RUN, TFLITE, MODEL, SAVED_MODEL, ABSENT, or what else it is, in words."""
+    if path.is_dir() and (path / "saved_model.pb").exists():
+        return SAVED_MODEL
     if path.is_dir():
         return RUN if (path / CONFIG).exists() else f"a folder without a run (it has no {CONFIG})"
     if not path.exists():

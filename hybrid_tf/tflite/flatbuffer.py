@@ -7,7 +7,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from flatbuffers import flexbuffers
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.tflite.builtin_options import FIELDS
 from hybrid_tf.tflite.names import CUSTOM, builtin_op_name
+from hybrid_tf.tflite.stored_names import NAMES_ENTRY, unpacked_names
 
 _T = TypeVar("_T")
 _IDENTIFIER = b"TFL3"
@@ -265,9 +266,23 @@ def _parse(content: bytes) -> tuple[TFLiteFile, ...]:
 
     def read(graph: _Table) -> TFLiteFile:
         tensors, operators, inputs, outputs = _read_graph(graph, codes, len(buffers))
+        if NAMES_ENTRY in contents:
+            tensors = _named(tensors, contents[NAMES_ENTRY])
         return TFLiteFile(tensors, operators, inputs, outputs, buffers, contents, numbers)
 
     return model.tables(2, read)
+
+
+def _named(tensors: tuple[Tensor, ...], content: bytes) -> tuple[Tensor, ...]:
+    """Returns tensors with the names that stand in the metadata for those without one."""
+    try:
+        names = unpacked_names(content, len(tensors))
+    except HybridTFError as error:
+        raise _DamagedError(str(error)) from error
+    return tuple(
+        tensor if tensor.name or not name else replace(tensor, name=name)
+        for tensor, name in zip(tensors, names, strict=True)
+    )
 
 
 def _read_graph(

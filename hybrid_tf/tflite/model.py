@@ -87,12 +87,14 @@ class Model:
         operators: operators in the order in which they run.
         inputs, outputs: tensors that the network is given, and gives.
         metadata: content of each metadata entry, by name.
+        replaced: what was put in the place of a tensor that holds the same numbers, by the tensor; see `present`.
     """
 
     operators: list[Operator]
     inputs: list[Tensor]
     outputs: list[Tensor]
     metadata: dict[str, bytes] = field(default_factory=dict)
+    replaced: dict[Tensor, Tensor] = field(default_factory=dict)
 
     def tensors(self) -> list[Tensor]:
         """Returns every tensor that the network has, inputs first, then in the order of the operators."""
@@ -119,10 +121,17 @@ class Model:
         return readers[0] if alone else None
 
     def replace(self, old: Tensor, new: Tensor) -> None:
-        """Lets all that reads `old` read `new`, the outputs of the network included."""
+        """Lets all that reads `old` read `new`, which holds the same; the outputs of the network included."""
+        self.replaced[old] = new
         for op in self.operators:
             op.inputs = [new if tensor is old else tensor for tensor in op.inputs]
         self.outputs = [new if tensor is old else tensor for tensor in self.outputs]
+
+    def present(self, tensor: Tensor) -> Tensor:
+        """Returns the tensor that holds what `tensor` held before passes replaced it, maybe under another shape."""
+        while self.maker(tensor) is None and tensor in self.replaced:
+            tensor = self.replaced[tensor]
+        return tensor
 
     def insert(self, before: Operator, *operators: Operator) -> None:
         """Puts operators in front of another."""

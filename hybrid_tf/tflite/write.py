@@ -1,8 +1,9 @@
 """The writing of a `Model` as a `.tflite` file that stores nothing twice and no name that nobody reads.
 
 Constants with equal bytes share a buffer; equal shapes, lists of tensors, options, quantizations and names are written
-once and pointed to; a tensor that is computed has the empty buffer, as all others do. Buffers are aligned to 16 bytes,
-as `force_align` in the schema says and neither TensorFlow's nor Larq Compute Engine's Python writer does.
+once and pointed to, and so are tensors that differ in nothing. A tensor that is computed has the empty buffer, as all
+others do. Buffers are aligned to 16 bytes, as `force_align` in the schema says and neither TensorFlow's nor Larq
+Compute Engine's Python writer does.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -130,6 +131,10 @@ class _Writer:
         return schema.SubGraphEnd(builder)
 
     def _tensor(self, tensor: Tensor, buffer: int) -> int:
+        key = ("tensor", tensor.shape, tensor.type, buffer, tensor.name, tensor.quantization)
+        return self._once(key, lambda: self._new_tensor(tensor, buffer))
+
+    def _new_tensor(self, tensor: Tensor, buffer: int) -> int:
         builder = self._builder
         shape = self._numbers(tensor.shape, "<i4")
         name = self._text(tensor.name) if tensor.name else 0

@@ -102,7 +102,7 @@ class Distillation(tf.keras.Model):
         taught, *taught_stages = self._teach(images, training=False)
         with tf.GradientTape() as tape:
             logits, *stages = self._outputs(images, training=True)
-            imitation = config.distillation * _softened_divergence(taught, logits, config.temperature)
+            imitation = config.distillation * softened_divergence(taught, logits, config.temperature)
             for stage, taught_stage in zip(stages, taught_stages, strict=True):
                 imitation += config.attention * _attention_distance(taught_stage, stage)
             if weights is not None:
@@ -140,7 +140,7 @@ def _stage_sizes(model: tf.keras.Model) -> list[tuple[int, int]]:
     return [tuple(output.shape[1:3]) for output in _with_stages(model).outputs[1:]]
 
 
-def _softened_divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: float) -> tf.Tensor:
+def softened_divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: float) -> tf.Tensor:
     """Returns T^2 * KL(softmax(teacher / T) || softmax(student / T)) [N] of logits [N, classes]."""
     expected, found = (tf.nn.log_softmax(logits / temperature) for logits in (teacher, student))
     return temperature**2 * tf.reduce_sum(tf.exp(expected) * (expected - found), axis=-1)

@@ -34,6 +34,7 @@ class Interpreter:
         kernels: str | None = None,
         fusion: bool = True,
         profile: bool = False,
+        trusted: bool = False,
     ) -> None:
         """Loads a network.
 
@@ -47,13 +48,15 @@ class Interpreter:
             kernels: name of the kernels, see `load_delegate`.
             fusion: whether to fuse operators, see `load_delegate`.
             profile: whether to time each step, see `load_delegate`.
+            trusted: whether to run the file without checking it: for one that you made or trust, with operators that
+                the check does not know. A damaged one may end the process, or worse.
 
         Raises:
             HybridTFRuntimeError: when the file cannot be read or run, is damaged, or there are no such kernels.
         """
         if not isinstance(num_threads, int) or num_threads < 1:
             raise HybridTFRuntimeError(f"num_threads is a whole number from 1, not {num_threads!r}")
-        self._content, self.name = load_model(flatbuffer_model)
+        self._content, self.name = load_model(flatbuffer_model, trusted)
         self._num_threads, self._options = num_threads, (kernels, fusion, profile)
         self._running_in: int | None = None  # the process, during a run
         self._load()
@@ -203,7 +206,7 @@ def _samples(x: Data | Iterator[Data], inputs: int) -> Iterable[list[np.ndarray]
     if isinstance(x, np.ndarray):
         x = [x]
     if isinstance(x, list):
-        if len(x) != inputs or len({len(values) for values in x}) != 1:
+        if len(x) != inputs or not all(map(np.ndim, x)) or len({len(values) for values in x}) != 1:
             raise HybridTFRuntimeError(
                 f"the network has {inputs} inputs, so it takes a list of as many arrays, each with the same number of "
                 f"samples; given: {', '.join(str(np.shape(values)) for values in x) or 'nothing'}"

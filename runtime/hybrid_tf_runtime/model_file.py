@@ -1,4 +1,4 @@
-"""A .tflite file as the bytes of a sound model."""
+"""A .tflite file as the bytes of a model, sound unless it is trusted."""
 
 from os import PathLike
 from pathlib import Path
@@ -9,11 +9,12 @@ from hybrid_tf_runtime.library import check_model
 Model = bytes | str | PathLike
 
 
-def load_model(model: Model) -> tuple[bytes, str]:
+def load_model(model: Model, trusted: bool = False) -> tuple[bytes, str]:
     """Returns the content of a model that was checked, and what to call it in an error.
 
     Args:
         model: the content of a .tflite file, or its path.
+        trusted: whether to leave out the check.
 
     Raises:
         HybridTFRuntimeError: when there is no such file, it is no .tflite file, or it is damaged.
@@ -29,7 +30,8 @@ def load_model(model: Model) -> tuple[bytes, str]:
         raise HybridTFRuntimeError(
             f"{name} {what}: make one with `hybrid-tf convert`, or give the path of another file"
         )
-    check_model(content, name)
+    if not trusted:
+        check_model(content, name)
     return content, name
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.pages import fair_race
 from benchmarks.pages.fair_race import sources
-from benchmarks.pages.fair_race_verdict import verdict, verdict_table
+from benchmarks.pages.fair_race_verdict import verdict, verdict_tables
 from benchmarks.race.kept import Kept
 from benchmarks.race.record import Race, Row, read_race, write_race
 from benchmarks.race.tasks import TASKS, Task
@@ -45,7 +45,7 @@ def test_trained_hybrids_meet_what_is_at_least_as_accurate():
     assert "every hybrid wins in RAM (at best 0.50 times), time with one thread (at best 0.50 times)" in text
     assert "no hybrid wins in bytes (at best 1.50 times)" in text
     poor = row("poor", hybrid=True, cost=2, accuracy=0.7, size=5)
-    table = verdict_table([*rivals, good, poor])
+    [table] = verdict_tables([*rivals, good, poor])
     assert table.rows[0] == [
         "bytes",
         "1 of 2",
@@ -65,9 +65,18 @@ def test_a_hybrid_above_all_rivals_is_named_and_not_compared():
 
 def test_untrained_hybrids_meet_the_nearest_size():
     rivals = [row("small", hybrid=False, cost=1, size=10), row("large", hybrid=False, cost=8, size=100)]
-    table = verdict_table([*rivals, row("hybrid", hybrid=True, cost=4, size=40)])
-    assert "nearest in size, without accuracies" in table.title
+    [table] = verdict_tables([*rivals, row("hybrid", hybrid=True, cost=4, size=40)])
+    assert "nearest in size" in table.title
     assert table.rows[1][2] == "0.50 (hybrid, int8 against large, int8)"
+
+
+def test_trained_hybrids_meet_untrained_rivals_too():
+    rivals = [row("trained", hybrid=False, cost=8, accuracy=0.9), row("thin", hybrid=False, cost=1, size=45)]
+    rows = [*rivals, row("hybrid", hybrid=True, cost=4, accuracy=0.9, size=40)]
+    accurate, nearest = verdict_tables(rows)
+    assert accurate.rows[1][2] == "0.50 (hybrid, int8 against trained, int8)"
+    assert nearest.rows[1][2] == "4.00 (hybrid, int8 against thin, int8)"
+    assert "no hybrid wins in RAM (at best 4.00 times)" in verdict(rows)
 
 
 def test_the_fastest_engine_counts():
@@ -100,8 +109,10 @@ def test_the_page_has_what_was_measured(monkeypatch, tmp_path):
     ]
     fair_race.write_page(Race(about, {"QEMU": "7"}, "horowitz-45nm", tuple(rows)))
     text = page.read_text()
-    assert "- **28x28x1**: against the cheapest int8 network that is at least as accurate, no hybrid wins" in text
-    assert "- **224x224x3**: against the int8 network whose file is nearest in size, without accuracies" in text
+    assert (
+        "- **28x28x1**: Against the cheapest trained int8 network that is at least as accurate, no hybrid wins" in text
+    )
+    assert "- **224x224x3**: Against the int8 network whose file is nearest in size" in text
     cells = f"hybrid | 90.00 % | 100 | 3,000,000 | 3000000.0 | 3000000.0 | 3.00 | 3.00 | 3 | {ENGINE} |"
     assert f"| ours, int8 | {cells}" in text
     assert "doubtful" not in text

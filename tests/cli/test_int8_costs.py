@@ -12,7 +12,7 @@ from PIL import Image
 
 from hybrid_tf.cli.deployment import _warn_of_lost_accuracy
 from hybrid_tf.compiler import Interpreter, Metadata, convert
-from hybrid_tf.compiler.verification import Accuracy, Verification
+from hybrid_tf.compiler.outcome import Accuracy, Verification
 from hybrid_tf.data import Normalisation, load_dataset
 from hybrid_tf.deploy import conversion
 from hybrid_tf.deploy.evaluation import evaluate_run

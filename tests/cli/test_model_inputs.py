@@ -74,6 +74,8 @@ def test_a_model_that_scales_pixels_itself_gets_nothing_on_top(hybrid_tf, folder
         "mean": [0.0],
         "std": [1.0],
         "scores": "probabilities",
+        "float_layers": [],
+        "notes": [],
     }
     assert found["verification"]["keras_accuracy"] == found["verification"]["file_accuracy"] > 0.9
     evaluated = json.loads(hybrid_tf("evaluate", file, "--json")[1])

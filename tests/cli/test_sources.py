@@ -46,7 +46,7 @@ def here(tmp_path, monkeypatch):
             ["evaluate", "mine.keras"],
             "mine.keras is a Keras model (.keras, .h5): expected a run folder or a .tflite file",
         ),
-        (["convert", "model.tflite"], "model.tflite is a .tflite file: expected a run folder or a Keras model"),
+        (["convert", "model.tflite"], "model.tflite is the float file: name another one to write, with -o"),
         (["convert", "best.weights.h5"], "best.weights.h5 is a file of weights without a network: expected a run"),
         (["convert", "photos"], "photos is a folder without a run (it has no config.json): expected a run"),
         (["inspect", "run"], "run is a run folder: expected a .tflite file, such as run/model.tflite"),

@@ -1,4 +1,4 @@
-"""Damaged `.tflite` files through `inspect`, `lint` and `verify`; `make fuzz-files` tries 50,000."""
+"""Damaged `.tflite` files through `inspect`, `lint`, `verify` and `convert`; `make fuzz-files` tries 50,000."""
 
 import json
 import shutil
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import flatbuffers
 import pytest
+import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from hybrid_tf.analysis.cost import file_cost
@@ -16,7 +17,7 @@ from hybrid_tf.analysis.inspection import inspect_file
 from hybrid_tf.compiler import Interpreter, convert, verify
 from hybrid_tf.compiler.rewrite import add_outputs
 from hybrid_tf.errors import HybridTFError
-from tests.support.small_networks import full_precision_network, random_images
+from tests.support.small_networks import full_precision_network, random_images, residual_network
 
 ROOT = Path(__file__).parents[2]
 FILES = 150
@@ -28,6 +29,8 @@ def test_damaged_files_are_read_or_refused(path, tmp_path):
     seeds.mkdir()
     shutil.copy(path, seeds / "residual.tflite")
     convert(full_precision_network(), seeds / "full_precision.tflite")
+    float_file = tf.lite.TFLiteConverter.from_keras_model(residual_network()).convert()
+    (seeds / "float.tflite").write_bytes(float_file)
     command = ["-m", "tests.support.fuzz_files", seeds, "--count", FILES, "--keep", tmp_path / "failed"]
     done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -35,7 +38,9 @@ def test_damaged_files_are_read_or_refused(path, tmp_path):
     for name in ("inspect", "lint"):
         assert result[f"{name} read"] + result[f"{name} refused"] == FILES
         assert result[f"{name} read"] > FILES / 10
-    assert result["verify refused"] + result.get("verify passed", 0) + result.get("verify differs", 0) == FILES
+    for name in ("verify", "convert"):
+        counts = [result.get(f"{name} {outcome}", 0) for outcome in ("refused", "passed", "differs")]
+        assert counts[0] and sum(counts) == FILES
 
 
 def _changed(path, change):

@@ -253,7 +253,7 @@ def test_zero_padding_is_refused_because_lce_fails_on_it(tmp_path, monkeypatch):
     convert(model, tmp_path / "failing.tflite", rounded(model))
     content = (tmp_path / "failing.tflite").read_bytes()
     with pytest.raises(RuntimeError):
-        larq_compute_engine.testing.Interpreter(content).predict(random_images(1))
+        larq_compute_engine().testing.Interpreter(content).predict(random_images(1))
 
 
 IMAGES = random_images(LEAST_IMAGES)

@@ -16,7 +16,7 @@ from hybrid_tf.models.registry import build_model
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from hybrid_tf_runtime import delegate_path
 from tests.support import network_scores
-from tests.support.extent import converted_networks_and_plans
+from tests.support.extent import networks_and_plans
 from tests.support.shared import made_once
 from tests.support.small_networks import PLANS, random_images, randomise
 
@@ -44,7 +44,7 @@ class Converted:
     scores: np.ndarray
 
 
-@pytest.fixture(scope="module", params=converted_networks_and_plans(PLANS))
+@pytest.fixture(scope="module", params=networks_and_plans(PLANS))
 def converted(request, tmp_path_factory):
     """Each network in turn."""
     name, plan = request.param

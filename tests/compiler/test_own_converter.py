@@ -21,6 +21,7 @@ from hybrid_tf.compiler import (
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from hybrid_tf.tflite.stored_names import packed_names, unpacked_names
 from hybrid_tf_runtime import Interpreter as Runtime
 from tests.compiler.test_conversion import BODIES, Subclassed
 from tests.support.random_models import SelectedSign
@@ -68,8 +69,17 @@ def test_a_subclassed_model(tmp_path):
 def test_every_layer_keeps_its_name(tmp_path):
     path = tmp_path / "own.tflite"
     convert(residual_network(), path, converter="own")
-    layers_of_file = {row.name for row in file_graph(parse_tflite(path.read_bytes(), path)).layers()}
-    assert layers_of_file == {"stem", "block", "packed", "strided", "dense", "classifier"}
+    graph = file_graph(parse_tflite(path.read_bytes(), path))
+    assert {row.name for row in graph.layers()} == {"stem", "block", "packed", "strided", "dense", "classifier"}
+    assert any(row.name.startswith("add") for row in graph.operations)  # its name is in the metadata alone
+
+
+def test_names_in_the_metadata():
+    names = ["stem", "", "größe"] * 5
+    assert unpacked_names(packed_names(names), 15) == names
+    for content, tensors in ((b"x", 1), (packed_names(names), 3), (zlib.compress(bytes(1 << 23)), 2)):
+        with pytest.raises(HybridTFError, match="names"):
+            unpacked_names(content, tensors)
 
 
 def tutorial():

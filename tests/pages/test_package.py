@@ -63,6 +63,6 @@ def test_the_wheel_holds_every_package(tmp_path):
     kernels = [*kernel_files(), *helium_files(), *(path for path in HOST.rglob("*") if path.is_file())]
     assert len(kernels) > 25
     assert {f"hybrid_tf/micro/sources/{path.relative_to(ROOT)}" for path in kernels} <= names
-    templates = [path.name for path in (source / "hybrid_tf" / "micro" / "templates").iterdir()]
-    assert {f"hybrid_tf/micro/templates/{name}" for name in templates} <= names
+    templates = (source / "hybrid_tf" / "micro" / "templates").rglob("*")
+    assert {str(path.relative_to(source)) for path in templates if path.is_file()} <= names
     assert not [name for name in names if name.endswith((".so", ".o")) or "/fuzz/" in name]

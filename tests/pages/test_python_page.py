@@ -17,7 +17,7 @@ NAMES = re.findall(r"^\| `(\w+)[.(`]", PAGE, re.MULTILINE)
 
 
 def test_completion_and_help_give_the_names_of_the_page():
-    assert len(NAMES) == 14 and set(NAMES) <= set(dir(hybrid_tf))
+    assert len(NAMES) == 15 and set(NAMES) <= set(dir(hybrid_tf))
     shown = pydoc.plain(pydoc.render_doc(hybrid_tf))
     for name in NAMES:
         assert re.search(rf"^    (class )?{name}(\(| =|$)", shown, re.MULTILINE), name

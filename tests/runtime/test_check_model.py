@@ -103,7 +103,7 @@ CHANGES = {
     "wrong order": (lambda m: m.subgraphs[0].operators.reverse(), "before anything has computed it"),
     "two producers": (lambda m: m.subgraphs[0].operators.append(operator(m, 6)), "again"),
     "kind that is nowhere": (lambda m: setattr(operator(m, 0), "opcodeIndex", 50), "number 50 of"),
-    "unknown builtin": (lambda m: setattr(m.operatorCodes[0], "builtinCode", 119), "number 119"),
+    "unknown builtin": (lambda m: setattr(m.operatorCodes[0], "builtinCode", 119), "(WHILE) is not checked"),
     "unknown custom": (lambda m: setattr(m.operatorCodes[1], "customCode", "Bogus"), "(Bogus)"),
     "control dependencies": (add_control_dependencies, "damaged"),
     "variable": (lambda m: setattr(tensor_of(m, 0), "isVariable", True), "variable"),

@@ -128,7 +128,8 @@ def test_metadata_is_what_the_converter_stored(model_file):
     from hybrid_tf.compiler import read_metadata
 
     found, stored = hybrid_tf_runtime.metadata(model_file), vars(read_metadata(model_file))
-    del stored["int8"], stored["weights"]  # what the converter needs to verify a file, and to know its run
+    for name in ("int8", "weights", "float_layers"):  # what the converter needs to verify a file, and to know its run
+        del stored[name]
     assert vars(found) == stored
 
 
@@ -173,6 +174,7 @@ def test_unknown_options_name_the_nearest(model_file, monkeypatch):
         (lambda x: x[:, :-1], r"a sample has shape \(11, 12, 3\), but .* takes \(12, 12, 3\)"),
         (lambda x: x[0], r"a sample has shape \(12, 3\)"),
         (lambda x: x[:0], "there are no samples"),
+        (lambda x: np.array(1, np.float32), r"each with the same number of samples; given: \(\)"),
         (lambda x: [x, x], "the network has 1 inputs"),
         (lambda x: iter([[x[0], x[0]]]), "a sample has 2 arrays, but .* takes 1"),
         (lambda x: "cat.jpg", "samples are an array, a list of arrays or an iterator over them, not str"),

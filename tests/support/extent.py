@@ -7,39 +7,25 @@ import pytest
 from hybrid_tf.models.registry import network_names
 
 EVERYTHING = os.environ.get("HYBRID_TF_SWEEP") == "1"
-# One family is one path through the code. The smallest of CIFAR's ResNets and the deepest, one with ImageNet's first
-# layers, the smallest VGG and the largest.
-CHOSEN = ("resnet20", "resnet110", "resnet18", "vgg11", "vgg19")
-DEEPEST = "resnet110"
+# Networks that repeat the blocks of one that is tried. A new family is tried as a whole.
+ALIKE = ("resnet32", "resnet34", "resnet44", "resnet56", "resnet110", "vgg13", "vgg16")
 SMALLEST = ("resnet20", "vgg11")
 
 
 def networks():
     """Returns the names of the registered networks that are tried."""
-    return network_names() if EVERYTHING else list(CHOSEN)
+    return [name for name in network_names() if EVERYTHING or name not in ALIKE]
 
 
 def networks_and_plans(plans):
-    """Returns the pairs of a registered network and a plan that are tried: of those not chosen, `residual` alone.
+    """Returns the pairs of a registered network and a plan that are tried.
 
     Each is one parameter for pytest; all but those of the smallest of each family are slow.
     """
     return [
         pytest.param((name, plan), marks=[] if name in SMALLEST else pytest.mark.slow, id=f"{name} {plan}")
-        for name in network_names()
+        for name in networks()
         for plan in plans
-        if EVERYTHING or name in CHOSEN or plan == "residual"
-    ]
-
-
-def converted_networks_and_plans(plans):
-    """Returns the pairs whose file is made and run: of those chosen, but of the deepest `residual` alone."""
-    chosen = [name for name in CHOSEN if name != DEEPEST]
-    return [
-        pytest.param((name, plan), id=f"{name} {plan}")
-        for name in network_names()
-        for plan in plans
-        if EVERYTHING or name in chosen or (name, plan) == (DEEPEST, "residual")
     ]
 
 

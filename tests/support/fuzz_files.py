@@ -1,8 +1,8 @@
-"""Gives damaged `.tflite` files to `inspect`, `lint` and `verify`: none may crash them, hang, or fill the memory.
+"""Gives damaged `.tflite` files to `inspect`, `lint`, `verify` and `convert`: none may crash, hang, or fill the memory.
 
     python -m tests.support.fuzz_files SEEDS [--count N] [--keep FOLDER]
 
-SEEDS is a folder of sound `.tflite` files. File `i` depends on the seeds and on `i` alone. It goes through the three in
+SEEDS is a folder of sound `.tflite` files. File `i` depends on the seeds and on `i` alone. It goes through the four in
 a process that takes many, one after the other, with 2 GB of memory beyond what Python and TensorFlow take. Prints what
 became of the files as JSON, and keeps those that went wrong. Exits with 1 when there are any.
 """
@@ -23,7 +23,7 @@ MEMORY = 2 << 30
 
 
 class Readers:
-    """The three commands' library calls."""
+    """The four commands' library calls."""
 
     def __init__(self, folder):
         from hybrid_tf.compiler import verification  # isort: skip  chooses legacy Keras
@@ -55,7 +55,8 @@ class Readers:
         """Returns what became of a file in each, e.g. `read read refused`; a fault of ours is in capital letters."""
         self._path.write_bytes(content)
         model = self._models.get(name, self._models["residual"])
-        return " ".join(self._outcome(read) for read in (self._inspect, self._lint, lambda: self._verify(model)))
+        reads = (self._inspect, self._lint, lambda: self._verify(model), self._convert)
+        return " ".join(self._outcome(read) for read in reads)
 
     @staticmethod
     def _outcome(read):
@@ -85,6 +86,13 @@ class Readers:
 
         return "passed" if verify(model, self._path, self._images).passed else "differs"
 
+    def _convert(self):
+        from hybrid_tf.compiler import Metadata
+        from hybrid_tf.compiler.float_files import compile_float, noise, verify_float
+
+        file = compile_float(self._path.read_bytes(), str(self._path), Metadata())
+        return "passed" if verify_float(file, noise(file, 1)).passed else "differs"
+
 
 def work(seeds, files):
     """Tries files and writes a line for each: processor time and what became of it."""
@@ -104,7 +112,7 @@ def work(seeds, files):
 def read(line):
     """Returns the outcome in each command, and what is wrong."""
     seconds, _, outcome = line.partition(" ")
-    found = zip(("inspect", "lint", "verify"), outcome.split(), strict=False)
+    found = zip(("inspect", "lint", "verify", "convert"), outcome.split(), strict=False)
     wrong = f"{seconds} s: {outcome}" if float(seconds) > SECONDS or outcome != outcome.lower() else ""
     return [f"{command} {what}" for command, what in found], wrong
 

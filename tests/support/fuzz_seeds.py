@@ -9,6 +9,7 @@ from hybrid_tf.compiler import Metadata, calibrate_int8, convert  # isort: skip 
 
 import tensorflow as tf
 
+from tests.support import stock_operators
 from tests.support.graph_builder import build_file
 from tests.support.small_networks import full_precision_network, network, random_images, residual_network
 from tests.support.sweep_models import Case
@@ -30,6 +31,8 @@ def write_seeds(folder):
     for kind in OPERATORS:
         case = next(case for case in cases if f":{kind} " in case.name)
         (folder / f"{kind}.tflite").write_bytes(build_file([case.graph]))
+    stock = [case.graph(name) for name, case in stock_operators.CASES.items()]
+    (folder / "stock_operators.tflite").write_bytes(build_file(stock))
 
 
 def _int8_network():

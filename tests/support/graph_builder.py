@@ -20,6 +20,7 @@ TYPES = {
     np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(bool): schema.TensorType.BOOL,
+    np.dtype(np.int64): schema.TensorType.INT64,
 }
 _BUILTIN = schema.BuiltinOperator
 _OPTIONS = schema.BuiltinOptions
@@ -104,6 +105,14 @@ class Graph:
         if scale is not None:
             self.tensors[value.tensor][0].quantization.quantizedDimension = axis
         return value
+
+    def operator(self, name, inputs, arrays, options_type=0, options=None):
+        """Adds an operator of TensorFlow Lite's by its name. arrays: what it computes. Returns the outputs."""
+        outputs = [self._value(array) for array in arrays]
+        operator = self._operator(getattr(_BUILTIN, name), inputs, outputs[0])
+        operator.outputs = np.int32([output.tensor for output in outputs])
+        operator.builtinOptionsType, operator.builtinOptions = options_type, options
+        return outputs
 
     def quantize(self, x):
         packed = reference.quantize(x.array, x.zero_point)
@@ -382,7 +391,7 @@ class Graph:
 
 def _operator_code(code):
     entry = schema.OperatorCodeT()
-    entry.version = 1
+    entry.version = 2 if code == _BUILTIN.BROADCAST_TO else 1  # the first that LiteRT has
     entry.builtinCode = _BUILTIN.CUSTOM if isinstance(code, str) else code
     entry.deprecatedBuiltinCode = min(entry.builtinCode, 127)
     if isinstance(code, str):

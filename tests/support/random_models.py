@@ -153,3 +153,13 @@ def random_model(seed):
     image = layers.Input((size, int(maker.rng.integers(size - 2, size + 3)), maker.one_of(1, 3, 4)))
     x = maker.norm(maker.full_precision(image)) if maker.chance(0.8) else image
     return randomise(tf.keras.Model(image, maker.head(maker.body(x))), seed)
+
+
+def random_model_of_two(seed):
+    """Returns a network of two images, with random weights, that gives scores and what is behind each image."""
+    maker = _Maker(seed)
+    size = int(maker.rng.integers(6, 15))
+    images = [layers.Input((size, size, maker.one_of(1, 3, 32))) for _ in range(2)]
+    maps = [maker.body(maker.norm(maker.full_precision(image))) for image in images]
+    scores = layers.Concatenate()([layers.GlobalAveragePooling2D()(x) for x in maps])
+    return randomise(tf.keras.Model(images, [layers.Dense(5)(scores), *maps]), seed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support import sweep_int8, sweep_narrow
+from tests.support import sweep_channels, sweep_int8, sweep_narrow
 from tests.support.graph_builder import Graph, Value
 from tests.support.lce_reference import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, pack
 
@@ -99,6 +99,10 @@ class Case:
         values = self.images.normal(size=shape).astype(np.float32)
         values = np.where(self.images.random(shape) < 0.05, self.images.choice(np.float32(special), shape), values)
         return self.graph.input(values)
+
+    def steps(self, shape):
+        """Random weights in steps of 1/8, so that sums of their products are exact in float32, in any order."""
+        return np.float32(self.rng.integers(-8, 9, shape) / 8)
 
     def bconv(self, x: Value, outputs=None, to=None, steps=False, padding=None, stride=None, groups=1, largest=7):
         """A binary convolution with random options. to: `float`, `int8` or `packed`. steps: multiples of 1/8."""
@@ -251,9 +255,9 @@ def _prelu_and_shift(case, x):
     for kind in case.choose(("prelu", "shift"), ("prelu", "shift"), ("prelu",), ("shift",), ("prelu", "relu")):
         case.note(then=kind)
         if kind == "prelu":
-            x = case.graph.prelu(x, _steps(case, x.channels))
+            x = case.graph.prelu(x, case.steps(x.channels))
         elif kind == "shift":
-            constant, activation = case.graph.constant(_steps(case, x.channels)), int(case.choose(*_ACTIVATIONS))
+            constant, activation = case.graph.constant(case.steps(x.channels)), int(case.choose(*_ACTIVATIONS))
             x = case.graph.add(*case.choose((x, constant), (constant, x)), activation)
         else:
             x = case.graph.relu(x, RELU6)
@@ -297,14 +301,9 @@ def _float_pool(case, x, kind, kernel=None, stride=None, padding=None):
     return case.graph.pool(x, kind, kernel, stride, padding, activation)
 
 
-def _steps(case, shape):
-    """Random weights in steps of 1/8, so that sums of their products are exact in float32, in any order."""
-    return np.float32(case.rng.integers(-8, 9, shape) / 8)
-
-
 def _full_convolution(case, x, outputs, kernel, stride=(1, 1), padding=SAME, activation=NONE, dilation=(1, 1)):
     case.note(conv=kernel, outputs=outputs, stride=stride, padding=padding, activation=activation)
-    filters, bias = _steps(case, (outputs, *kernel, x.channels)), _steps(case, outputs)
+    filters, bias = case.steps((outputs, *kernel, x.channels)), case.steps(outputs)
     return case.graph.convolution(x, filters, bias, stride, dilation, padding, activation)
 
 
@@ -371,53 +370,10 @@ def _head(case):
         x = _float_pool(case, x, "average")
         case.output(x, exact=False)
     outputs, inputs = int(case.choose(5, 10, 33)), x.array[0].size
-    bias = _steps(case, outputs) if case.chance(0.7) else None
+    bias = case.steps(outputs) if case.chance(0.7) else None
     case.note(dense=outputs, bias=bias is not None)
-    x = case.graph.fully_connected(x, _steps(case, (outputs, inputs)), bias, int(case.choose(NONE, NONE, RELU)))
+    x = case.graph.fully_connected(x, case.steps((outputs, inputs)), bias, int(case.choose(NONE, NONE, RELU)))
     case.output(x, exact=False)
-
-
-def _channel_operator(case):
-    """One operator that works on each channel alone, and the signs of its result."""
-    kind = case.choose("depthwise", "depthwise", "multiply", "multiply", "add", "concatenate", "split", "logistic")
-    case.note(of=kind)
-    x = case.floats(case.shape(9), steps=16)
-    batch, height, width, channels = x.array.shape
-    if kind == "depthwise":
-        kernel, stride = (
-            case.choose((3, 3), (3, 3), (1, 1), (5, 5), (2, 3)),
-            case.choose((1, 1), (1, 1), (2, 2), (3, 1)),
-        )
-        dilation = case.choose((1, 1), (1, 1), (2, 1), (1, 2)) if stride == (1, 1) else (1, 1)
-        fits = all((k - 1) * d < s for k, d, s in zip(kernel, dilation, (height, width), strict=True))
-        padding, activation = case.choose(SAME, VALID) if fits else SAME, int(case.choose(NONE, NONE, *_ACTIVATIONS))
-        case.note(kernel=kernel, stride=stride, dilation=dilation, padding=padding, activation=activation)
-        filters, bias = _steps(case, (*kernel, channels)), _steps(case, channels)
-        x = case.graph.depthwise(x, filters, bias, stride, dilation, padding, activation)
-    elif kind in ("multiply", "add"):
-        shape, activation = case.choose(x.array.shape, (batch, 1, 1, channels)), int(case.choose(*_ACTIVATIONS))
-        constant = kind == "multiply" and case.chance(0.3)
-        other = case.graph.constant(_steps(case, channels)) if constant else case.floats(shape, steps=16)
-        case.note(other=other.array.shape, activation=activation)
-        a, b = (x, other) if case.chance(0.5) else (other, x)
-        x = getattr(case.graph, kind)(a, b, activation)
-    elif kind == "concatenate":
-        others = [
-            case.floats((batch, height, width, int(case.choose(*_CHANNELS))), steps=16)
-            for _ in range(case.choose(1, 1, 2, 3))
-        ]
-        case.note(others=[other.channels for other in others])
-        x = case.graph.concatenate([x, *others], int(case.choose(-1, 3)))
-    elif kind == "split":
-        parts = int(case.choose(*(count for count in (1, 2, 3, 4, 5, 8) if channels % count == 0)))
-        case.note(parts=parts)
-        x, *others = case.graph.split(x, parts, int(case.choose(-1, 3)))
-        for other in others:
-            case.output(other)
-    else:
-        x = case.graph.logistic(x)
-    case.output(x, exact=kind != "logistic")
-    case.output(case.graph.quantize(x))
 
 
 # Kinds of configurations, and how many of each in 132.
@@ -434,7 +390,7 @@ _KINDS = {
     "shortcut": (_shortcut, 5),
     "pooled_sum": (_pooled_sum, 4),
     "head": (_head, 2),
-    "channel_operator": (_channel_operator, 8),
+    "channel_operator": (sweep_channels.channel_operator, 8),
     "int8_operator": (sweep_int8.operator, 10),
     "int8_conversion": (sweep_int8.conversion, 3),
     "int8_network": (sweep_int8.network, 10),

@@ -22,7 +22,7 @@ from hybrid_tf.models.spec import BinarizationConfig
 from hybrid_tf.runs.names import BEST
 from hybrid_tf.runs.run import Run, load_run
 from hybrid_tf.system.files import read_json
-from hybrid_tf.training.distillation import Distillation, _attention_distance, _softened_divergence
+from hybrid_tf.training.distillation import Distillation, _attention_distance, softened_divergence
 from hybrid_tf.training.optimizers import Bop, compile_model
 from hybrid_tf.training.recalibration import recalibrate
 from hybrid_tf.training.session import train
@@ -130,8 +130,8 @@ def test_outputs_are_compared_as_the_formula_says():
     teacher, student = rng.normal(size=(2, 5, 3)).astype(np.float32)
     one, other = (np.exp(x / 2) / np.exp(x / 2).sum(axis=1, keepdims=True) for x in (teacher, student))
     expected = 4 * np.sum(one * np.log(one / other), axis=1)
-    np.testing.assert_allclose(_softened_divergence(teacher, student, 2.0), expected, rtol=1e-4)
-    np.testing.assert_allclose(_softened_divergence(teacher, teacher, 2.0), np.zeros(5), atol=1e-6)
+    np.testing.assert_allclose(softened_divergence(teacher, student, 2.0), expected, rtol=1e-4)
+    np.testing.assert_allclose(softened_divergence(teacher, teacher, 2.0), np.zeros(5), atol=1e-6)
 
 
 def test_attention_maps_are_compared_whatever_their_size():
@@ -152,10 +152,10 @@ def test_distillation_trains_the_student_alone(teacher):
     assert [id(weight) for weight in model.trainable_weights] == [id(weight) for weight in student.trainable_weights]
     images, labels = tf.random.normal((64, *run.image_shape)), tf.one_hot(tf.zeros(64, tf.int32), 10)
     target = taught.load_model()
-    before = np.mean(_softened_divergence(target(images), student(images, training=True), 1.0))
+    before = np.mean(softened_divergence(target(images), student(images, training=True), 1.0))
     model.compile(tf.keras.optimizers.Adam(0.01), tf.keras.losses.CategoricalCrossentropy(from_logits=True))
     model.fit(images, labels, batch_size=64, epochs=15, verbose=0)
-    after = np.mean(_softened_divergence(target(images), student(images, training=True), 1.0))
+    after = np.mean(softened_divergence(target(images), student(images, training=True), 1.0))
     assert after < 0.5 * before
 
 

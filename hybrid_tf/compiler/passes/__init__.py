@@ -19,12 +19,14 @@ from hybrid_tf.compiler.passes.pools import pool_bits
 from hybrid_tf.compiler.passes.scales import fold_scales
 from hybrid_tf.compiler.passes.shared import share_equal_operators
 from hybrid_tf.compiler.passes.signs import recognise_signs
+from hybrid_tf.compiler.passes.transposes import remove_transpositions
 from hybrid_tf.tflite.model import Model
 
 __all__ = ["PASSES", "Note", "run_passes"]
 
 Pass = Callable[[Model], list[Note]]
 PASSES: tuple[Pass, ...] = (
+    remove_transpositions,
     recognise_signs,
     make_convolutions_binary,
     make_dense_layers_binary,

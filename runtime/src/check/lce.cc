@@ -1,6 +1,6 @@
 // Operators of LCE's. The delegate checks their options and constants when it reads them; here it is their shapes, on
 // which the interpreter's own operators after them rely.
-#include "check/operator_check.h"
+#include "check/checks.h"
 #include "common/flexbuffer.h"
 
 namespace hybrid_tf {
@@ -89,10 +89,10 @@ bool check_bmaxpool(const OperatorCheck& c) {
 }  // namespace
 
 constexpr OperatorRule kLceRules[] = {
-    make_rule(schema::CUSTOM, "LceQuantize", check_quantize),
-    make_rule(schema::CUSTOM, "LceDequantize", check_dequantize),
-    make_rule(schema::CUSTOM, "LceBconv2d", check_bconv).inputs(5, 5),
-    make_rule(schema::CUSTOM, "LceBMaxPool2d", check_bmaxpool),
+    make_custom_rule("LceQuantize", check_quantize),
+    make_custom_rule("LceDequantize", check_dequantize),
+    make_custom_rule("LceBconv2d", check_bconv).inputs(5, 5),
+    make_custom_rule("LceBMaxPool2d", check_bmaxpool),
     {},
 };
 

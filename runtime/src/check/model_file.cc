@@ -272,6 +272,13 @@ bool FileShape::operator==(const FileShape& other) const {
   return rank == other.rank && std::equal(dims, dims + rank, other.dims);
 }
 
+bool FileTensor::read(int32_t* values, size_t count) const {
+  if (type != FileType::kInt32 || shape.elements() != static_cast<int64_t>(count)) return false;
+  if (data != nullptr) memcpy(values, data, count * sizeof(int32_t));
+  if (data == nullptr) std::copy(known.begin(), known.end(), values);
+  return data != nullptr || known.size() == count;
+}
+
 bool read_model(FlatFile* file, ModelFile* model, Message* message) {
   if (!file->covers(0, 8, 1) || memcmp(file->data() + 4, "TFL3", 4) != 0) {
     return message->fail("it is not a TensorFlow Lite file");

@@ -32,7 +32,11 @@ struct FileTensor {
   FlatVector scales;       // float32, one or one for each slice along `scale_axis`; empty where not quantized
   FlatVector zero_points;  // int64, as many
   int32_t scale_axis;
-  bool available;  // constant, an input of the graph, or made by an operator that was read
+  bool available;              // constant, an input of the graph, or made by an operator that was read
+  std::vector<int32_t> known;  // int32 that follow from shapes alone, although they are computed at run time
+
+  // Gives the values of `count` int32 that are constant or known.
+  bool read(int32_t* values, size_t count) const;
 
   float scale() const { return scales.at<float>(0); }
 };

@@ -1,7 +1,8 @@
-// What every check of an operator uses: the operator with its tensors, and shapes that must come out.
+// What every check of an operator uses: the operator with its tensors, and the rule that it is checked by.
 #pragma once
 
-#include <initializer_list>
+#include <utility>
+#include <vector>
 
 #include "check/model_file.h"
 #include "check/schema.h"
@@ -12,7 +13,7 @@ struct OperatorRule;
 
 // An operator with what it is checked against. Checks return false with a message.
 struct OperatorCheck {
-  const ModelFile& model;
+  ModelFile& model;
   const FileOperator& op;
   const OperatorRule& rule;
   Message* message;
@@ -21,17 +22,20 @@ struct OperatorCheck {
   const FileTensor* input(size_t i) const {
     return i < op.inputs.size() && op.inputs[i] >= 0 ? &model.tensors[op.inputs[i]] : nullptr;
   }
-  const FileTensor& output() const { return model.tensors[op.outputs[0]]; }
+  const FileTensor& output(size_t i = 0) const { return model.tensors[op.outputs[i]]; }
+
+  // Notes what the output will hold.
+  void learn(std::vector<int32_t> values) const { model.tensors[op.outputs[0]].known = std::move(values); }
 
   bool is_in(const char* what, int64_t value, int64_t low, int64_t high) const;
-  bool output_is(const FileShape& shape) const;
+  bool output_is(const FileShape& shape, size_t i = 0) const;
 };
 
 // One kind of operator.
 struct OperatorRule {
   schema::BuiltinOperator code;
-  const char* name;
-  int options_type;  // 0 where the interpreter needs none
+  const char* custom_name;  // of a custom operator
+  int options_type;         // 0 where none are read, here or in the interpreter
   size_t least_inputs, most_inputs, most_outputs;
   bool int8;  // also with int8 maps
   bool (*check)(const OperatorCheck&);
@@ -62,28 +66,23 @@ struct OperatorRule {
 };
 
 // What most operators are: one input, one output, no options, maps of float32 or int8.
-constexpr OperatorRule make_rule(schema::BuiltinOperator code, const char* name, bool (*check)(const OperatorCheck&)) {
+constexpr OperatorRule make_rule(schema::BuiltinOperator code, bool (*check)(const OperatorCheck&)) {
   OperatorRule rule{};
   rule.code = code;
-  rule.name = name;
   rule.least_inputs = rule.most_inputs = rule.most_outputs = 1;
   rule.int8 = true;
   rule.check = check;
   return rule;
 }
 
-// Both end with a rule without a name.
-extern const OperatorRule kBuiltinRules[], kLceRules[];
+constexpr OperatorRule make_custom_rule(const char* name, bool (*check)(const OperatorCheck&)) {
+  OperatorRule rule = make_rule(schema::CUSTOM, check);
+  rule.custom_name = name;
+  return rule;
+}
 
-// A size that does not fit is above what any stored shape may have.
-FileShape make_file_shape(std::initializer_list<int64_t> sizes);
-
-// How a filter slides over a map. `padding`: 0 is SAME, 1 is VALID.
-struct FileWindow {
-  int64_t padding, height, width, stride_height, stride_width, dilation_height = 1, dilation_width = 1;
-};
-
-// The output is what such a window makes of `map`, with so many channels (of packed maps: words).
-bool check_window(const OperatorCheck& c, const FileTensor& map, const FileWindow& window, int64_t channels);
+// Each ends with a rule without a check.
+extern const OperatorRule kElementwiseRules[], kLayerRules[], kReducingRules[], kMovingRules[], kSlicingRules[],
+    kLceRules[];
 
 }  // namespace hybrid_tf

@@ -5,8 +5,8 @@
 
 namespace hybrid_tf {
 
-// Refuses an operator that the interpreter might not survive, and every kind that networks for LCE do not have. The
+// Refuses an operator that the interpreter might not survive, and every kind without a rule. The
 // stored shape of its output must be what it computes from those of its inputs.
-bool check_operator(const ModelFile& model, const FileOperator& op, Message* message);
+bool check_operator(ModelFile& model, const FileOperator& op, Message* message);
 
 }  // namespace hybrid_tf

@@ -2,7 +2,7 @@
 // tables are listed up to the last field that is read here. tests/runtime/test_schema.py compares them with the schema.
 #pragma once
 
-#include <cstdint>
+#include "check/operator_names.h"
 
 namespace hybrid_tf {
 namespace schema {
@@ -112,13 +112,24 @@ struct AddOptions {
   static constexpr int kType = 11;
   enum Field { fused_activation_function };
 };
+struct ResizeBilinearOptions {
+  static constexpr int kType = 15;
+};
 struct ReshapeOptions {
   static constexpr int kType = 17;
   enum Field { new_shape };
 };
+struct SpaceToDepthOptions {
+  static constexpr int kType = 19;
+  enum Field { block_size };
+};
 struct MulOptions {
   static constexpr int kType = 21;
   enum Field { fused_activation_function };
+};
+struct GatherOptions {
+  static constexpr int kType = 23;
+  enum Field { axis, batch_dims };
 };
 struct ReducerOptions {
   static constexpr int kType = 27;
@@ -132,44 +143,67 @@ struct DivOptions {
   static constexpr int kType = 29;
   enum Field { fused_activation_function };
 };
+struct SqueezeOptions {
+  static constexpr int kType = 30;
+  enum Field { squeeze_dims };
+};
+struct StridedSliceOptions {
+  static constexpr int kType = 32;
+  enum Field { begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask, offset };
+};
 struct SplitOptions {
   static constexpr int kType = 35;
   enum Field { num_splits };
 };
+struct ArgMaxOptions {
+  static constexpr int kType = 40;
+  enum Field { output_type };
+};
+struct TransposeConvOptions {
+  static constexpr int kType = 49;
+  enum Field { padding, stride_w, stride_h, fused_activation_function };
+};
+struct ShapeOptions {
+  static constexpr int kType = 55;
+  enum Field { out_type };
+};
+struct ArgMinOptions {
+  static constexpr int kType = 57;
+  enum Field { output_type };
+};
+struct PackOptions {
+  static constexpr int kType = 59;
+  enum Field { values_count, axis };
+};
+struct UnpackOptions {
+  static constexpr int kType = 64;
+  enum Field { num, axis };
+};
+struct ResizeNearestNeighborOptions {
+  static constexpr int kType = 74;
+};
 struct LeakyReluOptions {
   static constexpr int kType = 75;
+  enum Field { alpha };
 };
-
-enum BuiltinOperator : int32_t {
-  ADD = 0,
-  AVERAGE_POOL_2D = 1,
-  CONCATENATION = 2,
-  CONV_2D = 3,
-  DEPTHWISE_CONV_2D = 4,
-  DEQUANTIZE = 6,
-  FULLY_CONNECTED = 9,
-  LOGISTIC = 14,
-  MAX_POOL_2D = 17,
-  MUL = 18,
-  RELU = 19,
-  RELU_N1_TO_1 = 20,
-  RELU6 = 21,
-  RESHAPE = 22,
-  SOFTMAX = 25,
-  TANH = 28,
-  CUSTOM = 32,
-  PAD = 34,
-  TRANSPOSE = 39,
-  MEAN = 40,
-  SUB = 41,
-  DIV = 42,
-  SPLIT = 49,
-  PRELU = 54,
-  MAXIMUM = 55,
-  MINIMUM = 57,
-  LEAKY_RELU = 98,
-  QUANTIZE = 114,
-  HARD_SWISH = 117
+struct MirrorPadOptions {
+  static constexpr int kType = 77;
+  enum Field { mode };
+};
+struct SplitVOptions {
+  static constexpr int kType = 79;
+  enum Field { num_splits };
+};
+struct DepthToSpaceOptions {
+  static constexpr int kType = 94;
+  enum Field { block_size };
+};
+struct BatchMatMulOptions {
+  static constexpr int kType = 101;
+  enum Field { adj_x, adj_y };
+};
+struct GeluOptions {
+  static constexpr int kType = 116;
 };
 
 }  // namespace schema

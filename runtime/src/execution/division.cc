@@ -87,7 +87,8 @@ void Divisions::measured(size_t index, int64_t nanoseconds) {
 void Divisions::end_run(int64_t nanoseconds) {
   if (!trying_) return;
   if (run_ >= kStepRuns && run_ < kTrialRuns) {
-    (divides_steps() ? divided_ : undivided_)[(run_ - kStepRuns) / 2] = nanoseconds;
+    int64_t* times = divides_steps() ? divided_ : undivided_;
+    times[(run_ - kStepRuns) / 2] = nanoseconds;
   }
   ++run_;
   if (run_ == kStepRuns) choose();

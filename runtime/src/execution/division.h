@@ -41,7 +41,7 @@ class Divisions {
 
  private:
   struct StepWays {
-    Division ways[kWays];  // the first divides least
+    Division ways[kWays] = {};  // the first divides least
     int count = 0, best = 0;
     int64_t times[kWays][kTries];
   };

@@ -94,7 +94,8 @@ class Fuser {
     int other = -1;
     for (const auto& [tensor, rest] : {std::pair(op.input, op.residual), std::pair(op.residual, op.input)}) {
       StepPlan* step = private_maker(tensor);
-      if (!step || step->residual >= 0 || step->prelu || step->shift || rank(*step) <= (best ? rank(*best) : 0)) continue;
+      if (!step || step->residual >= 0 || step->prelu || step->shift || rank(*step) <= (best ? rank(*best) : 0))
+        continue;
       best = step;
       other = rest;
     }

@@ -5,7 +5,7 @@
 // half of its product, and vrshl its shift.
 #pragma once
 
-#include "kernels/arm/finish.h"
+#include "kernels/arm/int8_finish.h"
 #include "kernels/int8_conv.h"
 
 namespace hybrid_tf {
@@ -119,7 +119,7 @@ struct NeonInt8ConvEnd {
 #pragma GCC unroll 4
         for (int c = 0; c < C; ++c) copy[p][c] = sums[p][c];
       }
-      return finish_sum<P>(pixel, copy);
+      return has_lefts ? finish_sum<P, true>(pixel, copy, words) : finish_sum<P, false>(pixel, copy, words);
     }
     int8x16_t results[P];
 #pragma GCC unroll 8
@@ -167,20 +167,20 @@ struct NeonInt8ConvEnd {
     int32x4_t operator()(int32_t c) const { return row[c]; }
   };
 
-  template <int P>
-  __attribute__((noinline)) void finish_sum(int32_t pixel, const int32x4_t (&sums)[P][C]) const {
-    int32x4_t results[P][4];
-    for (int p = 0; p < P; ++p) {
-      const int8x16_t values = scaled<true>(sums[p]);
-      const int16x8_t low = vmovl_s8(vget_low_s8(values)), high = vmovl_high_s8(values);
-      results[p][0] = vmovl_s16(vget_low_s16(low));
-      results[p][1] = vmovl_high_s16(low);
-      results[p][2] = vmovl_s16(vget_low_s16(high));
-      results[p][3] = vmovl_high_s16(high);
+  template <int P, bool kLefts>
+  __attribute__((noinline)) void finish_sum(int32_t pixel, const int32x4_t (&sums)[P][C],
+                                            uint32_t* const* words) const {
+    int8x16_t values[P];
+    for (int p = 0; p < P; ++p) values[p] = scaled<kLefts>(sums[p]);
+    if (whole && conv.epilogue.quick) {
+      ptrdiff_t at[P];
+      for (int p = 0; p < P; ++p) at[p] = static_cast<ptrdiff_t>(pixel + p) * channels;
+      return NeonInt8End<C == 4>(conv.epilogue, first, channels).finish(at, values, words);
     }
     int32x4_t packed[P][C];
     for (int p = 0; p < P; ++p) {
-      for (int c = 0; c < C; ++c) packed[p][c] = results[p][c];
+      const int32x4x4_t wide = widened(values[p]);
+      for (int c = 0; c < C; ++c) packed[p][c] = wide.val[c];
     }
     const Tile tile{pixel, P, first, count, channels, conv.window.out_height, conv.window.out_width};
     finish_int8_tile<V, C>(conv.epilogue, tile, Values{packed[0], nullptr});

@@ -4,8 +4,8 @@
 #include "kernels/arm/bconv.h"
 #include "kernels/arm/depthwise.h"
 #include "kernels/arm/fconv.h"
-#include "kernels/arm/int8_pool.h"
 #include "kernels/arm/int8_conv.h"
+#include "kernels/arm/int8_pool.h"
 #include "kernels/arm/pool.h"
 
 namespace hybrid_tf {
