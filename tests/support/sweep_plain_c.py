@@ -65,11 +65,6 @@ class PlainCase(Case):
         return getattr(sweep_int8, part)(self, x)
 
     def _end(self, x, end):
-        """A row of scores."""
-        y = self._last(x, end)
-        return y if y.array.ndim == 2 else self.graph.reshape(y, (1, y.array.size))
-
-    def _last(self, x, end):
         self.note(end=end)
         if end == "dense":
             return sweep_int8.dense(self, x)
