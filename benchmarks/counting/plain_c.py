@@ -46,6 +46,8 @@ _THIN = "ResNet-20 of half width, all int8"
 # same emulator, without what an interpreter takes between them. No file is made here, so these repeat by hand only.
 _CMSIS_NN = {"cortex-m0plus": 73.4e6, "cortex-m3": 32.3e6, "cortex-m4": 24.2e6, "cortex-m55": 5.25e6}
 
+_TIE = 0.02  # what differs by less is no advantage
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -181,7 +183,7 @@ def race(rows: list[Counted]) -> str:
     processors = list(hybrid.instructions)
 
     def cells(counts: dict[str, float]) -> list[str]:
-        return [f"{counts[name] / 1e6:.1f}" if name in counts else "-" for name in processors]
+        return [f"{counts[name] / 1e6:.2f}" if name in counts else "-" for name in processors]
 
     lines = [
         [f"*hybrid*: {_HYBRID}", "ours", *cells(hybrid.instructions)],
@@ -189,11 +191,13 @@ def race(rows: list[Counted]) -> str:
         [f"*rival*: {_THIN}", "CMSIS-NN's, operators only", *cells(_CMSIS_NN)],
     ]
     best = {name: min(thin.instructions[name], _CMSIS_NN.get(name, thin.instructions[name])) for name in processors}
-    ahead = [name for name in processors if hybrid.instructions[name] < best[name]]
-    behind = [name for name in processors if name not in ahead]
-    text = f"Of the hybrid and the better rival, the hybrid takes fewer instructions on: {', '.join(ahead) or 'none'}; "
-    text += f"the rival on: {', '.join(behind) or 'none'}."
-    return markdown_table(["million instructions", "kernels", *processors], lines) + f"\n\n{text}"
+    parts = {name: hybrid.instructions[name] / best[name] for name in processors}
+    fewer = [name for name, part in parts.items() if part < 1 - _TIE]
+    more = [name for name, part in parts.items() if part > 1 + _TIE]
+    as_many = [name for name in processors if name not in (*fewer, *more)]
+    text = f"Beside the better rival, the hybrid takes fewer instructions on: {', '.join(fewer) or 'none'}; "
+    text += f"as many, within {_TIE:.0%}, on: {', '.join(as_many) or 'none'}; more on: {', '.join(more) or 'none'}."
+    return markdown_table(["million instructions", "kernels", *processors], lines) + f"\n{text}"
 
 
 if __name__ == "__main__":

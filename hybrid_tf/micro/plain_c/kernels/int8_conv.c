@@ -138,7 +138,6 @@ static void gather(const struct nn_conv* conv, const int8_t* input, int32_t y, i
       if (last < run) i = put_zeros(window, i, (run - last) * channels);
     }
   }
-  if (i < conv->depth) put_zeros(window, i, conv->depth - i);
 }
 
 /* Writes the results of `channels` sums, from channel `c` on; at most BLOCK. */
@@ -166,7 +165,9 @@ NN_INLINE void finish(const struct nn_conv* conv, int32_t c, int32_t channels, c
 
 void nn_int8_conv(const struct nn_conv* conv, const int8_t* input, int16_t* window, int8_t* output) {
   const int32_t depth = conv->depth, outputs = conv->out_channels;
+  const int32_t numbers = conv->window.height * conv->window.width * conv->in_channels;
   int32_t x, y, c;
+  put_zeros(window, numbers, depth - numbers); /* they stay */
   for (y = 0; y < conv->window.out_height; ++y) {
     for (x = 0; x < conv->window.out_width; ++x, output += outputs) {
       const int8_t* filters = conv->filters;
