@@ -105,7 +105,7 @@ def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
 
 def test_two_interpreters_in_two_threads(thread_checked, fuzz_seeds):
     said = succeeded(thread_checked, two_interpreters.__file__, fuzz_seeds)
-    assert said.count("agrees") == len(list(fuzz_seeds.glob("*.tflite")))
+    assert said.count("agrees") == len(list(fuzz_seeds.glob("*.tflite"))) - 1  # the single operators take no samples
 
 
 def test_threads_of_one_interpreter(thread_checked, sweep_folder):
