@@ -11,8 +11,8 @@ from hybrid_tf.tflite.model import Model, Operator, Tensor
 
 REWRITE = "signs"
 # Comparisons of x with zero that hold from zero on, by the input that x is; and those that hold below zero.
-_FROM_ZERO = {("GREATER_EQUAL", 0), ("LESS_EQUAL", 1)}
-_BELOW_ZERO = {("LESS", 0), ("GREATER", 1)}
+_FROM_ZERO = {(names.GREATER_EQUAL, 0), (names.LESS_EQUAL, 1)}
+_BELOW_ZERO = {(names.LESS, 0), (names.GREATER, 1)}
 
 
 def recognise_signs(model: Model) -> list[Note]:

@@ -11,9 +11,6 @@
 namespace hybrid_tf {
 namespace {
 
-// Of a result within 512, as in conv_steps.cc.
-constexpr double kNearError = 4 * 512.0 / (1 << 24);
-
 class ChannelStep : public Step {
  public:
   ChannelStep(const StepPlan& plan, const Layout& layout)
@@ -91,25 +88,14 @@ class Int8DepthwiseStep : public AnyDepthwiseStep {
       : AnyDepthwiseStep(plan, layout),
         kernel_(kernels.int8.depthwise),
         end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
-    const Tensor &input = graph.tensors[plan.op->input], &output = graph.tensors[plan.op->output];
-    const Int8Range range = activation_range(*plan.op, output);
+    const Tensor& input = graph.tensors[plan.op->input];
     conv_ = {};
     conv_.window = window_;
     conv_.lanes = weights.group_blocks(*plan.op) * weights.block;
-    conv_.weights = weights.filter.as<int8_t>();
-    conv_.narrow = weights.narrow;
-    conv_.biases = weights.biases.as<int32_t>();
-    conv_.scale_bits = weights.multipliers.as<int32_t>();
-    conv_.scale_lefts = weights.lefts.as<int32_t>();
-    conv_.scale_rights = weights.rights.as<int32_t>();
-    conv_.near_scales = weights.near_scales.as<float>();
-    conv_.near_limit = near_limit(std::ldexp(0.5, -weights.least_right) + kNearError);
+    set_int8_weights(&conv_, weights, *plan.op, graph.tensors[plan.op->output]);
     outside_.assign(conv_.lanes, static_cast<int8_t>(input.zero_point));
     conv_.outside = outside_.data();
     conv_.up = image_.channels / 8 * 8;  // as LCE's interpreter rounds the channels of whole vectors
-    conv_.zero_point = output.zero_point;
-    conv_.min = range.min;
-    conv_.max = range.max;
   }
 
   void bind(const std::vector<void*>& data) override {

@@ -1,7 +1,4 @@
 // Binary, float32 and int8 convolutions and dense layers.
-#include <cmath>
-
-#include "execution/fixed_point.h"
 #include "execution/int8_end.h"
 #include "execution/steps.h"
 
@@ -221,10 +218,6 @@ class FconvStep : public Step {
 };
 
 class Int8ConvStep : public Step {
-  // Of a result within 512, which has the sign and the clamp of the right one beyond: float32 rounds the sum, the scale
-  // and the result.
-  static constexpr double kNearError = 4 * 512.0 / (1 << 24);
-
  public:
   Int8ConvStep(const StepPlan& plan, const Layout& layout, const Graph& graph, const Weights& weights,
                const KernelSet& kernels)
@@ -234,24 +227,12 @@ class Int8ConvStep : public Step {
         window_(*plan.op, input_value(plan, layout), output_image(plan, layout),
                 sliding(*plan.op, input_value(plan, layout).image)),
         end_(plan, graph, graph.tensors[plan.op->output], kernels.int8) {
-    const Tensor& output = graph.tensors[plan.op->output];
-    const Int8Range range = activation_range(*plan.op, output);
     work = conv_work(plan, layout, weights, output_image(plan, layout));
     conv_ = {};
     conv_.window = window_.window;
     conv_.channels = plan.op->group_channels;
     conv_.blocks = work.blocks;
-    conv_.weights = weights.filter.as<int8_t>();
-    conv_.narrow = weights.narrow;
-    conv_.biases = weights.biases.as<int32_t>();
-    conv_.scale_bits = weights.multipliers.as<int32_t>();
-    conv_.scale_lefts = weights.lefts.as<int32_t>();
-    conv_.scale_rights = weights.rights.as<int32_t>();
-    conv_.near_scales = weights.near_scales.as<float>();
-    conv_.near_limit = near_limit(std::ldexp(0.5, -weights.least_right) + kNearError);
-    conv_.zero_point = output.zero_point;
-    conv_.min = range.min;
-    conv_.max = range.max;
+    set_int8_weights(&conv_, weights, *plan.op, graph.tensors[plan.op->output]);
   }
 
   void bind(const std::vector<void*>& data) override {
