@@ -43,8 +43,8 @@ def description(network: "Network") -> list[str]:
 def _weights(name: str) -> list[str]:
     """Returns the other cells: of the network for small images."""
     from hybrid_tf.analysis.summary import summarise
+    from hybrid_tf.graphs.graph import FULL_PRECISION_BITS
     from hybrid_tf.graphs.memory import size
-    from hybrid_tf.graphs.profile import FULL_PRECISION_BITS
     from hybrid_tf.models.spec import NetworkSpec
 
     found = summarise(NetworkSpec(name, "residual", input_shape=(32, 32, 3), classes=10))

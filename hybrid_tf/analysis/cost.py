@@ -99,7 +99,7 @@ def cost(
     """Returns the cost of a graph.
 
     Args:
-        graph: graph of the network, see `keras_graph` and `file_graph`.
+        graph: graph of the network, see `model_graph` and `file_graph`.
         name: text of the plan, or path of the file.
         profiles: energy profiles, each with constants of the energy model.
         twin: cost of the full-precision twin.

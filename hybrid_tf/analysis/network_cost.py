@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from hybrid_tf.analysis.cost import Cost, cost
 from hybrid_tf.analysis.energy_profiles import EnergyProfile
-from hybrid_tf.graphs.int8_graph import int8_graph
-from hybrid_tf.graphs.keras_graph import keras_graph
+from hybrid_tf.compiler.model_graph import model_graph
 from hybrid_tf.models.plan import FULL_PRECISION
 from hybrid_tf.models.spec import NetworkSpec
 
@@ -25,17 +24,16 @@ def model_cost(
     *,
     int8: bool = False,
 ) -> Cost:
-    """Returns the cost of a functional or sequential model, and of its file if that has been made.
+    """Returns the cost of a model, and of its file if that has been made.
 
     With `int8` its full-precision sections are int8.
 
     Raises:
-        HybridTFError: as `keras_graph` does.
+        HybridTFError: as `model_graph` does.
     """
-    if int8:
-        return cost(int8_graph(keras_graph(model)), name, profiles, twin, file_bytes=file_bytes)
-    larq_bits = larq.models.ModelProfile(model).memory
-    return cost(keras_graph(model), name, profiles, twin, larq_bits=larq_bits, file_bytes=file_bytes)
+    larq_bits = None if int8 else larq.models.ModelProfile(model).memory
+    graph = model_graph(model, int8=int8)
+    return cost(graph, name, profiles, twin, larq_bits=larq_bits, file_bytes=file_bytes)
 
 
 def network_costs(

@@ -10,8 +10,10 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from hybrid_tf.compiler.model_graph import model_graph
+from hybrid_tf.graphs.graph import FULL_PRECISION_BITS, LayerProfile
 from hybrid_tf.graphs.memory import size, weight_bits
-from hybrid_tf.graphs.profile import FULL_PRECISION_BITS, LayerProfile, profile
+from hybrid_tf.models.layers import weight_layers
 from hybrid_tf.models.spec import NetworkSpec
 
 
@@ -102,8 +104,8 @@ def summarise(spec: NetworkSpec) -> Summary:
     model = twin if spec == spec.twin() else spec.build()
     return Summary(
         spec=spec,
-        layers=tuple(profile(model)),
-        twin_weights=sum(row.weights for row in profile(twin)),
+        layers=tuple(model_graph(model).layers()),
+        twin_weights=sum(layer.kernel.shape.num_elements() for layer in weight_layers(twin)),
         parameters={
             "trainable": sum(weight.shape.num_elements() for weight in model.trainable_weights),
             "total": model.count_params(),

@@ -124,9 +124,9 @@ def _network_costs(
 @AS_JSON
 @click.pass_context
 def lint(ctx: click.Context, source: Path | None, rules: bool, as_json: bool) -> None:
-    r"""Find what LCE would leave in float, get wrong or not fuse, by layer, with its cost and the fix.
+    r"""Find what stays in float or does more than it has to, by layer, with its cost and the fix.
 
-    Exit code 1 when it finds something that a conversion would refuse or get wrong.
+    Exit code 1 when it finds a layer that is not binary or would be wrong, as `convert --strict` refuses it.
 
     \b
     Examples: hybrid-tf lint model.keras

@@ -54,6 +54,11 @@ def layer_faults(model: tf.keras.Model) -> list[tuple[tf.keras.layers.Layer, Fin
     return [(layer, finding(fault[0], layer.name, *fault[1:])) for layer, fault in faults if fault]
 
 
+_DENSE = (
+    "quant-dense",
+    "is a QuantDense, which LCE stores as float32",
+    "use a QuantConv2D with padding='valid' over the whole map",
+)
 _SEPARATE = (
     "separate-sign",
     "is a quantizer apart from a layer",
@@ -74,10 +79,7 @@ def _separate_quantizers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
 def _quantized_layer_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     """Returns why a quantized layer would stay in float or convert wrongly, or None when no rule is broken."""
     kind = type(layer).__name__
-    if isinstance(layer, larq.layers.QuantDense):
-        message = "is a QuantDense, which LCE stores as float32"
-        return "quant-dense", message, "use a QuantConv2D with padding='valid' over the whole map"
-    if not isinstance(layer, larq.layers.QuantConv2D):
+    if not isinstance(layer, (larq.layers.QuantConv2D, larq.layers.QuantDense)):
         message = f"is a {kind}, and LCE has no binary operator for it"
         return "no-binary-operator", message, "use QuantConv2D, or no quantizer"
     quantizers = quantizers_of(layer)
@@ -87,9 +89,11 @@ def _quantized_layer_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     if "input_quantizer" not in quantizers:
         message = "has binary weights but a full-precision input, so the weights would be stored as float32"
         return "weight-only", message, "give it an input_quantizer, or no kernel_quantizer"
+    if isinstance(layer, larq.layers.QuantDense):
+        return _input_fault(layer) or _kernel_fault(layer) or _DENSE
     if layer.data_format != "channels_last":
         return "channels-first", "has its channels first", "LCE needs data_format='channels_last'"
-    return _input_fault(layer) or _padding_fault(layer) or _group_fault(layer) or _kernel_fault(layer)
+    return _input_fault(layer) or _group_fault(layer) or _kernel_fault(layer) or _padding_fault(layer)
 
 
 def _input_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
@@ -141,7 +145,8 @@ def _kernel_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     kernel = np.abs(quantized_kernel(layer))
     if not np.all(np.isfinite(kernel)):
         return "not-finite", "has weights that are not finite", "go back to an earlier checkpoint"
-    zero = np.flatnonzero(np.all(kernel <= _SMALLEST_SCALE, axis=(0, 1, 2)))
+    kernel = kernel.reshape(-1, kernel.shape[-1])
+    zero = np.flatnonzero(np.all(kernel <= _SMALLEST_SCALE, axis=0))
     quantizer = _name(layer.kernel_quantizer)
     if zero.size:
         message = (
@@ -149,7 +154,7 @@ def _kernel_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
             "LCE would keep the whole layer in float32"
         )
         return "zero-weights", message, "train it further, or use ste_sign"
-    scale = kernel[0, 0, 0]
+    scale = kernel[0]
     if np.any(scale <= _SMALLEST_SCALE) or np.any(np.abs(kernel / scale - 1) > _SCALE_TOLERANCE):
         message = f"quantizes its kernel with {quantizer}, which does not give one magnitude per output channel"
         return "kernel-quantizer", message, "use ste_sign, approx_sign, swish_sign or magnitude_aware_sign"

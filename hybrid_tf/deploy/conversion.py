@@ -21,6 +21,7 @@ from hybrid_tf.compiler import (
 from hybrid_tf.compiler.conversion import OWN
 from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, LEAST_IMAGES
 from hybrid_tf.compiler.metadata import LOGITS, stored_metadata
+from hybrid_tf.compiler.model_graph import varied_weights
 from hybrid_tf.compiler.tracing import image_shape
 from hybrid_tf.data import Dataset, Normalisation
 from hybrid_tf.deploy.freshness import warn_of_stale_files, warn_of_unfinished
@@ -193,18 +194,14 @@ def verify_file(path: Path, file: Path | None = None, dataset: str | None = None
 
 
 def file_size(model: tf.keras.Model, metadata: Metadata | None = None, *, int8: bool = False) -> int:
-    """Returns the bytes that the `.tflite` of a model takes once it is trained; changes the model's weights.
+    """Returns the bytes that the `.tflite` of a model takes once it is trained.
 
     With `int8` its full-precision sections are int8, with ranges as any.
     """
-    random = np.random.default_rng(0)
-    for weight in model.weights:
-        if weight.shape.rank == 1:  # fresh biases and statistics are alike, and the converter would store them once
-            weight.assign(random.uniform(0.5, 1.5, weight.shape).astype(np.float32))
-    if int8:
-        images = random.standard_normal((LEAST_IMAGES, *model.input_shape[1:]), np.float32)
-        metadata = replace(metadata or Metadata(), int8=calibrate_int8(model, images))
-    with tempfile.TemporaryDirectory() as folder:
+    with varied_weights(model), tempfile.TemporaryDirectory() as folder:
+        if int8:
+            images = np.random.default_rng(0).standard_normal((LEAST_IMAGES, *model.input_shape[1:]), np.float32)
+            metadata = replace(metadata or Metadata(), int8=calibrate_int8(model, images))
         return convert(model, Path(folder) / FILE, metadata).bytes
 
 

@@ -1,7 +1,7 @@
 """The graph of what a device runs: operators in order, and the tensors between them, wherever they come from.
 
-`keras_graph` makes it from a Keras or Larq model, `file_graph` from a `.tflite` file. Memory and energy are functions
-of it. This module and those it imports work without TensorFlow.
+`file_graph` makes it from a `.tflite` file, which may be one that is never written. Memory and energy are functions of
+it. This module and those it imports work without TensorFlow.
 """
 
 import math

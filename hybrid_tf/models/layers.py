@@ -29,6 +29,7 @@ if not tf.keras.layers.Layer.__module__.startswith("tf_keras."):
 
 Tensor = Any  # a symbolic Keras tensor; tf-keras has no public type for it
 
+WEIGHT_LAYERS = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
 
 _PLAIN = BinarizationConfig()
 # What stands for the derivative of sign; "swish" is smooth and reaches beyond 1 (arXiv 1812.11800).
@@ -265,6 +266,11 @@ def _unless_kept(
         return layer(x, *args, name=name, **options)
 
     return build
+
+
+def weight_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    """Returns the convolutions and dense layers of a Keras or Larq model, those of nested models included."""
+    return [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, WEIGHT_LAYERS)]
 
 
 def is_binary(layer: tf.keras.layers.Layer) -> bool:

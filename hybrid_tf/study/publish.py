@@ -14,8 +14,7 @@ from hybrid_tf.deploy.engines import ENGINES
 from hybrid_tf.deploy.evaluation import evaluate_file, evaluate_run
 from hybrid_tf.deploy.freshness import warn_of_stale_files
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.graphs.profile import weight_layers
-from hybrid_tf.models.layers import is_binary
+from hybrid_tf.models.layers import is_binary, weight_layers
 from hybrid_tf.pretrained import FOLDER
 from hybrid_tf.runs.names import BEST, HISTORY, INT8_FILE, REPORT, SUMMARY
 from hybrid_tf.runs.run import Run, load_run

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from hybrid_tf.config import Config
-from hybrid_tf.graphs.profile import weight_layers
-from hybrid_tf.models.layers import is_binary
+from hybrid_tf.models.layers import is_binary, weight_layers
 from hybrid_tf.training.divergence import FiniteGradients
 from hybrid_tf.training.transfer import SLOWER
 

@@ -13,8 +13,7 @@ import tensorflow as tf
 
 from hybrid_tf.config import option
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.graphs.profile import weight_layers
-from hybrid_tf.models.layers import is_binary
+from hybrid_tf.models.layers import is_binary, weight_layers
 from hybrid_tf.models.registry import find_network
 from hybrid_tf.pretrained import load_pretrained, pretrained_names
 from hybrid_tf.runs.names import CONFIG

@@ -13,7 +13,7 @@ import pytest
 from hybrid_tf.analysis.cost import cost, file_cost
 from hybrid_tf.analysis.energy import picojoules
 from hybrid_tf.analysis.energy_profiles import PROFILES
-from hybrid_tf.graphs.keras_graph import keras_graph
+from hybrid_tf.compiler.model_graph import model_graph
 from tests.support.small_graphs import small_network
 
 ON_CHIP, DRAM = PROFILES["horowitz-45nm"], PROFILES["horowitz-45nm-dram"]
@@ -30,14 +30,14 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def twin():
-    return cost(keras_graph(small_network(binary=False)), "twin", [ON_CHIP, DRAM])
+    return cost(model_graph(small_network(binary=False)), "twin", [ON_CHIP, DRAM])
 
 
 @pytest.fixture(params=["model", "file"])
 def found(request, file, twin):
     if request.param == "file":
         return file_cost(file, [ON_CHIP, DRAM], twin)
-    return cost(keras_graph(small_network()), "model", [ON_CHIP, DRAM], twin)
+    return cost(model_graph(small_network()), "model", [ON_CHIP, DRAM], twin)
 
 
 def test_rows(found):

@@ -1,37 +1,38 @@
-"""A Keras model and the file it is converted to have the same rows, and the arena that TensorFlow Lite plans."""
+"""The graph of a model that nobody has trained is that of its file; its memory is the arena of TensorFlow Lite."""
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from hybrid_tf.compiler.lce import convert_function
-from hybrid_tf.compiler.tracing import trace_model
-from hybrid_tf.errors import HybridTFError
+from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf.compiler.model_graph import model_graph
 from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.graphs.graph import stage_of
-from hybrid_tf.graphs.keras_graph import keras_graph
 from hybrid_tf.graphs.memory import peak_memory
-from hybrid_tf.graphs.profile import profile
 from hybrid_tf.models.registry import build_model
+from hybrid_tf.models.spec import BinarizationConfig
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite.flatbuffer import parse_tflite
 from tests.support.small_graphs import binary_conv, layers
-from tests.support.small_networks import PLANS, randomise
+from tests.support.small_networks import random_images, randomise
 
 
-def converted(model):
-    with silenced():
-        return convert_function(trace_model(model).function, model.variables)
+def converted(model, metadata=None):
+    with tempfile.TemporaryDirectory() as folder:
+        return convert(model, Path(folder) / "model.tflite", metadata).path.read_bytes()
 
 
-def rows_without_names(graph):
+def graph_of(content):
+    return file_graph(parse_tflite(content, "file"))
+
+
+def rows_without_names(rows):
     """Sorted: branches may run in any order that takes no more memory."""
-    return sorted((replace(row, name="", stage="") for row in graph.rows()), key=str)
-
-
-def names(graph):
-    return [(row.name, row.stage) for row in graph.layers()]
+    return sorted((replace(row, name="", stage="") for row in rows), key=str)
 
 
 def arena_bytes(content):
@@ -47,39 +48,6 @@ def arena_bytes(content):
     return max(start + size for start, size in spans) - min(start for start, _ in spans)
 
 
-def same(model):
-    expected, found = keras_graph(model), file_graph(parse_tflite(converted(model), "file"))
-    assert rows_without_names(found) == rows_without_names(expected)
-    assert peak_memory(found).bytes == peak_memory(expected).bytes
-    return expected, found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "plan"),
-    [
-        *(("resnet20", plan) for plan in (*PLANS, "xnor+keep=stage2_block1_conv2")),
-        ("resnet18", "xnor"),
-        ("resnet18", "residual"),
-    ],
-)
-def test_resnets(name, plan):
-    same(randomise(build_model(name, plan, width=0.25)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("head", "plan"), [*(("paper", plan) for plan in PLANS), ("compact", "residual")])
-def test_vgg(head, plan):
-    expected, found = same(randomise(build_model("vgg11", plan, width=0.125, head=head)))
-    if plan in ("xnor", "residual"):  # names are whole where no ReLU is fused
-        assert sorted(names(found)) == sorted(names(expected))
-
-
-@pytest.mark.slow
-def test_odd_sizes():
-    same(randomise(build_model("resnet18", "residual", width=0.125, input_shape=(45, 61, 4))))
-
-
 def network(body, size=12):
     image = layers.Input((size, size, 3))
     x = layers.BatchNormalization()(layers.Conv2D(32, 3, padding="same", use_bias=False)(image))
@@ -93,75 +61,38 @@ def norm(x):
 
 
 BODIES = {
-    "bits shared by two layers": lambda x: layers.Add()([norm(binary_conv(24)(x)), norm(binary_conv(24, 1)(x))]),
-    "bits through a pooling": lambda x: norm(binary_conv(24)(layers.MaxPool2D()(norm(binary_conv(40)(x))))),
-    "a pooling that a float layer reads too": lambda x: (
-        lambda y: layers.Add()([y, norm(binary_conv(40)(y))])
-    )(layers.MaxPool2D()(norm(binary_conv(40)(x)))),
-    "grouped": lambda x: norm(binary_conv(64, groups=2)(norm(binary_conv(64)(x)))),
-    "relu in a binary layer": lambda x: norm(binary_conv(32, activation="relu")(x)),
-    "relu behind a binary layer": lambda x: norm(layers.ReLU()(binary_conv(32)(x))),
     "full precision": lambda x: layers.MaxPool2D()(layers.ReLU()(norm(layers.Conv2D(24, 3, 2)(layers.ReLU()(x))))),
     "depthwise": lambda x: layers.ReLU()(norm(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))),
     "concatenation": lambda x: layers.Concatenate()([layers.ReLU()(x), layers.AveragePooling2D(1)(x)]),
     "addition": lambda x: layers.Add()([x, layers.AveragePooling2D(1)(x)]),
     "dense": lambda x: layers.Dense(20, activation="relu")(layers.Flatten()(layers.MaxPool2D(4)(x))),
-    "nested": lambda x: nested((12, 12, 32))(x),
 }  # fmt: skip
-
-
-def nested(shape):
-    inside = layers.Input(shape)
-    return tf.keras.Model(inside, layers.Add()([inside, norm(binary_conv(32)(inside))]))
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_other_networks(name):
-    # The converter may write independent branches in another order.
-    model = network(BODIES[name])
-    graphs = keras_graph(model), file_graph(parse_tflite(converted(model), "file"))
-    expected, found = (sorted(map(repr, rows_without_names(graph))) for graph in graphs)
-    assert found == expected
 
 
 def test_a_layer_called_twice_is_stored_once():
     conv = binary_conv(32, name="twice")
-    graph = keras_graph(network(lambda x: norm(conv(norm(conv(x))))))
+    graph = model_graph(network(lambda x: norm(conv(norm(conv(x))))))
     rows = [row for row in graph.rows() if row.name == "twice"]
     assert [row.weights for row in rows] == [9 * 32 * 32, 0]
     assert [row.macs for row in rows] == [9 * 32 * 32 * 144] * 2
     assert [row.weight_bytes for row in rows] == [9 * 32 * 4] * 2
 
 
-def test_layers_that_lce_leaves_in_float_are_full_precision():
-    import larq
-
-    def body(x):
-        x = layers.Flatten()(layers.MaxPool2D(4)(x))
-        return larq.layers.QuantDense(8, input_quantizer="ste_sign", kernel_quantizer="ste_sign", name="signs")(x)
-
-    row = next(row for row in profile(network(body)) if row.name == "signs")
-    assert (row.precision, row.bits, row.mac_kind) == ("full_precision", 32, "float32")
-
-
 def test_a_sequential_model():
     model = tf.keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)])
-    assert [(row.kind, row.weights) for row in profile(model)] == [("conv 3x3", 108), ("dense", 288)]
+    assert [(row.kind, row.weights) for row in model_graph(model).layers()] == [("conv 3x3", 108), ("dense", 288)]
 
 
-def test_a_subclassed_model_is_an_error():
-    class Subclassed(tf.keras.Model):
-        def call(self, x):
-            return x
-
-    with pytest.raises(HybridTFError, match="is subclassed"):
-        profile(Subclassed())
-
-
-def test_an_unknown_size_is_an_error():
-    image = layers.Input((None, None, 3))
-    with pytest.raises(HybridTFError, match="build the model with a fixed input size"):
-        profile(tf.keras.Model(image, layers.Conv2D(4, 3)(image)))
+def test_a_fresh_network_has_the_graph_of_a_trained_one():
+    """Also in int8, whatever its ranges are; and its weights stay as they were."""
+    model = build_model("resnet20", "residual", width=0.25, binarization=BinarizationConfig("swish", shifts=True))
+    before = model.get_weights()
+    plain, int8 = (model_graph(model, int8=int8).rows() for int8 in (False, True))
+    assert all(map(np.array_equal, before, model.get_weights()))
+    randomise(model)
+    images = random_images(32, 32)
+    for fresh, metadata in ((plain, Metadata()), (int8, Metadata(int8=calibrate_int8(model, images)))):
+        assert rows_without_names(fresh) == rows_without_names(graph_of(converted(model, metadata)).rows())
 
 
 @pytest.mark.slow
@@ -170,15 +101,13 @@ def test_peak_memory_is_the_arena_of_tensorflow_lite(name, width):
     model = randomise(build_model(name, "full_precision", width=width))
     content = converted(model)
     arena = arena_bytes(content)
-    assert peak_memory(keras_graph(model)).bytes == pytest.approx(arena, rel=0.1)
-    assert peak_memory(file_graph(parse_tflite(content, "file"))).bytes == pytest.approx(arena, rel=0.1)
+    assert peak_memory(graph_of(content)).bytes == pytest.approx(arena, rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["full precision", "depthwise", "concatenation", "addition", "dense"])
 def test_peak_memory_of_other_networks_is_the_arena(name):
     content = converted(network(BODIES[name]))
-    peak = peak_memory(file_graph(parse_tflite(content, "file"))).bytes
-    assert peak == pytest.approx(arena_bytes(content), rel=0.1)
+    assert peak_memory(graph_of(content)).bytes == pytest.approx(arena_bytes(content), rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import pytest
 from hybrid_tf.analysis.summary import summarise
 from hybrid_tf.compiler import lint_model
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.graphs.profile import profile
-from hybrid_tf.models.layers import is_binary
+from hybrid_tf.models.layers import is_binary, weight_layers
 from hybrid_tf.models.registry import build_model, find_network
 from hybrid_tf.models.spec import NetworkSpec
 from tests.support.extent import networks_and_plans
@@ -25,15 +24,16 @@ from tests.support.small_networks import PLANS
     ],
 )
 def test_full_precision_networks_have_the_published_parameters(name, size, classes, parameters):
-    summary = summarise(NetworkSpec(name, "full_precision", input_shape=(size, size, 3), classes=classes))
-    assert summary.parameters["trainable"] == parameters
+    model = NetworkSpec(name, "full_precision", input_shape=(size, size, 3), classes=classes).build()
+    assert sum(weight.shape.num_elements() for weight in model.trainable_weights) == parameters
 
 
 @pytest.mark.parametrize(
     ("name", "published"), [("resnet20", 0.27), ("resnet32", 0.46), ("resnet44", 0.66), ("resnet56", 0.85)]
 )
 def test_cifar_resnets_have_the_published_weights(name, published):
-    assert round(summarise(NetworkSpec(name, "full_precision")).twin_weights / 1e6, 2) == published
+    layers = weight_layers(build_model(name, "full_precision"))
+    assert round(sum(layer.kernel.shape.num_elements() for layer in layers) / 1e6, 2) == published
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(network_and_
     # quarter of its 16 to 64 are no full words. A quarter of 64 to 4096 are.
     model = build_model(name, plan, width=1.0 if name == "resnet20" else 0.25, classes=7)
     assert model.output_shape == (None, 7)
-    binary = {row.name for row in profile(model) if row.precision == "binary"}
+    binary = {layer.name for layer in weight_layers(model) if is_binary(layer)}
     stages = ("2", "3") if "sections" in plan else chosen.stages(chosen.heads[0])
     expected = {layer for layer, stage in chosen.layers(chosen.heads[0]).items() if stage in stages}
     if plan == "full_precision":
@@ -84,7 +84,8 @@ def test_a_plan_makes_its_stages_binary_and_lint_has_nothing_to_say(network_and_
 def test_a_kept_layer_is_full_precision(plan):
     model = build_model("vgg11", f"{plan}+keep=stage3_conv2,head_dense1", width=0.125)
     kept = {"stage3_conv2", "head_dense1", "stage1_conv1", "classifier"}
-    assert kept == {row.name for row in profile(model) if row.precision != "binary" and "shortcut" not in row.name}
+    layers = [layer for layer in weight_layers(model) if "shortcut" not in layer.name]
+    assert kept == {layer.name for layer in layers if not is_binary(layer)}
 
 
 def test_residual_puts_a_shortcut_around_every_binary_convolution():

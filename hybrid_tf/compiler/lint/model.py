@@ -1,7 +1,7 @@
-"""The linter of models: each rule of Larq Compute Engine that one breaks, by layer, with its cost and the fix.
+"""The linter of models: what stays in float or does more than it has to, by layer, with its cost and the fix.
 
-A conversion refuses the errors among them; it says nothing of the costs, because the file is right. They are read off
-the traced graph, so any Keras model will do: nested, shared, functional or subclassed.
+A strict conversion refuses the errors among them; it says nothing of the costs, because the file is right. They are
+read off the traced graph, so any Keras model will do: nested, shared, functional or subclassed.
 """
 
 from typing import NamedTuple
@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from hybrid_tf.compiler.binary_layers import quantized_layers, recorded_calls
-from hybrid_tf.compiler.graph_rules import CALLS, layer_name, padding_faults, readers, relu_fault, same, source
+from hybrid_tf.compiler.graph_rules import CALLS, layer_name, readers, relu_fault, same, source
 from hybrid_tf.compiler.lint.chain import chain_findings
 from hybrid_tf.compiler.lint.channels import channel_findings
 from hybrid_tf.compiler.lint.findings import Finding, finding
+from hybrid_tf.compiler.lint.texts import TEXTS
 from hybrid_tf.compiler.rules import layer_faults
 from hybrid_tf.compiler.tracing import check_outputs, failure, image_shape
 from hybrid_tf.errors import HybridTFError
@@ -22,16 +23,15 @@ from hybrid_tf.errors import HybridTFError
 _WEIGHT_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "Conv2DBackpropInput")
 _CONVOLUTIONS = ("Conv2D", *CALLS)
 _REARRANGING = ("MaxPool", "Reshape", "Pad", "PadV2", "Squeeze", "ExpandDims", "SpaceToBatchND")
+# Rules that LCE's converter needs alone: ours makes these layers binary.
+_MENDED = ("quant-dense", "pad-value", "zero-weights")
 # Rules under which the weights are stored, and the MACs done, in float32; the other errors make the numbers wrong.
 _FLOAT32 = (
-    "quant-dense",
     "no-binary-operator",
     "weight-only",
     "input-only",
     "input-quantizer",
     "kernel-quantizer",
-    "zero-weights",
-    "pad-value",
     "group-channels",
 )
 
@@ -50,14 +50,13 @@ def lint_model(model: tf.keras.Model) -> list[Finding]:
     A model that `convert` would not take for other reasons (several inputs, for example) is linted all the same, and
     that is a finding too. Where it cannot be run at all, only its layers are looked at.
     """
-    faults = layer_faults(model)
+    faults = [(layer, fault) for layer, fault in layer_faults(model) if fault.rule not in _MENDED]
     at_fault = {id(layer) for layer, _ in faults}
     graph, calls, found = _trace(model)
     for layer, fault in faults:
         outputs = [call.output for call in calls if call.layer is layer]
         found.append(finding(fault.rule, fault.layer, fault.message, fault.fix, _layer_cost(layer, fault, outputs)))
     if graph is not None:
-        found += padding_faults(graph)
         found += _plain_signs(graph, bool(quantized_layers(model)), {fault.layer for _, fault in faults})
     for call in calls:
         if id(call.layer) not in at_fault and isinstance(call.layer, larq.layers.QuantConv2D):
@@ -186,7 +185,6 @@ def _call_findings(call: _Call) -> list[Finding]:
     positions = conv.outputs[0].shape[1:-1]
     count = int(np.prod(positions, dtype=np.int64)) if positions.is_fully_defined() else 0
     found += channel_findings(call.layer.name, tuple(call.layer.kernel.shape), count)
-    relu = relu_fault(call.layer.name, call.input)
-    if relu:
-        found.append(finding(relu.rule, relu.layer, relu.message, relu.fix, {"macs": _macs_of(conv)}))
+    if relu_fault(call.layer.name, call.input):
+        found.append(finding("relu-before-sign", call.layer.name, *TEXTS["relu-before-sign"], {"macs": _macs_of(conv)}))
     return found
