@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from hybrid_tf.analysis.summary import Summary, summarise, summary_text
+from hybrid_tf.analysis.summary import Summary, summarise
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import WHOLE, Dataset, Shard, epoch_steps, train_batches
 from hybrid_tf.errors import HybridTFError
@@ -120,7 +120,7 @@ def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
             run.keep_manifest(dataset.manifest)
             say_opening(run, dataset, session.steps, size_chosen, transfer)
             run.save()
-            write_text(folder / SUMMARY, summary_text(run.spec.build(), summary))
+            write_text(folder / SUMMARY, summary.text())
         with int8_aware(run, model, dataset):
             model = session.fit(model)
         save_weights(model, recorder.output / LAST)

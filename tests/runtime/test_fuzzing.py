@@ -28,9 +28,7 @@ RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of 
 def programs(tmp_path_factory):
     if not fuzzers.can_fuzz():
         pytest.skip(fuzzers.ENABLE)
-    # test_sanitizers.py looks into these kernels, and they take longest to compile.
-    plain = ("avx512.cc", "avx512vpopcnt.cc")
-    return made_once(tmp_path_factory, "fuzzers", lambda folder: fuzzers.build_fuzzers(folder, plain))
+    return made_once(tmp_path_factory, "fuzzers", fuzzers.build_fuzzers)
 
 
 @pytest.mark.slow

@@ -35,10 +35,10 @@ def can_fuzz() -> bool:
     return bool(found) and Path(run([found, f"-print-file-name={name}"]).stdout.strip()).is_absolute()
 
 
-def build_fuzzers(folder, plain=()):
-    """Compiles the fuzzers into `folder`, those sources of the runtime that are named in `plain` without sanitizers."""
+def build_fuzzers(folder):
+    """Compiles the fuzzers into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    objects = compile_objects(folder / "objects", "clang++", f"fuzzer-no-link,{SANITIZERS}", plain)
+    objects = compile_objects(folder / "objects", "clang++", f"fuzzer-no-link,{SANITIZERS}")
     for name, others in FUZZERS.items():
         files = [RUNTIME / "fuzz" / source for source in (f"fuzz_{name}.cc", *others)]
         run(["clang++", *FLAGS, f"-fsanitize=fuzzer,{SANITIZERS}", *files, *objects, "-o", folder / name])
