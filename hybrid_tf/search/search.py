@@ -229,19 +229,21 @@ def start_search(
     settings |= {"budget": [str(budget) for budget in budgets], "network": list(space.networks)}
     settings |= {"plan": list(space.plans), "input_size": list(space.input_sizes)}
     with waited_for(folder / ".start"):
-        is_new = SETTINGS not in study.user_attrs
-        check_settings(study, settings)
-        if is_new:
+        if SETTINGS not in study.user_attrs:
             _check_budgets(costs, space)
             # Half of the trials, and a whole one of each network, may begin with what everybody would try first.
             for values in space.fixed_plans()[: max(len(FIXED_PLANS), trials // 2)]:
-                study.enqueue_trial(values, user_attrs={FIXED: True})
+                study.enqueue_trial(values, user_attrs={FIXED: True}, skip_if_exists=True)
+        check_settings(study, settings)
     return Search(folder, config, budgets, space, trials, costs, opened, study)
 
 
 def _check_budgets(costs: Costs, space: Space) -> None:
     """Raises HybridTFError, with the nearest network, when no network of the space meets the budgets."""
-    nearest, values = costs.nearest(space.narrowest())
+    narrowest = space.narrowest()
+    if any(costs.widest(candidate) for candidate in narrowest):
+        return
+    nearest, values = costs.nearest(narrowest)
     if excess(costs.budgets, values) > 1:
         over = (budget for budget in costs.budgets if values[budget.name] > budget.limit)
         asked = ", ".join(str(budget) for budget in over)

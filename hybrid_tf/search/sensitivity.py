@@ -4,11 +4,11 @@
   number grows by two or more over the layer before (the paper's successor, arXiv 1906.01493).
 - *Restored*: the loss on held-out images when one section is in full precision, or in int8, and batch norm's statistics
   are measured again. The weights are the latent ones that training has kept; nothing is trained.
-- *Fisher* score: the mean over images of the squared change of the loss that a section's rounding makes to first order,
-  the gradient at the inputs of its binary layers times what sign adds to them. One pass gives it for all layers.
+- *Fisher* score: the mean over images of the squared change of the loss that a section's rounding makes to first
+  order: the gradient at the signs of its binary layers' inputs times what sign adds to these. One pass gives all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -285,25 +285,43 @@ def _fisher_scores(
     model: tf.keras.Model, layers: list[tf.keras.layers.Layer], arrays: tuple[np.ndarray, np.ndarray]
 ) -> dict[str, float]:
     """Returns the Fisher score of each binary layer."""
-    if not layers:
-        return {}
-    probe = tf.keras.Model(model.inputs, [*(layer.input for layer in layers), model.output])
 
     @tf.function(reduce_retracing=True)
     def squares(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
-        with tf.GradientTape() as tape:
-            *inputs, logits = probe(images, training=False)
+        seen: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
+        with tf.GradientTape() as tape, ExitStack() as stack:
+            for layer in layers:
+                quantizer = _recorded(layer, tape, seen)
+                stack.enter_context(larq.utils.patch_object(layer, "input_quantizer", quantizer))
+            logits = model(images, training=False)
             loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        found = []
-        for values, gradient in zip(inputs, tape.gradient(loss, inputs), strict=True):
-            change = tf.reduce_sum(gradient * (larq.math.sign(values) - values), axis=(1, 2, 3))
-            found.append(tf.reduce_sum(change**2))
-        return found
+        found = [seen[layer.name] for layer in layers]
+        gradients = tape.gradient(loss, [signs for _, signs in found])
+        changes = [
+            tf.reduce_sum(gradient * (signs - values), axis=(1, 2, 3))
+            for (values, signs), gradient in zip(found, gradients, strict=True)
+        ]
+        return [tf.reduce_sum(change**2) for change in changes]
 
     sums = np.zeros(len(layers))
     for images, labels in _batches(arrays):
         sums += [float(value) for value in squares(tf.constant(images), tf.constant(labels))]
     return {layer.name: float(value) / len(arrays[1]) for layer, value in zip(layers, sums, strict=True)}
+
+
+def _recorded(
+    layer: tf.keras.layers.Layer, tape: tf.GradientTape, seen: dict[str, tuple[tf.Tensor, tf.Tensor]]
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns the layer's input quantizer, which keeps in `seen` what it is given and the signs, watched by `tape`."""
+    quantizer = layer.input_quantizer
+
+    def quantized(values: tf.Tensor) -> tf.Tensor:
+        signs = quantizer(values)
+        tape.watch(signs)
+        seen[layer.name] = values, signs
+        return signs
+
+    return quantized
 
 
 def _suggestions(plan: Plan, loss: float, layers: list[LayerScore], sections: list[SectionScore]) -> dict[str, str]:

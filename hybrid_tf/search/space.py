@@ -14,7 +14,7 @@ from hybrid_tf.models.spec import BinarizationConfig, NetworkSpec
 if TYPE_CHECKING:
     from hybrid_tf.models.network import Network
 
-WIDTHS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25, 1.5, 2.0)
+WIDTHS = (0.0625, 0.125, 0.1875, 0.25, 0.3125, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25, 1.5, 2.0)
 FLOAT32, INT8 = PRECISIONS = ("float32", "int8")
 FIXED_PLANS = ("full_precision", "residual", "xnor")
 LEAST_SHARE = 0.3
@@ -132,13 +132,13 @@ class Space:
         return starts
 
     def narrowest(self) -> list[Candidate]:
-        """Returns the narrowest candidate of every network, plan and precision, at the smallest images."""
+        """Returns the narrowest candidate of every network, plan and precision, int8 first, at the smallest images."""
         size = min(self.input_sizes)
         return [
             Candidate(network, plan, WIDTHS[0], precision, size)
             for network in self.networks
             for plan in self.plans_of(network)
-            for precision in PRECISIONS
+            for precision in reversed(PRECISIONS)
         ]
 
 
