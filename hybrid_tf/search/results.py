@@ -86,13 +86,13 @@ class Result:
         firsts = [next((one for one in self.finished if one.has_binary is binary), None) for binary in (True, False)]
         texts = [f"{percent(one.accuracy)} ({one.candidate})" if one else "none" for one in firsts]
         hybrid, other = firsts
-        text = f"best with binary layers: {texts[0]}; best without: {texts[1]}"
+        text = f"Best with binary layers: {texts[0]}; best without: {texts[1]}"
         if not (hybrid and other):
             return text
         if hybrid.accuracy == other.accuracy:
-            return f"equally accurate on the held-out images. {text}"
+            return f"Both are equally accurate on the held-out images. {text}"
         wins = "with" if hybrid.accuracy > other.accuracy else "without"
-        return f"a network {wins} binary layers wins on the held-out images. {text}"
+        return f"A network {wins} binary layers wins on the held-out images. {text}"
 
     @property
     def coverage(self) -> list[tuple[Tried, Tried | None]]:
@@ -181,9 +181,11 @@ def write_search_page(result: Result, path: Path) -> None:
 
 
 def _against(result: Result, budget: Budget) -> Figure:
-    finished = result.finished
+    finished, (unit, times) = result.finished, _UNITS[budget.cost]
     points = [
-        Series(_STYLES[_HYBRID if one.has_binary else _NOT_BINARY], [one.costs[budget.name]], [100 * one.accuracy])
+        Series(
+            _STYLES[_HYBRID if one.has_binary else _NOT_BINARY], [one.costs[budget.name] / times], [100 * one.accuracy]
+        )
         for one in finished
     ]
     front = [number for number, one in enumerate(finished) if one.number in result.front]
@@ -192,11 +194,19 @@ def _against(result: Result, budget: Budget) -> Figure:
     caption = f"Held-out accuracy against the {budget.label}" + (
         "; the dotted line is the Pareto front." if single else "."
     )
-    svg = scatter(points, f"{budget.label} ({_UNITS[budget.cost]})", "held-out accuracy (%)", front if single else ())
+    svg = scatter(points, f"{budget.label} ({unit})", "held-out accuracy (%)", front if single else ())
     return Figure(svg, caption, legend)
 
 
-_UNITS = {"file": "bytes", "flash": "bytes", "ram": "bytes", "macs": "MACs", "energy": "pJ", "ms": "ms"}
+# Units of the figures, and how many of a budget's each is.
+_UNITS = {
+    "file": ("kB", 1e3),
+    "flash": ("kB", 1e3),
+    "ram": ("kB", 1e3),
+    "macs": ("million", 1e6),
+    "energy": ("uJ", 1e6),
+    "ms": ("ms", 1.0),
+}
 
 
 def _best(one: Tried) -> Best:

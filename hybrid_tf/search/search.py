@@ -83,7 +83,17 @@ class Search:
     study: Study
 
     def run(self) -> None:
-        """Goes on with trials whose process was killed, then begins new ones until there are enough."""
+        """Goes on with trials whose process was killed, then begins new ones until there are enough.
+
+        Raises:
+            KeyboardInterrupt: on Ctrl-C or SIGTERM, which says how to go on.
+        """
+        try:
+            self._run_trials()
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt("stopped: the same command goes on with the search") from stop
+
+    def _run_trials(self) -> None:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get(HOST, self._host) == self._host:
                 self._claimed(Trial(self.study, trial._trial_id))
