@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.runs.names import FILE, INT8_FILE
+from hybrid_tf.runs.names import FILE, INT8_FILE, REPORT
 from hybrid_tf.runs.run import load_run
 from hybrid_tf.search.budgets import Budget
 from hybrid_tf.search.latency import LatencyTable
@@ -61,7 +61,7 @@ class Result:
         tables: latency tables, by path.
         trials: trials that were trained or are.
         front: numbers of the trials on the Pareto front of held-out accuracy and all budgeted costs.
-        best: most accurate trials of the front.
+        best: most accurate trials of the front whose run folders are on this computer.
     """
 
     folder: Path
@@ -161,8 +161,8 @@ def result_of(search: Search, best: int) -> Result:
         raise HybridTFError(f"no trial of {search.folder} came to its end" + (f": {errors[-1]}" if errors else ""))
     numbers = {trial.number for trial in search.study.best_trials}
     front = tuple(one.number for one in finished if one.number in numbers)
-    chosen = [one for one in finished if one.number in numbers][:best]
-    found = Result(search.folder, search.budgets, search.costs.tables, trials, front, tuple(map(_best, chosen)))
+    here = [one for one in finished if one.number in numbers and (Path(one.folder) / REPORT).exists()]
+    found = Result(search.folder, search.budgets, search.costs.tables, trials, front, tuple(map(_best, here[:best])))
     write_json(search.folder / RESULT, found.to_dict())
     write_search_page(found, search.folder / PAGE)
     return found
@@ -211,7 +211,7 @@ _UNITS = {
 
 def _best(one: Tried) -> Best:
     run = load_run(one.folder)
-    out = run.folder
+    out = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
     int8 = one.candidate.precision == INT8
     convert = f"hybrid-tf convert {out}" + (" --int8" if int8 else "")
     file = out / (INT8_FILE if int8 else FILE)

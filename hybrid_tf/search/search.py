@@ -141,7 +141,7 @@ class Search:
             end(trial, TWICE, candidate=candidate)
             return False
         folder = folder_of(self.folder, trial.number)
-        note(trial, candidate=candidate, costs=costs, folder=str(folder))
+        note(trial, candidate=candidate, costs=costs, folder=str(folder.resolve()))
         say(f"trial {trial.number}: {candidate}; " + ", ".join(b.text(costs[b.name]) for b in self.budgets))
         first = self.budgets[0]
         race = enter_race(

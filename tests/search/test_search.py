@@ -74,7 +74,7 @@ def test_a_search_is_killed_and_ends_with_two_processes(tmp_path):
     page = (folder / PAGE).read_text()
     for best in found["best"]:
         assert best["commands"][0].startswith("hybrid-tf train --network vgg11")
-        assert best["commands"][1].startswith(f"hybrid-tf convert {best['folder']}")
+        assert best["commands"][1].startswith("hybrid-tf convert ") and best["folder"] in best["commands"][1]
         assert best["commands"][1] in page
     # It is finished: it says the same again, and trains nothing.
     before = {path: path.stat().st_mtime_ns for path in folder.glob(f"trials/*/{REPORT}")}
