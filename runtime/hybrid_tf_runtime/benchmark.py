@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,10 @@ def benchmark(
         per_op: whether to measure each step too, in as many runs of their own.
 
     Returns:
-        The measurements by name, times in milliseconds and sizes in bytes. `peak_memory` is that of this process,
-        `network_memory` the part of it above what was in use before the file was read. `steps` holds the mean time of
-        each step, of which the last one is what is outside of the delegate.
+        The measurements by name, times in milliseconds and sizes in bytes, with the name of the processor and whether
+        the file is int8. `peak_memory` is that of this process, `network_memory` the part of it above what was in use
+        before the file was read. `steps` holds the mean time of each step, of which the last one is what is outside of
+        the delegate.
 
     Raises:
         HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.
@@ -55,6 +57,8 @@ def benchmark(
     result = {
         "file": str(file),
         "bytes": len(load_model(file)[0]),
+        "processor": processor(),
+        "int8": any(tensor["dtype"] == np.int8 for tensor in interpreter.interpreter.get_tensor_details()),
         "kernels": kernels or os.environ.get("HYBRID_TF_KERNELS") or supported_kernels()[0],
         "fusion": fusion,
         "threads": threads,
@@ -123,6 +127,21 @@ def _steps(interpreter: Interpreter, runs: int) -> list[dict[str, Any]]:
         "float_macs": 0,
     }
     return [*steps, other | {"mean_ms": outside}]
+
+
+def processor(cpuinfo: str | Path = "/proc/cpuinfo") -> str:
+    """Returns the name of this machine's processor and its architecture; empty where the system does not name it.
+
+    Linux on ARM names the board, or only numbers of the implementer and the part.
+    """
+    try:
+        lines = Path(cpuinfo).read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    parts = [fields[key] for key in ("CPU implementer", "CPU part") if fields.get(key)]
+    name = fields.get("model name") or " ".join(filter(None, (fields.get("Model"), *parts)))
+    return f"{name} ({platform.machine()})" if name else ""
 
 
 def _memory(what: str) -> int:
