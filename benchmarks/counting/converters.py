@@ -4,12 +4,14 @@ python -m benchmarks.counting.converters [NAME ...] [--plan PLAN ...] [--width 0
 
 NAME is a registered or a trained network; without, all are converted. Registered networks have random weights and
 batch-norm statistics, trained ones those they are shipped with, and the ranges of their int8 file. Compared are the
-binary convolutions and their bits, the bytes, the verification against Keras, and the scores: of our file in LCE's
-interpreter with those of LCE's file, and in our runtime with those in LCE's interpreter. An image whose scores differ
-has an input of a binary layer next to zero, where either sign is right; so int8 files and deep networks have some.
+binary convolutions and their bits, the bytes, the verification of our file against Keras, and the scores: of our file
+in LCE's interpreter with those of LCE's file, and in our runtime with those in LCE's interpreter. An image whose scores
+differ has an input of a binary layer next to zero, where either sign is right; so int8 files and deep networks have
+some. What --json FILE holds already is not compared again.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
 
 PLANS = ("full_precision", "xnor", "residual", "residual+sections=2,3")
 CONVERTERS = ("lce", "own")
-IMAGES = 32
+IMAGES = 16
 EQUAL = 1e-4  # of the largest score
-_ROUNDS = 15
+_ROUNDS = 9
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Compared:
         same_bits: whether both have the same binary filters, but for the negated ones of negative multipliers.
         convolutions: number of binary convolutions in each file.
         bytes: size of each file in bytes.
-        differences: largest difference to Keras that verification found, of the largest score: of each file.
-        lsb: largest difference of an int8 value to Keras, of each file.
+        difference: largest difference of our file to Keras that verification found, of the largest score.
+        lsb: largest difference of an int8 value of our file to Keras.
         as_lce: number of images to which both files give the same scores in LCE's interpreter.
         as_runtime: number of images to which our file has the same scores in our runtime and in LCE's interpreter.
         milliseconds: median time of one image in our runtime, one thread, of each file.
@@ -61,8 +63,8 @@ class Compared:
     same_bits: bool
     convolutions: tuple[int, int]
     bytes: tuple[int, int]
-    differences: tuple[float, float]
-    lsb: tuple[int, int]
+    difference: float
+    lsb: int
     as_lce: int
     as_runtime: int
     milliseconds: tuple[float, float]
@@ -72,30 +74,27 @@ def compared(model: "tf.keras.Model", name: str, metadata: "Metadata", folder: P
     """Converts a model with both converters, and compares the files; they stay in `folder`, as `lce.tflite`, ...
 
     Raises:
-        HybridTFError: when one of them does not compute what the model does.
+        HybridTFError: when one cannot be made, or ours does not compute what the model does.
     """
-    from hybrid_tf.compiler import Interpreter, convert_and_verify
+    from hybrid_tf.compiler import Interpreter, convert, convert_and_verify
     from hybrid_tf.compiler.tracing import image_shape
     from hybrid_tf_runtime import Interpreter as Runtime
 
     images = np.random.default_rng(1).normal(size=(IMAGES, *image_shape(model))).astype(np.float32)
     paths = [folder / f"{converter}.tflite" for converter in CONVERTERS]
-    made = [
-        convert_and_verify(model, path, metadata, images[: IMAGES // 2], converter=converter)
-        for converter, path in zip(CONVERTERS, paths, strict=True)
-    ]
-    conversions, verifications = zip(*made, strict=True)
+    theirs = convert(model, paths[0], metadata, converter="lce")
+    ours, verification = convert_and_verify(model, paths[1], metadata, images[: IMAGES // 2])
     lce, own = (Interpreter(path).predict(images) for path in paths)
     runtimes = [Runtime(path) for path in paths]
     return Compared(
         name,
         "int8" if metadata.int8 else "float32",
-        conversions[0].ops == conversions[1].ops,
+        theirs.ops == ours.ops,
         binary_filters(paths[0]) == binary_filters(paths[1]),
-        tuple(conversion.ops.get("LceBconv2d", 0) for conversion in conversions),
-        tuple(conversion.bytes for conversion in conversions),
-        tuple(verification.max_rel_difference for verification in verifications),
-        tuple(verification.most_lsb for verification in verifications),
+        (theirs.ops.get("LceBconv2d", 0), ours.ops.get("LceBconv2d", 0)),
+        (theirs.bytes, ours.bytes),
+        verification.max_rel_difference,
+        verification.most_lsb,
         _equal(own, lce),
         _equal(runtimes[1].predict(images), own),
         _times(runtimes, images),
@@ -162,8 +161,12 @@ def _randomise(model: "tf.keras.Model") -> None:
         weight.assign(value.astype(np.float32))
 
 
-def comparisons(names: list[str], plans: tuple[str, ...], width: float) -> Iterator[Compared]:
+def comparisons(
+    names: list[str], plans: tuple[str, ...], width: float, done: set[tuple[str, str]]
+) -> Iterator[Compared]:
     """Yields the comparison of each network, float32 and int8: registered ones under `plans`, trained ones as theirs.
+
+    What is in `done`, by name and numbers, is left out.
 
     Raises:
         HybridTFError: for a name that is neither, or when a file is wrong.
@@ -182,13 +185,17 @@ def comparisons(names: list[str], plans: tuple[str, ...], width: float) -> Itera
     with tempfile.TemporaryDirectory() as folder:
         for model, what in registered([name for name in wanted if name in network_names()], plans, width):
             images = np.random.default_rng(2).normal(size=(IMAGES, *model.input_shape[1:])).astype(np.float32)
-            for metadata in (Metadata(), Metadata(int8=calibrate_int8(model, images))):
-                yield compared(model, what, metadata, Path(folder))
+            if (what, "float32") not in done:
+                yield compared(model, what, Metadata(), Path(folder))
+            if (what, "int8") not in done:
+                yield compared(model, what, Metadata(int8=calibrate_int8(model, images)), Path(folder))
         for name in (name for name in wanted if name in pretrained_names()):
             run = load_pretrained(name)
             model = run.load_model()
-            yield compared(model, name, metadata_of(run), Path(folder))
-            yield compared(model, name, read_metadata(run.folder / INT8_FILE), Path(folder))
+            if (name, "float32") not in done:
+                yield compared(model, name, metadata_of(run), Path(folder))
+            if (name, "int8") not in done:
+                yield compared(model, name, read_metadata(run.folder / INT8_FILE), Path(folder))
 
 
 def main() -> None:
@@ -197,18 +204,21 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="registered or trained networks  [default: all]")
     parser.add_argument("--plan", action="append", metavar="PLAN", help="plans of registered networks  [default: four]")
     parser.add_argument("--width", type=float, default=0.25, help="channels of registered networks (0.25)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep all numbers")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep all numbers, and go on from them")
     options = parser.parse_args()
     rows = []
+    if options.json and options.json.exists():
+        rows = [Compared(**row) for row in json.loads(options.json.read_text())]
+    done = {(row.name, row.numbers) for row in rows}
     try:
-        for row in comparisons(options.names, tuple(options.plan or PLANS), options.width):
+        for row in comparisons(options.names, tuple(options.plan or PLANS), options.width, done):
             print(f"{row.name} {row.numbers}", file=sys.stderr, flush=True)
             rows.append(row)
+            if options.json:
+                write_json(options.json, [asdict(row) for row in rows])
     except HybridTFError as error:
         sys.exit(f"error: {error}")
     show(False, None, table(f"LCE's converter and ours, {IMAGES} images", _COLUMNS, [_cells(row) for row in rows]))
-    if options.json:
-        write_json(options.json, [asdict(row) for row in rows])
     if worse := [f"{row.name} {row.numbers}" for row in rows if is_worse(row)]:
         sys.exit(f"error: worse than LCE's: {', '.join(worse)}")
 
@@ -234,8 +244,8 @@ def _cells(row: Compared) -> list[str]:
         "yes" if row.same_operators else "no",
         f"{lce:,} / {own:,}",
         f"{100 * (1 - own / lce):.1f} %",
-        " / ".join(f"{difference:.1e}" for difference in row.differences),
-        "/".join(map(str, row.lsb)),
+        f"{row.difference:.1e}",
+        str(row.lsb),
         str(row.as_lce),
         str(row.as_runtime),
         " / ".join(f"{ms:.2f}" for ms in row.milliseconds),

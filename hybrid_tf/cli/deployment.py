@@ -97,7 +97,8 @@ def _classes_table(found: "Evaluation") -> "Table":
 )
 @click.option("--io", type=click.Choice(["float32", "int8"]), help="with --int8: input and output  [default: float32]")
 @click.option("--int8-except", "except_layers", multiple=True, metavar="LAYER", help="with --int8: stays float32")
-@click.option("--converter", type=click.Choice(["lce", "own"]), help="what makes it  [default: lce, if installed]")
+@click.option("--converter", type=click.Choice(["own", "lce"]), default="own", show_default=True, help="what makes it")
+@click.option("--strict", is_flag=True, help="refuse a layer that would stay in full precision, as of a run")
 @model_options
 @SAMPLES
 @AS_JSON
@@ -105,7 +106,8 @@ def convert(
     run_or_model: Path,
     output: Path | None,
     dataset: str | None,
-    converter: str | None,
+    converter: str,
+    strict: bool,
     samples: int,
     as_json: bool,
     mean: str | None,
@@ -124,9 +126,9 @@ def convert(
     int8 rounds it, and what the rounding costs is measured: the accuracy of both on the same test images. Where there
     is a float and an int8 file, both are timed.
 
-    --converter own is TensorFlow's converter with passes of hybrid-tf behind it: smaller files, binary dense layers in
-    one bit a weight, and what cannot be binary stays in full precision, with a warning. Float files and SavedModels are
-    converted by it, and compared with the float file in LiteRT; they need neither Larq nor Larq Compute Engine.
+    TensorFlow's converter makes a float file, which passes of hybrid-tf turn into a binary one; of a model, what cannot
+    be binary stays in full precision, with a warning. Float files and SavedModels need neither Larq nor Larq Compute
+    Engine, and are compared with the float file in LiteRT. --converter lce takes that of Larq Compute Engine.
 
     \b
     Examples: hybrid-tf convert runs/first
@@ -157,7 +159,7 @@ def convert(
             conversion, verification = convert_run(run_or_model, output, samples, int8, dataset, converter)
         else:
             conversion, verification = convert_model(
-                run_or_model, output, dataset, samples, int8, read_told(**told), converter
+                run_or_model, output, dataset, samples, int8, read_told(**told), converter, strict=strict
             )
     both = side_by_side(conversion.path)
     result = {
@@ -234,11 +236,11 @@ def predict(ctx: click.Context, run_or_file: Path, images: tuple[str, ...], top:
         ctx.exit(1)
 
 
-def _check_is_own(source: Path, converter: str | None, options: dict[str, Any]) -> None:
+def _check_is_own(source: Path, converter: str, options: dict[str, Any]) -> None:
     """Refuses what a float file or a SavedModel cannot have."""
     from hybrid_tf.errors import HybridTFError
 
-    if converter == "lce":
+    if converter != "own":
         raise HybridTFError(f"LCE's converter takes Keras models, and {source} is none: leave --converter out")
     if any(options.values()):
         raise HybridTFError(

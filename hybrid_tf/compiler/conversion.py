@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from hybrid_tf.compiler.float_graph import float_graph
 from hybrid_tf.compiler.graph_rules import check_padding, check_relus
-from hybrid_tf.compiler.int8.file import check_no_float, match_points
+from hybrid_tf.compiler.int8.file import check_no_float, float_tensors, match_points
 from hybrid_tf.compiler.int8.plan import Int8Plan, plan_int8
 from hybrid_tf.compiler.int8.rounding import int8_calls, rounded_to
-from hybrid_tf.compiler.lce import convert_function, is_installed
+from hybrid_tf.compiler.lce import convert_function
 from hybrid_tf.compiler.matching import check_ops, float_layers_of, match_layers
 from hybrid_tf.compiler.metadata import METADATA_NAME, Metadata
 from hybrid_tf.compiler.outcome import Conversion, Verification
@@ -22,15 +22,15 @@ from hybrid_tf.compiler.scores import known_scores
 from hybrid_tf.compiler.tracing import IMAGE, SCORES, TracedModel, image_shape, trace_model
 from hybrid_tf.compiler.verification import verify
 from hybrid_tf.errors import HybridTFError, unknown
-from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.graphs.file_graph import file_graph, layers_in
 from hybrid_tf.graphs.order import least_memory_order
 from hybrid_tf.system.files import write_bytes
 from hybrid_tf.system.notices import warn
-from hybrid_tf.tflite.flatbuffer import parse_tflite
+from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite
 from hybrid_tf.tflite.load import load_model
 from hybrid_tf.tflite.write import model_bytes
 
-LCE, OWN = CONVERTERS = ("lce", "own")
+OWN, LCE = CONVERTERS = ("own", "lce")
 
 
 def convert(
@@ -38,7 +38,7 @@ def convert(
     path: str | Path,
     metadata: Metadata | None = None,
     io: str = "float32",
-    converter: str | None = None,
+    converter: str = OWN,
 ) -> Conversion:
     """Converts a Keras model into a Larq Compute Engine file, replacing an older one at `path`.
 
@@ -52,9 +52,8 @@ def convert(
             is stored. Its `int8`, see `calibrate_int8`, decides whether the full-precision sections become int8. What
             its scores are is stored, too: as the metadata says, or as the last operator shows.
         io: type of the file's input and output, `float32` or, of an int8 file, `int8`.
-        converter: `lce` for that of Larq Compute Engine, or `own`: TensorFlow's, and the passes of this package behind
-            it. `own` also makes binary dense layers binary, and leaves in float what it must, with a warning. None
-            means `lce` where it is installed.
+        converter: `own`: TensorFlow's, and the passes of this package behind it, which leave in float what cannot be
+            binary, with a warning; or `lce` for that of Larq Compute Engine, which refuses it.
 
     Raises:
         HybridTFError: when a layer cannot be binary in the file, the converter fails, or the file cannot be written.
@@ -71,7 +70,9 @@ def convert_and_verify(
     images: np.ndarray,
     labels: np.ndarray | None = None,
     io: str = "float32",
-    converter: str | None = None,
+    converter: str = OWN,
+    *,
+    strict: bool = False,
 ) -> tuple[Conversion, Verification]:
     """Converts as `convert` does, and writes the file only if it computes what the model does on `images`.
 
@@ -82,13 +83,14 @@ def convert_and_verify(
         images: images to compare on, see `verify`.
         labels: class numbers of the images [N].
         io: type of the file's input and output, see `convert`.
-        converter: `lce` or `own`, see `convert`.
+        converter: `own` or `lce`, see `convert`.
+        strict: whether a quantized layer that would stay in full precision is an error.
 
     Raises:
         HybridTFError: as for `convert` and `verify`, and when the verification fails. No file is left behind, and an
             older one stays as it was.
     """
-    content, conversion = _converted(model, Path(path), metadata, io, converter)
+    content, conversion = _converted(model, Path(path), metadata, io, converter, strict)
     verification = verify(model, content, images, labels)
     if not verification.passed:
         raise HybridTFError(f"{path} was not written: {verification.failure}")
@@ -97,9 +99,8 @@ def convert_and_verify(
 
 
 def _converted(
-    model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str, converter: str | None
+    model: tf.keras.Model, path: Path, metadata: Metadata | None, io: str, converter: str, strict: bool = False
 ) -> tuple[bytes, Conversion]:
-    converter = converter or (LCE if is_installed() else OWN)
     if converter not in CONVERTERS:
         raise unknown("converter", converter, CONVERTERS)
     shape = image_shape(model)
@@ -125,7 +126,7 @@ def _converted(
     elif io != "float32":
         raise HybridTFError(f"input and output can only be {io} where the file is: add --int8")
     if converter == OWN:
-        return _compiled(model, traced, path, metadata, plan, io)
+        return _compiled(model, traced, path, metadata, plan, io, strict)
     content = convert_function(traced.function, model.variables, io)
     file = parse_tflite(content, path)
     content = reorder(content, least_memory_order(file_graph(file)))
@@ -141,10 +142,16 @@ def _converted(
 
 
 def _compiled(
-    model: tf.keras.Model, traced: TracedModel, path: Path, metadata: Metadata, plan: Int8Plan | None, io: str
+    model: tf.keras.Model,
+    traced: TracedModel,
+    path: Path,
+    metadata: Metadata,
+    plan: Int8Plan | None,
+    io: str,
+    strict: bool,
 ) -> tuple[bytes, Conversion]:
     """Converts with our own passes; says which quantized layers stay float, and why."""
-    network = load_model(float_graph(traced.function, model, int8=plan is not None, io=io), path)
+    network = load_model(float_graph(traced.function, int8=plan is not None, io=io), path)
     notes = run_passes(network)
     [network.inputs[0].name, network.outputs[0].name] = (IMAGE, SCORES)
     file = parse_tflite(model_bytes(network), path)
@@ -156,17 +163,35 @@ def _compiled(
     found = match_layers(file, traced.calls, float_layers)
     if plan:
         match_points(file, plan, metadata.int8)
-    _warn_of_float_layers(model, float_layers, notes)
+    left = _left_in_float(model, float_layers, notes, file)
+    if plan and not plan.except_layers and (values := float_tensors(file)):
+        layer = next((layer for value in values for layer in layers_in(value)), values[0])
+        left.append(f"{len(values)} values inside stay float32, the first at layer '{layer}'")
+    if strict and left:
+        raise HybridTFError(f"{path} was not written: {'; '.join(left)}")
+    for text in left:
+        warn(text)
     binary = sum(op is not None for op in found)
     return content, Conversion(path, len(content), binary, file.op_counts(), metadata, float_layers, tuple(notes))
 
 
-def _warn_of_float_layers(model: tf.keras.Model, float_layers: tuple[str, ...], notes: list[Note]) -> None:
-    reasons = {note.layer: f"{note.text}" for note in notes if not note.done}
+def _left_in_float(
+    model: tf.keras.Model, float_layers: tuple[str, ...], notes: list[Note], file: TFLiteFile
+) -> list[str]:
+    """Returns a line for each quantized layer that the file computes in float: why, what it takes, and the fix."""
+    reasons = {note.layer: note.text for note in notes if not note.done}
     faults = {layer.name: fault for layer, fault in layer_faults(model) if fault.rule not in OWN_RULES}
+    rows = file_graph(file).layers()
+    macs = sum(row.macs for row in rows)
+    lines = []
     for name in float_layers:
-        why = reasons.get(name) or faults.get(name) or "its input or its weights are not signs"
-        warn(f"layer '{name}' stays in full precision: {why}")
+        fault = faults.get(name)
+        why = reasons.get(name) or (fault and fault.message) or "its input or its weights are not signs"
+        found = [row for row in rows if row.name == name]
+        size, share = sum(row.weight_bytes for row in found), sum(row.macs for row in found) / max(macs, 1)
+        costs = f" ({size:,} bytes, {share:.0%} of the MACs)" if found else ""
+        lines.append(f"layer '{name}' stays in full precision{costs}: {why}{f'; {fault.fix}' if fault else ''}")
+    return lines
 
 
 def _check_metadata(metadata: Metadata, shape: tuple[int, int, int]) -> None:

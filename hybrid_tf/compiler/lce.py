@@ -28,7 +28,7 @@ def larq_compute_engine() -> ModuleType:
     except ImportError as error:
         raise HybridTFError(
             "larq-compute-engine is not installed, which has wheels for Python up to 3.12 on x86-64 Linux, macOS and "
-            "Windows: convert with --converter own, and run files in hybrid-tf-runtime"
+            "Windows: convert without --converter lce, and run files in hybrid-tf-runtime"
         ) from error
     return larq_compute_engine
 

@@ -57,15 +57,15 @@ def float_file_of(folder: Path) -> bytes:
     try:
         network = _network(folder)
         with silenced():
-            function, variables = _function(network, _variables(folder, network.graph))
+            function, _kept = _function(
+                network, _variables(folder, network.graph)
+            )  # variables live while they are held
     except HybridTFError:
         raise
     except Exception as error:  # of a graph that does not fit, or a checkpoint without it
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise HybridTFError(f"{folder} is no SavedModel that can be read ({reason[:300]}): save it again") from error
-    holder = tf.Module()
-    holder.kept = variables
-    return float_graph(function, holder, int8=False)
+    return float_graph(function, int8=False)
 
 
 def _network(folder: Path) -> _Network:

@@ -18,6 +18,7 @@ from hybrid_tf.compiler import (
     load_keras_model,
     verify,
 )
+from hybrid_tf.compiler.conversion import OWN
 from hybrid_tf.compiler.int8.calibration import CALIBRATION_IMAGES, LEAST_IMAGES
 from hybrid_tf.compiler.metadata import LOGITS, stored_metadata
 from hybrid_tf.compiler.tracing import image_shape
@@ -74,7 +75,7 @@ def convert_run(
     samples: int = 256,
     int8: Int8Options | None = None,
     dataset: str | None = None,
-    converter: str | None = None,
+    converter: str = OWN,
 ) -> tuple[Conversion, Verification]:
     """Converts the best weights of a run and verifies the file on the run's test images.
 
@@ -87,7 +88,7 @@ def convert_run(
         int8: how the full-precision sections become int8; `None` leaves them float32. Ranges are measured on the run's
             training images, unless it was trained with ranges.
         dataset: name or path of another data set than the run's, or of the run's when its folder was moved.
-        converter: `lce` or `own`, see `hybrid_tf.compiler.convert`.
+        converter: `own` or `lce`, see `hybrid_tf.compiler.convert`.
 
     Raises:
         HybridTFError: when the run cannot be loaded, a layer would silently stay float, or the file does not compute
@@ -106,7 +107,7 @@ def convert_run(
         metadata = replace(metadata, int8=ranges or _calibrated(model, data, int8))
     images, labels = test_images(data.test, run.normalisation, samples)
     io = int8.io if int8 else "float32"
-    conversion, verification = convert_and_verify(model, output, metadata, images, labels, io, converter)
+    conversion, verification = convert_and_verify(model, output, metadata, images, labels, io, converter, strict=True)
     if int8:
         accuracy = int8_accuracy(model, output, data.test, run.normalisation, samples)
         verification = replace(verification, accuracy=accuracy)
@@ -120,12 +121,15 @@ def convert_model(
     samples: int = 256,
     int8: Int8Options | None = None,
     told: Told | None = None,
-    converter: str | None = None,
+    converter: str = OWN,
+    *,
+    strict: bool = False,
 ) -> tuple[Conversion, Verification]:
     """Converts a saved Keras or Larq model and verifies the file, on noise when no data set is named.
 
     What the user does not tell of the model is seen in its layers or tried on the data set, see `model_inputs`. Errors
-    as for `convert_run`, and when `int8` has no data set to measure ranges on.
+    as for `convert_run`, and when `int8` has no data set to measure ranges on. A layer that has to stay in full
+    precision is one only if `strict`, and a warning otherwise.
     """
     model = load_keras_model(path)
     if int8 and dataset is None:
@@ -138,7 +142,9 @@ def convert_model(
     if int8 and found.data:
         metadata = replace(metadata, int8=_calibrated(model, found.data, int8))
     io = int8.io if int8 else "float32"
-    conversion, verification = convert_and_verify(model, output, metadata, found.images, found.labels, io, converter)
+    conversion, verification = convert_and_verify(
+        model, output, metadata, found.images, found.labels, io, converter, strict=strict
+    )
     if conversion.metadata.scores == LOGITS and not found.metadata.scores and look_like_probabilities(scores):
         warn("the model's scores add up to 1 for each image: if they are probabilities, say --scores probabilities")
     if int8 and found.data:

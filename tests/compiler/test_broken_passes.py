@@ -62,12 +62,12 @@ def model():
 def test_a_broken_pass_is_caught(module, name, broken, model, monkeypatch, tmp_path):
     monkeypatch.setattr(module, name, broken)
     with pytest.raises(HybridTFError, match=r"was not written|is not in the file"):
-        convert_and_verify(model, tmp_path / "model.tflite", None, random_images(), converter="own")
+        convert_and_verify(model, tmp_path / "model.tflite", None, random_images())
     assert not list(tmp_path.iterdir())
 
 
 def test_unbroken_they_are_right(model, tmp_path):
-    conversion, _ = convert_and_verify(model, tmp_path / "model.tflite", None, random_images(), converter="own")
+    conversion, _ = convert_and_verify(model, tmp_path / "model.tflite", None, random_images())
     assert {note.rewrite for note in conversion.notes if note.done} >= {
         *("signs", "binary convolutions", "scales", "packed outputs"),
     }

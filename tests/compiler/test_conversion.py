@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hybrid_tf.compiler import conversion, convert, convert_and_verify, verify
+from hybrid_tf.compiler import Interpreter, conversion, convert, convert_and_verify, verify
 from hybrid_tf.compiler.binary_layers import packed_kernel
 from hybrid_tf.compiler.lce import convert_function
 from hybrid_tf.compiler.rewrite import schema
@@ -15,6 +15,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.file_graph import file_graph
 from hybrid_tf.graphs.memory import peak_memory
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from hybrid_tf_runtime import Interpreter as Runtime
 from tests.support.small_networks import (
     BINARY,
     PADDED,
@@ -61,11 +62,14 @@ BODIES = {
 
 @pytest.mark.parametrize(("body", "binary_layers"), BODIES.values(), ids=BODIES)
 def test_binary_layers_are_binary_in_the_file_and_compute_the_same(body, binary_layers, tmp_path):
-    made = network(body)
-    conversion, verification = convert_and_verify(made, tmp_path / "model.tflite", None, random_images())
+    path, images = tmp_path / "model.tflite", random_images()
+    conversion, verification = convert_and_verify(network(body), path, None, images)
     assert verification.passed
     assert verification.max_rel_difference < 1e-5
     assert conversion.ops.get("LceBconv2d", 0) == conversion.binary_layers == binary_layers
+    assert conversion.float_layers == ()
+    lce = Interpreter(path).predict(images)
+    np.testing.assert_allclose(Runtime(path).predict(images), lce, rtol=0, atol=1e-5 * np.abs(lce).max())
 
 
 def test_residual_network(model, path):
@@ -91,7 +95,7 @@ def test_conversion_says_what_was_written(model, tmp_path):
     assert result.to_dict()["path"] == str(tmp_path / "new" / "model.tflite")
 
 
-def test_lce_negates_filters_where_it_packs_a_negative_multiplier(model, path):
+def test_filters_are_negated_where_a_negative_multiplier_is_packed(model, path):
     file = parse_tflite(path.read_bytes(), path)
     stored = [file.constant(op.inputs[1], np.int32) for op in file.operators if op.name == "LceBconv2d"]
     kernel, negated = packed_kernel(model.get_layer("packed"))
@@ -208,13 +212,13 @@ class PoolsBits(larq.layers.QuantConv2D):
 def test_a_layer_left_in_float_is_named(tmp_path):
     made = network(lambda x: layers.BatchNormalization()(PoolsBits(8, 3, name="pools_bits", **BINARY)(binary(x, 32))))
     with pytest.raises(HybridTFError, match=r"layer 'pools_bits' is not in the file .* \(1 of 2 are not\)"):
-        convert(made, tmp_path / "model.tflite")
+        convert(made, tmp_path / "model.tflite", converter="lce")
 
 
 def test_a_sign_left_in_float_is_refused(tmp_path):
     for body in (lambda x: tf.cos(tf.sign(binary(x, 8))), lambda x: layers.Conv2D(8, 3)(larq.math.sign(binary(x, 8)))):
         with pytest.raises(HybridTFError, match="left a sign in float32"):
-            convert(network(body), tmp_path / "model.tflite")
+            convert(network(body), tmp_path / "model.tflite", converter="lce")
 
 
 def test_the_first_error_of_the_converter_is_passed_on(tmp_path):
@@ -267,10 +271,11 @@ def shift_thresholds(model):
 )
 @pytest.mark.parametrize("older", [None, b"older"])
 def test_nothing_is_left_of_a_file_that_fails(change, message, older, model, tmp_path, monkeypatch):
-    honest = conversion.add_metadata
+    honest = conversion.model_bytes
     # What the checks of the conversion itself see is left alone, so that the verification has to notice.
-    monkeypatch.setattr(conversion, "match_layers", lambda file, calls: None)
-    monkeypatch.setattr(conversion, "add_metadata", lambda *args: tampered(honest(*args), change))
+    monkeypatch.setattr(conversion, "match_layers", lambda file, calls, float_layers: calls)
+    monkeypatch.setattr(conversion, "float_layers_of", lambda file, calls: ())
+    monkeypatch.setattr(conversion, "model_bytes", lambda network: tampered(honest(network), change))
     path = tmp_path / "model.tflite"
     if older:
         path.write_bytes(older)
@@ -281,9 +286,9 @@ def test_nothing_is_left_of_a_file_that_fails(change, message, older, model, tmp
 
 
 def test_a_wrong_weight_is_found_by_the_conversion_itself(model, tmp_path, monkeypatch):
-    honest = conversion.convert_function
-    monkeypatch.setattr(conversion, "convert_function", lambda *args: tampered(honest(*args), flip_a_weight))
-    with pytest.raises(HybridTFError, match=r"\(1 of 4 are not\)"):
+    honest = conversion.model_bytes
+    monkeypatch.setattr(conversion, "model_bytes", lambda network: tampered(honest(network), flip_a_weight))
+    with pytest.raises(HybridTFError, match="is not in the file with its own weights"):
         convert(model, tmp_path / "model.tflite")
 
 

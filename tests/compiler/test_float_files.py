@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 def body(x):
     """Signs of two kinds, a chain of bits, a pooling of bits."""
     x = layers.Add()([x, binary(x, 32)])
-    x = layers.MaxPool2D()(binary(binary(x, 40), 40))
+    x = layers.MaxPool2D()(binary(binary(x, 40), 40, pad_values=-1.0))
     x = layers.BatchNormalization()(quant_conv(24, strides=2, **PADDED)(x))
     return quant_conv(16, 3, input_quantizer=None)(SelectedSign()(x))
 

@@ -214,7 +214,7 @@ def test_a_file_with_other_numbers_fails(change, model, int8_path):
 
 def test_a_file_of_other_ranges_is_refused(model, int8_path):
     other = network(lambda x: layers.ReLU()(x))
-    with pytest.raises(HybridTFError, match="binary convolutions that are no layer of the model"):
+    with pytest.raises(HybridTFError, match="rounds other values to int8 than model"):
         verify(other, int8_path, random_images())
     metadata = read_metadata(int8_path)
     wrong = {point: (2 * low, 2 * high) for point, (low, high) in metadata.int8.ranges.items()}
@@ -245,12 +245,12 @@ def zero_padding():
 def test_zero_padding_is_refused_because_lce_fails_on_it(tmp_path, monkeypatch):
     model = zero_padding()
     with pytest.raises(HybridTFError, match=r"layer 'padded' pads with zeros.*pad_values=1.0.*--int8-except padded"):
-        convert(model, tmp_path / "model.tflite", rounded(model))
+        convert(model, tmp_path / "model.tflite", rounded(model), converter="lce")
     assert not list(tmp_path.iterdir())
-    converted(model, tmp_path / "model.tflite", "padded")  # as the message says
+    converted(model, tmp_path / "model.tflite", "padded", converter="lce")  # as the message says
 
     monkeypatch.setattr("hybrid_tf.compiler.conversion.check_int8_padding", lambda plan: None)
-    convert(model, tmp_path / "failing.tflite", rounded(model))
+    convert(model, tmp_path / "failing.tflite", rounded(model), converter="lce")
     content = (tmp_path / "failing.tflite").read_bytes()
     with pytest.raises(RuntimeError):
         larq_compute_engine().testing.Interpreter(content).predict(random_images(1))

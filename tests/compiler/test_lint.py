@@ -70,7 +70,7 @@ def test_what_convert_refuses_is_an_error(case):
     assert rules(found) == sorted({RULE_OF[case]} | ({"interface"} if case == "mixed precision" else set()))
     assert all(item.message and item.fix for item in found)
     with pytest.raises(HybridTFError) as caught:
-        convert(model, "never-written.tflite")
+        convert(model, "never-written.tflite", converter="lce")
     first = next(item for item in found if item.rule == RULE_OF[case])
     assert str(caught.value).startswith(str(first))
 
@@ -129,7 +129,7 @@ def test_plain_sign(tmp_path):
     assert "SIGN" in names(file)
     assert rules(in_file) == ["plain-sign"]
     with pytest.raises(HybridTFError, match="SIGN"):
-        convert(model, tmp_path / "refused.tflite")
+        convert(model, tmp_path / "refused.tflite", converter="lce")
 
 
 def test_plain_sign_without_binary_layers_only_costs():
@@ -153,7 +153,7 @@ def test_a_relu_behind_a_max_pool_is_lost(tmp_path, monkeypatch):
     assert (found.rule, found.layer, found.severity) == ("relu-dropped", "second", "error")
     assert found.cost == {"macs": 3 * 3 * 32 * 32 * 36}
     with pytest.raises(HybridTFError, match="'second' quantizes what a ReLU behind a max pool"):
-        convert(model, tmp_path / "model.tflite")
+        convert(model, tmp_path / "model.tflite", converter="lce")
     # The rule is needed: without it, the scores are wrong.
     file, _ = converted(model, tmp_path / "wrong.tflite")
     assert "RELU" not in names(file)

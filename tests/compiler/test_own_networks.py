@@ -50,8 +50,8 @@ def model(request):
 def test_the_file_is_lces_in_fewer_bytes(model, int8, tmp_path):
     images = random_images(32, 32)
     metadata = Metadata(int8=calibrate_int8(model, images)) if int8 else Metadata()
-    lce = convert(model, tmp_path / "lce.tflite", metadata)
-    own, verification = convert_and_verify(model, tmp_path / "own.tflite", metadata, images[:16], converter="own")
+    lce = convert(model, tmp_path / "lce.tflite", metadata, converter="lce")
+    own, verification = convert_and_verify(model, tmp_path / "own.tflite", metadata, images[:16])
     assert own.ops == lce.ops
     assert own.float_layers == ()
     assert own.bytes < lce.bytes

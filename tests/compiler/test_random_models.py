@@ -20,7 +20,7 @@ def test_a_random_network(seed, tmp_path):
     tf.keras.backend.clear_session()
     model = random_model(seed)
     images = np.random.default_rng(1).normal(size=(12, *model.input_shape[1:])).astype(np.float32)
-    _, verification = convert_and_verify(model, tmp_path / "model.tflite", None, images, converter="own")
+    _, verification = convert_and_verify(model, tmp_path / "model.tflite", None, images)
     assert verification.passed
     scores = Interpreter(tmp_path / "model.tflite").predict(images)
     try:

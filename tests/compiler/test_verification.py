@@ -68,8 +68,7 @@ def test_a_full_precision_file(tmp_path):
 def test_files_of_other_models_are_refused(model, path, tmp_path):
     with pytest.raises(HybridTFError, match=r"layer '.*' is not in the file .* \(4 of 4 are not\)"):
         verify(residual_network(seed=7), path, random_images())
-    with pytest.raises(HybridTFError, match="the file holds 4 binary convolutions that are no layer of the model"):
-        verify(full_precision_network(), path, random_images())
+    assert "the scores differ by" in verify(full_precision_network(), path, random_images()).failure
     larger = network(lambda x: x, size=16)
     with pytest.raises(HybridTFError, match=re.escape("turns images of (12, 12, 3) into 5 scores, and model '")):
         verify(larger, path, random_images(2, 16))

@@ -44,11 +44,11 @@ def before(model, name):
     return model.get_layer(name).input._keras_history.layer
 
 
-def assert_it_converts(model, tmp_path, converter="lce"):
+def assert_it_converts(model, tmp_path):
     randomise(model)
     (shape,) = (tuple(tensor.shape[1:]) for tensor in model.inputs)
     images = np.random.default_rng(0).uniform(0, 255, (8, *shape)).astype(np.float32)
-    conversion = hybrid_tf.convert(model, tmp_path / "model.tflite", converter=converter)
+    conversion = hybrid_tf.convert(model, tmp_path / "model.tflite")
     assert conversion.binary_layers == len(binary_names(model))
     assert hybrid_tf.verify(model, tmp_path / "model.tflite", images).passed
     return conversion
@@ -140,7 +140,6 @@ def test_a_block_with_paddings_and_batch_norms(tmp_path, capsys):
     assert isinstance(before(model, "one"), layers.BatchNormalization), "no ReLU in front of a sign"
     assert isinstance(before(model, "depthwise"), layers.ReLU), "but in front of a full-precision layer"
     assert_it_converts(model, tmp_path)
-    assert_it_converts(model, tmp_path, "own")
 
 
 def test_nested_models_are_opened(tmp_path):
@@ -161,7 +160,7 @@ def test_a_network_of_keras_applications(name, tmp_path):
     original = getattr(tf.keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=4, **options)
     model = hybrid_tf.binarize(original, "residual")
     assert len(binary_names(model)) == {"MobileNetV2": 34, "ResNet50": 52}[name]
-    assert_it_converts(model, tmp_path, "own")
+    assert_it_converts(model, tmp_path)
 
 
 def test_it_learns_from_the_original():
