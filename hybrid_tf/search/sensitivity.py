@@ -222,7 +222,6 @@ def _in_precision(layer: tf.keras.layers.Layer, bits: int | None) -> Iterator[No
     with (
         larq.utils.patch_object(layer, "input_quantizer", _clipped_and_rounded if bits else _clipped),
         larq.utils.patch_object(layer.kernel, "quantizer", _rounded if bits else None),
-        larq.utils.patch_object(layer, "pad_values", 0.0),
     ):
         yield
 
