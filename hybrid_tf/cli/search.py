@@ -10,7 +10,9 @@ from hybrid_tf.cli.options import QuietCommand, given, setting_options
 from hybrid_tf.config import Config
 
 _NETWORKS = ("resnet20", "vgg11")
-_CHOSEN = ("network", "plan", "width", "head", "input_size", "shifts", "resume_from", "start_from", "int8_aware")
+# Settings that the space decides, and those that would change what its costs are of.
+_CHOSEN = ("network", "plan", "width", "head", "input_size", "shifts")
+_NOT_SEARCHED = ("classes", "resume_from", "start_from", "int8_aware")
 
 
 @click.command(cls=QuietCommand)
@@ -32,7 +34,7 @@ _CHOSEN = ("network", "plan", "width", "head", "input_size", "shifts", "resume_f
 @click.option("--storage", metavar="URL", help="database of the trials, for several computers  [default: in --out]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder of the search; it goes on there")
 @AS_JSON
-@setting_options(Config(gradient="approx"), without=_CHOSEN)
+@setting_options(Config(gradient="approx"), without=(*_CHOSEN, *_NOT_SEARCHED))
 def search(
     budgets: tuple[str, ...],
     board: str | None,

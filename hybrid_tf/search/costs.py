@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from hybrid_tf.analysis.cost import Cost
+from hybrid_tf.analysis.cost import Cost, cost
 from hybrid_tf.analysis.energy_profiles import DEFAULT, energy_profile
-from hybrid_tf.analysis.network_cost import model_cost
 from hybrid_tf.compiler import Metadata
 from hybrid_tf.data import Dataset
 from hybrid_tf.deploy.conversion import file_size
+from hybrid_tf.graphs.int8_graph import int8_graph
+from hybrid_tf.graphs.keras_graph import keras_graph
 from hybrid_tf.micro.report import KERNEL_BYTES
 from hybrid_tf.models.spec import NetworkSpec
 from hybrid_tf.search.budgets import LATENCY, Budget, excess
@@ -81,9 +82,9 @@ class Costs:
     def cost(self, candidate: Candidate) -> Cost:
         """Returns what the graph of a candidate says of its cost."""
         if candidate not in self._costs:
-            profiles = [energy_profile(DEFAULT)]
-            model = self._spec(candidate).build()
-            self._costs[candidate] = model_cost(model, str(candidate), profiles, int8=candidate.precision == INT8)
+            graph = keras_graph(self._spec(candidate).build())
+            graph = int8_graph(graph) if candidate.precision == INT8 else graph
+            self._costs[candidate] = cost(graph, str(candidate), [energy_profile(DEFAULT)])
         return self._costs[candidate]
 
     def nearest(self, candidates: Sequence[Candidate]) -> tuple[Candidate, dict[str, float]]:
@@ -112,12 +113,12 @@ class Costs:
         return low
 
     def _all(self, candidate: Candidate, file_bytes: float) -> dict[str, float]:
-        cost = self.cost(candidate)
-        kernels = KERNEL_BYTES if cost.macs("binary") else 0
-        values = {"file": file_bytes, "flash": file_bytes + kernels, "ram": cost.peak.bytes}
-        values |= {"macs": sum(row.macs for row in cost.rows), "energy": cost.energies[0].total}
+        found = self.cost(candidate)
+        kernels = KERNEL_BYTES if found.macs("binary") else 0
+        values = {"file": file_bytes, "flash": file_bytes + kernels, "ram": found.peak.bytes}
+        values |= {"macs": sum(row.macs for row in found.rows), "energy": found.energies[0].total}
         return {
-            budget.name: self.tables[budget.table].milliseconds(cost.rows)
+            budget.name: self.tables[budget.table].milliseconds(found.rows)
             if budget.cost == LATENCY
             else float(values[budget.cost])
             for budget in self.budgets

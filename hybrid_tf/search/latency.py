@@ -1,12 +1,14 @@
 """Latency of a network that has not been measured, from steps that were: `hybrid-tf-benchmark --per-op --json`.
 
 A step with multiply-accumulates takes a time of its own and one for each multiply-accumulate, for each kind of them;
-both are fitted to the measured steps, without negative values. What the other steps take is shared out over those. It
-is a model: `LatencyTable.error` says how far it is off on the networks that were measured.
+both are fitted to the measured steps, without negative values. What the other steps take is shared out over those, and
+what lies outside of all steps is the same for each network. The steps of a network are scaled to its median time: they
+are means, taken while every step is timed. It is a model: `LatencyTable.error` says how far it is off on the networks
+that were measured.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from hybrid_tf.system.files import read_json
 _MAKE = "measure on the device with `hybrid-tf-benchmark MODEL.tflite --per-op --json > BENCH.json`"
 _OF_ARM = ("neon", "arm")  # what the names of kernels for ARM begin with
 _EITHER = "portable"
+_OUTSIDE = "other"  # what hybrid-tf-benchmark calls the time outside of all steps
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class LatencyTable:
         processor: name of the processor, and its architecture.
         per_step, per_mac: milliseconds of a step with multiply-accumulates, and of one of these, by their kind.
         rest: milliseconds of all other steps, for each step with multiply-accumulates.
+        outside: milliseconds of what no step does, for a network.
         error: largest difference of the model to a measured network, as a share of its time.
     """
 
@@ -38,34 +42,24 @@ class LatencyTable:
     per_step: dict[str, float]
     per_mac: dict[str, float]
     rest: float
+    outside: float
     error: float
 
     def milliseconds(self, rows: Iterable[LayerProfile]) -> float:
-        """Returns the time of one image through a network, in ms.
-
-        Args:
-            rows: row of every operator of the network's graph.
-
-        Raises:
-            HybridTFError: when no network of the table has multiply-accumulates of a kind.
-        """
+        """Returns the time of one image through a network, in ms, from the rows of its graph. See `check`."""
         return self._sum((row.mac_kind, row.macs) for row in rows if row.macs)
 
-    def _sum(self, steps: Iterable[tuple[str, int]]) -> float:
-        total = 0.0
-        for kind, macs in steps:
+    def check(self, kinds: Iterable[str]) -> None:
+        """Raises HybridTFError when no measured network has multiply-accumulates of one of some kinds."""
+        for kind in kinds:
             if kind not in self.per_step:
                 raise HybridTFError(
                     f"{self.path} has no {kind} layer to tell the time of one from: {_MAKE} of a network with {kind} "
-                    "layers, too, and join both results to a JSON list, or search without them"
+                    "layers, too, and join both results to a JSON list"
                 )
-            total += self.per_step[kind] + self.per_mac[kind] * macs + self.rest
-        return total
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of multiply-accumulates that were measured."""
-        return tuple(self.per_step)
+    def _sum(self, steps: Iterable[tuple[str, int]]) -> float:
+        return self.outside + sum(self.per_step[kind] + self.per_mac[kind] * macs + self.rest for kind, macs in steps)
 
 
 def read_latency_table(path: str) -> LatencyTable:
@@ -79,7 +73,7 @@ def read_latency_table(path: str) -> LatencyTable:
     results = stored if isinstance(stored, list) else [stored]
     try:
         return _table(path, results)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise HybridTFError(f"{path} is no latency table ({error!r}): {_MAKE}") from error
 
 
@@ -98,26 +92,32 @@ def _table(path: str, results: list[dict[str, Any]]) -> LatencyTable:
         texts = sorted(f"{processor} with {kernels}, {threads} threads" for processor, kernels, threads in found)
         raise HybridTFError(f"{path} has results of several processors or settings ({'; '.join(texts)}): {_MAKE}")
     measured: dict[str, list[tuple[int, float]]] = {}
-    networks, rest = [], 0.0
+    networks, rest, outside = [], 0.0, 0.0
     for result in results:
-        steps = [(_kind(step, result["int8"]), *_macs_and_ms(step)) for step in result["steps"]]
-        networks.append((steps, sum(ms for *_, ms in steps)))
-        rest += sum(ms for kind, _, ms in steps if not kind)
-        for kind, macs, ms in steps:
+        median = float(result["median_ms"])
+        scale = median / sum(_mean_ms(step) for step in result["steps"])
+        macs_of_steps = []
+        for step in result["steps"]:
+            kind, macs, ms = _kind(step, result["int8"]), _macs(step), scale * _mean_ms(step)
             if kind:
                 measured.setdefault(kind, []).append((macs, ms))
+                macs_of_steps.append((kind, macs))
+            elif step["operators"] == _OUTSIDE:
+                outside += ms / len(results)
+            else:
+                rest += ms
+        networks.append((macs_of_steps, median))
     if not measured:
         raise ValueError("no step has multiply-accumulates")
     per_step, per_mac = {}, {}
     for kind, pairs in measured.items():
         counts, times = np.array(pairs, float).T
-        scale = counts.max()
-        (per_step[kind], slope), _ = nnls(np.stack([np.ones_like(counts), counts / scale], axis=1), times)
-        per_mac[kind] = slope / scale
-    count = sum(map(len, measured.values()))
-    table = LatencyTable(path, next(iter(processors)), per_step, per_mac, rest / count, 0.0)
-    errors = [abs(table._sum((kind, macs) for kind, macs, _ in steps if kind) / ms - 1) for steps, ms in networks]
-    return LatencyTable(path, table.processor, per_step, per_mac, table.rest, max(errors))
+        most = counts.max()
+        (per_step[kind], slope), _ = nnls(np.stack([np.ones_like(counts), counts / most], axis=1), times)
+        per_mac[kind] = slope / most
+    rest /= sum(map(len, measured.values()))
+    table = LatencyTable(path, next(iter(processors)), per_step, per_mac, rest, max(outside, 0.0), 0.0)
+    return replace(table, error=max(abs(table._sum(steps) / median - 1) for steps, median in networks))
 
 
 def _kind(step: dict[str, Any], int8: bool) -> str:
@@ -127,8 +127,15 @@ def _kind(step: dict[str, Any], int8: bool) -> str:
     return ("int8" if int8 else "float32") if step["float_macs"] else ""
 
 
-def _macs_and_ms(step: dict[str, Any]) -> tuple[int, float]:
-    macs, ms = int(step["binary_macs"]) + int(step["float_macs"]), float(step["mean_ms"])
-    if macs < 0 or not np.isfinite(ms):
-        raise ValueError(f"a step takes {ms} ms for {macs} MACs")
-    return macs, ms
+def _macs(step: dict[str, Any]) -> int:
+    macs = int(step["binary_macs"]) + int(step["float_macs"])
+    if macs < 0:
+        raise ValueError(f"a step has {macs} MACs")
+    return macs
+
+
+def _mean_ms(step: dict[str, Any]) -> float:
+    ms = float(step["mean_ms"])
+    if not np.isfinite(ms):
+        raise ValueError(f"a step takes {ms} ms")
+    return ms

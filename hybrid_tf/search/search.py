@@ -18,6 +18,7 @@ from hybrid_tf.config import Config
 from hybrid_tf.deploy.conversion import Int8Options, convert_run
 from hybrid_tf.deploy.engines import fastest_engine, scores_in
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.graphs.graph import MAC_KINDS
 from hybrid_tf.models.plan import Plan
 from hybrid_tf.models.registry import find_network
 from hybrid_tf.runs.lock import locked
@@ -228,6 +229,8 @@ def start_search(
         row = find_network(network)
         Plan.parse(plan).check(row.layers(row.heads[-1]))
     tables = {budget.table: read_latency_table(budget.table) for budget in budgets if budget.table}
+    for table in tables.values():
+        table.check(MAC_KINDS)
     config = config.with_absolute_paths()
     data = dataset_of(config.with_changes(input_size=space.input_sizes[0] if space.input_sizes else None))
     if not space.input_sizes:

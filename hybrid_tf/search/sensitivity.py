@@ -3,7 +3,8 @@
 - *Components* of a layer: how many principal components have 99 % of the variance of its activations, and where that
   number grows by two or more over the layer before (the paper's successor, arXiv 1906.01493).
 - *Restored*: the loss on held-out images when one section is in full precision, or in int8, and batch norm's statistics
-  are measured again. The weights are the latent ones that training has kept; nothing is trained.
+  are measured again. Its inputs are then clipped to [-1, 1] in place of signs, what the gradient takes signs for, and
+  its kernels the latent weights, of which shipped networks keep the signs alone. Nothing is trained.
 - *Fisher* score: the mean over images of the squared change of the loss that a section's rounding makes to first
   order: the gradient at the signs of its binary layers' inputs times what sign adds to these. One pass gives all.
 """
@@ -217,14 +218,20 @@ def _loss_and_accuracy(model: tf.keras.Model, arrays: tuple[np.ndarray, np.ndarr
 
 @contextmanager
 def _in_precision(layer: tf.keras.layers.Layer, bits: int | None) -> Iterator[None]:
-    """While this lasts, a binary layer computes with its latent weights and its inputs as they are, or in int8."""
-    rounded = _rounded if bits else None
+    """While this lasts, a binary layer computes with latent weights and clipped inputs, or with both in int8."""
     with (
-        larq.utils.patch_object(layer, "input_quantizer", rounded),
-        larq.utils.patch_object(layer.kernel, "quantizer", rounded),
-        larq.utils.patch_object(layer, "pad_values", 0.0),
+        larq.utils.patch_object(layer, "input_quantizer", _clipped_and_rounded if bits else _clipped),
+        larq.utils.patch_object(layer.kernel, "quantizer", _rounded if bits else None),
     ):
         yield
+
+
+def _clipped(values: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(values, -1.0, 1.0)
+
+
+def _clipped_and_rounded(values: tf.Tensor) -> tf.Tensor:
+    return _rounded(_clipped(values))
 
 
 def _rounded(values: tf.Tensor) -> tf.Tensor:

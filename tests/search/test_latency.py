@@ -10,19 +10,17 @@ STEP = {"operators": "", "output": "", "blocking": "", "binary_macs": 0, "float_
 
 
 def result(int8, steps, **changes):
-    """A result of hybrid-tf-benchmark with steps of (kind of MACs, MACs, ms)."""
-    steps = [STEP | {"mean_ms": ms} | ({kind: macs} if kind else {}) for kind, macs, ms in steps]
-    return {
-        "processor": "Cortex-A72 (aarch64)",
-        "kernels": "neon",
-        "threads": 1,
-        "int8": int8,
-        "steps": steps,
-    } | changes
+    """A result of hybrid-tf-benchmark: steps of (kind of MACs or "", MACs or operator, ms), twice that when timed."""
+    found = {"processor": "Cortex-A72 (aarch64)", "kernels": "neon", "threads": 1, "int8": int8}
+    found["median_ms"] = sum(ms for *_, ms in steps)
+    found["steps"] = [
+        STEP | ({kind: what} if kind else {"operators": what}) | {"mean_ms": 2 * ms} for kind, what, ms in steps
+    ]
+    return found | changes
 
 
 # A binary step takes 0.01 ms and 1 ns a MAC, a float one 0.02 ms and 10 ns, an int8 one 0.03 ms and 5 ns; all that has
-# no MACs 0.001 ms for each step that has.
+# no MACs 0.001 ms for each step that has; 0.1 ms lie outside.
 FLOAT = result(
     False,
     [
@@ -30,10 +28,11 @@ FLOAT = result(
         ("binary_macs", 90_000, 0.1),
         ("float_macs", 1_000, 0.03),
         ("float_macs", 2_000, 0.04),
-        ("", 0, 0.004),
+        ("", "ADD", 0.004),
+        ("", "other", 0.1),
     ],
 )
-INT8 = result(True, [("float_macs", 2_000, 0.04), ("float_macs", 8_000, 0.07), ("", 0, 0.002)])
+INT8 = result(True, [("float_macs", 2_000, 0.04), ("float_macs", 8_000, 0.07), ("", "ADD", 0.002), ("", "other", 0.1)])
 
 
 def row(kind, macs):
@@ -50,7 +49,7 @@ def test_a_network_takes_what_its_steps_take(tmp_path):
     table = read_latency_table(written(tmp_path, [FLOAT, INT8]))
     assert table.processor == "Cortex-A72 (aarch64)" and table.error == pytest.approx(0, abs=1e-9)
     found = table.milliseconds([row("binary", 50_000), row("float32", 0), row("float32", 3_000), row("int8", 4_000)])
-    assert found == pytest.approx(0.06 + 0.05 + 0.05 + 3 * 0.001)
+    assert found == pytest.approx(0.06 + 0.05 + 0.05 + 3 * 0.001 + 0.1)
 
 
 def test_what_the_model_misses_is_said(tmp_path):
@@ -62,8 +61,9 @@ def test_what_the_model_misses_is_said(tmp_path):
 
 def test_a_kind_that_was_not_measured_has_no_time(tmp_path):
     table = read_latency_table(written(tmp_path, FLOAT))
+    table.check(["float32", "binary"])
     with pytest.raises(HybridTFError, match="no int8 layer"):
-        table.milliseconds([row("int8", 1)])
+        table.check(["float32", "int8"])
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,8 @@ def test_a_kind_that_was_not_measured_has_no_time(tmp_path):
         (FLOAT | {"kernels": "avx2"}, "kernels 'avx2' of another processor than Cortex-A72"),
         ([], "is no latency table"),
         ({"median_ms": 3}, "is no latency table"),
-        (result(False, [("", 0, 1)]), "no step has multiply-accumulates"),
+        (FLOAT | {"steps": []}, "is no latency table"),
+        (result(False, [("", "ADD", 1)]), "no step has multiply-accumulates"),
         (result(False, [("float_macs", 1, float("nan"))]), "is no latency table"),
     ],
 )
