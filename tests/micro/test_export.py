@@ -262,7 +262,7 @@ def test_plain_c_takes_what_its_object_files_take():
     assert found.arena_bytes == 19_744
     assert {"Cortex-M0+", "Cortex-M3", "Cortex-M4", "Cortex-M55"} <= found.flash_bytes.keys()
     assert all(50_000 < size < 70_000 for size in found.flash_bytes.values())
-    report = MicroReport(path, path.stat().st_size, KERNEL_BYTES, 62_960, 66_560, {}, found)
+    report = MicroReport(path, path.stat().st_size, KERNEL_BYTES, 63_824, 67_584, {}, found)
     assert all(board["fits_plain_c"] for board in report.boards())
     assert not all(board["fits"] for board in report.boards())
 
