@@ -150,12 +150,14 @@ def _compiled(
     file = parse_tflite(model_bytes(network), path)
     float_layers = float_layers_of(file, traced.calls)
     metadata = replace(metadata, float_layers=float_layers, scores=known_scores(file, metadata.scores))
+    if plan:
+        tensors = network.tensors()
+        for point, number in match_points(file, plan, metadata.int8).items():
+            tensors[number].point = point
     network.metadata |= metadata.packed()
     content = model_bytes(network)
     file = parse_tflite(content, path)
     found = match_layers(file, traced.calls, float_layers)
-    if plan:
-        match_points(file, plan, metadata.int8)
     _warn_of_float_layers(model, float_layers, notes)
     binary = sum(op is not None for op in found)
     return content, Conversion(path, len(content), binary, file.op_counts(), metadata, float_layers, tuple(notes))
