@@ -289,24 +289,21 @@ def test_int8_with_zero_padding(tmp_path):
 def test_what_no_device_needs_is_compressed(tmp_path):
     model = network(lambda x: binary(x, 8))
     int8 = calibrate_int8(model, random_images(32))
-    for metadata in (Metadata(("a", "b", "c", "d", "e"), int8=int8, weights="ab"), Metadata()):
-        conversion, _ = own(model, tmp_path / "own.tflite", metadata=metadata)
-        file = parse_tflite((tmp_path / "own.tflite").read_bytes(), "own")
-        found = Metadata.of(file)
-        if metadata.int8:
-            assert found.int8.ranges.keys() == int8.ranges.keys()
-            for point, (low, high) in int8.ranges.items():  # those of the file, where zero is a whole number
-                assert found.int8.ranges[point] == pytest.approx((low, high), abs=0.51 * (high - low) / 255)
-            assert replace(found, int8=int8) == conversion.metadata
-        else:
-            assert found == conversion.metadata
-        assert sum(map(len, file.metadata.values())) < len(conversion.metadata.to_json()) / 1.5
-        assert Metadata.from_json(file.metadata["hybrid_tf"]).class_names == metadata.class_names
+    path = tmp_path / "own.tflite"
+    conversion = convert(model, path, Metadata(tuple("abcde"), int8=int8, weights="ab"), converter="own")
+    file = parse_tflite(path.read_bytes(), path)
+    found = Metadata.of(file)
+    assert found.int8.ranges.keys() == int8.ranges.keys()
+    for point, (low, high) in int8.ranges.items():  # those of the file, where zero is a whole number
+        assert found.int8.ranges[point] == pytest.approx((low, high), abs=0.51 * (high - low) / 255)
+    assert replace(found, int8=int8) == conversion.metadata
+    assert sum(map(len, file.metadata.values())) < len(conversion.metadata.to_json()) / 1.5
+    assert Metadata.from_json(file.metadata["hybrid_tf"]).class_names == tuple("abcde")
     assert Metadata.of(replace(file, metadata={})) is None
     for facts in ("", "[1]", '{"int8":{}}', '{"int8":1}'):
         entries = {"hybrid_tf": b"{}", "hybrid_tf_build": packed_build(facts, [])}
         with pytest.raises(HybridTFError, match="cannot be read"):
-            Metadata.of(replace(file, metadata=entries))
+            Metadata.of(replace(file, tensors=(), metadata=entries))
 
 
 def test_an_unknown_converter(tmp_path):
