@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def benchmark(
     Raises:
         HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.
     """
-    import ai_edge_litert.interpreter  # noqa: F401  what it takes is not the network's
+    if find_spec("ai_edge_litert"):
+        import ai_edge_litert.interpreter  # noqa: F401  what it takes is not the network's
 
     before = _memory("VmRSS")
     start = time.perf_counter_ns()
