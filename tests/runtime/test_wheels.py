@@ -13,6 +13,9 @@ from PIL import Image
 
 from hybrid_tf.runs.names import FILE
 from hybrid_tf_runtime import Interpreter, delegate_path, metadata
+from runtime.wheels import TARGETS, faults_of
+from tests.runtime.conftest import wheel
+from tests.support.extent import EVERYTHING
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
@@ -39,16 +42,33 @@ def test_a_wheel_holds_the_package_and_the_library(wheels, machine):
 
 
 def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
-    from runtime.wheels import faults_of
-
     for machine in MACHINES:
         assert faults_of(wheels[machine], machine) == []
 
 
+@pytest.mark.sweep
+@pytest.mark.skipif(not EVERYTHING, reason="each takes a minute: make sweep")
+@pytest.mark.parametrize("machine", sorted(set(TARGETS) - set(MACHINES)))
+def test_a_wheel_for_a_machine_without_litert_requires_numpy_alone(machine):
+    made = wheel(machine)
+    assert faults_of(made, machine) == []
+    with zipfile.ZipFile(made) as archive:
+        names = archive.namelist()
+        (headers,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    required = [text for text in Parser().parsestr(headers).get_all("Requires-Dist") if "extra ==" not in text]
+    assert [re.match(r"[\w-]+", text)[0] for text in required] == ["numpy"]
+    suffix = {"win_amd64": ".dll"}.get(machine, ".dylib" if machine.startswith("macosx") else ".so")
+    assert f"hybrid_tf_runtime/libhybrid_tf_runtime{suffix}" in names
+
+
+def test_a_library_of_another_system_is_found(wheels):
+    for machine in ("armv7l", "win_amd64", "macosx_arm64"):
+        faults = "; ".join(faults_of(wheels["x86_64"], machine))
+        assert "is for EM_X86_64" in faults or "is of another system" in faults
+
+
 def test_faults_are_found(wheels, tmp_path):
     """A library that this machine's own compiler links as it likes has every fault that wheels must not have."""
-    from runtime.wheels import faults_of
-
     source, library, wheel = (tmp_path / name for name in ("a.cc", "libhybrid_tf_runtime.so", "faulty.whl"))
     source.write_text("#include <iostream>\nvoid greet() { std::cout << std::string(10, ' '); }\n")
     compiler = shutil.which("g++") or pytest.skip("needs g++: sudo apt-get install g++")

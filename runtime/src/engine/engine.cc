@@ -182,10 +182,10 @@ bool Engine::place_tensors() {
   }
   const uint64_t bytes = place_blocks(&blocks);
   if (!arena_.allocate(bytes)) return message_.fail("no memory for %llu bytes of maps", (unsigned long long)bytes);
-  memset(arena_.as<char>(), 0, static_cast<size_t>(bytes));
   for (size_t i = 0; i < tensors.size(); ++i) {
     tensors_.tensor(tensors[i]).data = arena_.as<char>() + blocks[i].offset;
   }
+  for (const int32_t input : model_.inputs) memset(tensors_.tensor(input).data, 0, tensors_.tensor(input).bytes);
   return true;
 }
 

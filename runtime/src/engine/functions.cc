@@ -116,8 +116,9 @@ void softmax_int8(const float* powers, const int8_t* in, int32_t count, int8_t* 
   for (int32_t i = 0; i < count; ++i) sum += powers[most - in[i]];
   const float inverse = 1.0f / (sum * (1.0f / 256));
   for (int32_t i = 0; i < count; ++i) {
-    const auto steps = static_cast<int32_t>(powers[most - in[i]] * inverse + 0.5f);
-    out[i] = static_cast<int8_t>(std::min(steps - 128, 127));
+    // What files may make of the powers, infinity and NaN, is clamped, too.
+    const float steps = std::min(255.0f, std::max(0.0f, powers[most - in[i]] * inverse + 0.5f));
+    out[i] = static_cast<int8_t>(static_cast<int32_t>(steps) - 128);
   }
 }
 

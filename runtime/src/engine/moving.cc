@@ -8,7 +8,12 @@
 namespace hybrid_tf {
 namespace {
 
-constexpr int32_t kOutside = -1;  // a place that is filled
+constexpr int32_t kOutside = -1;       // a place that is filled
+constexpr int32_t kMaxSide = 1 << 24;  // of a map, since there is a list of its places
+
+bool has_long_side(const FileShape& shape) {
+  return std::any_of(shape.dims, shape.dims + shape.rank, [](int32_t size) { return size > kMaxSide; });
+}
 
 // What makes one output: the value at place (i, j, ...) is that at `first` + places[0][i] + places[1][j] + ... of the
 // input, and the filling where one of them is outside.
@@ -113,6 +118,10 @@ Gathering whole(const OperatorSource& s, size_t input, size_t output = 0) {
   return gathering;
 }
 
+std::vector<int32_t> part_of(const std::vector<int32_t>& places, int32_t begin, int32_t size) {
+  return {places.begin() + begin, places.begin() + begin + size};
+}
+
 int32_t resolve(int32_t axis, int32_t rank) { return axis < 0 ? axis + rank : axis; }
 
 std::unique_ptr<EngineOperator> make_transpose(const OperatorSource& s) {
@@ -165,7 +174,7 @@ std::unique_ptr<EngineOperator> make_slice(const OperatorSource& s) {
   const std::vector<int32_t> begin = s.constants(1);
   for (size_t i = 0; i < begin.size(); ++i) {
     std::vector<int32_t>& places = gathering.places[i];
-    places.assign(places.begin() + begin[i], places.begin() + begin[i] + s.output().shape.dims[i]);
+    places = part_of(places, begin[i], s.output().shape.dims[i]);
   }
   return make_gathering(std::move(gathering));
 }
@@ -204,7 +213,7 @@ std::unique_ptr<EngineOperator> make_split(const OperatorSource& s) {
     Gathering part = whole(s, map, i);
     std::vector<int32_t>& places = part.places[resolve(axis, rank)];
     const int32_t size = s.op.code == schema::UNPACK ? 1 : s.output(i).shape.dims[resolve(axis, rank)];
-    places.assign(places.begin() + begin, places.begin() + begin + size);
+    places = part_of(places, begin, size);
     begin += size;
     parts.push_back(std::move(part));
   }
@@ -292,6 +301,11 @@ std::unique_ptr<EngineOperator> make_nearest(const OperatorSource& s) {
 }  // namespace
 
 std::unique_ptr<EngineOperator> make_moving(const OperatorSource& source) {
+  for (const auto* tensors : {&source.op.inputs, &source.op.outputs}) {
+    for (const int32_t tensor : *tensors) {
+      if (tensor >= 0 && has_long_side(source.model.tensors[tensor].shape)) return nullptr;
+    }
+  }
   switch (source.op.code) {
     case schema::RESHAPE:
     case schema::SQUEEZE:

@@ -6,6 +6,8 @@
 namespace hybrid_tf {
 namespace {
 
+constexpr int64_t kMaxReduced = 1 << 24;  // values, since there is a list of their places
+
 // The places of the values that become one: `kept` has the first of each, `reduced` those behind it.
 struct Reduction {
   std::vector<int64_t> kept = {0}, reduced = {0};
@@ -68,6 +70,7 @@ std::unique_ptr<EngineOperator> make_place_of(const OperatorSource& s) {
 
 std::unique_ptr<EngineOperator> make_reduction(const OperatorSource& s) {
   const bool int8 = s.input(0).type == FileType::kInt8;
+  if (s.input(0).shape.elements() > kMaxReduced) return nullptr;
   if (s.op.code == schema::ARG_MAX || s.op.code == schema::ARG_MIN) {
     return int8 ? make_place_of<int8_t>(s) : make_place_of<float>(s);
   }
