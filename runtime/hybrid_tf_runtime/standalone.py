@@ -56,9 +56,10 @@ class StandaloneEngine:
             HybridTFRuntimeError: when the file is damaged, has operators that the engine lacks, or there are no such
                 kernels.
         """
+        self._engine = None
         if kernels is not None:
             check_kernels(kernels)
-        self._functions, self._engine = library(), None
+        self._functions = library()
         options = _Options(ctypes.sizeof(_Options), num_threads, not fusion, profile, (kernels or "").encode())
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
         self._engine = self._functions.hybrid_tf_open(
@@ -90,8 +91,15 @@ class StandaloneEngine:
         return self._outputs
 
     def set_tensor(self, index: int, value: np.ndarray) -> None:
-        """Sets an input, given by its index."""
-        np.copyto(self._arrays[index], value, casting="no")
+        """Sets an input, given by its index.
+
+        Raises:
+            ValueError: when the array has another type or shape.
+        """
+        array = self._arrays[index]
+        if (value.dtype, value.shape) != (array.dtype, array.shape):
+            raise ValueError(f"it takes {array.dtype} {array.shape}, not {value.dtype} {value.shape}")
+        array[...] = value
 
     def get_tensor(self, index: int) -> np.ndarray:
         """Returns a copy of an input or output, given by its index."""

@@ -12,6 +12,11 @@ std::vector<int32_t> OperatorSource::constants(size_t i) const {
   return values;
 }
 
+Limits::Limits() {
+  op_.activation_min = -INFINITY;
+  op_.activation_max = INFINITY;
+}
+
 Limits::Limits(const OperatorSource& source, int field) {
   const float limits[][2] = {{-INFINITY, INFINITY}, {0, INFINITY}, {-1, 1}, {0, 6}};
   const FlatTable& options = source.op.options;

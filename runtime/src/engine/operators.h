@@ -46,9 +46,10 @@ std::unique_ptr<EngineOperator> make_pair(const OperatorSource& source);
 std::unique_ptr<EngineOperator> make_convolution(const OperatorSource& source);
 std::unique_ptr<EngineOperator> make_reduction(const OperatorSource& source);
 
-// The range of an operator's results: that of its fused activation, which is so a field of its options.
+// The range of an operator's results: that of its fused activation, which is the numbered field of its options; or all.
 class Limits {
  public:
+  Limits();
   Limits(const OperatorSource& source, int field);
   float clamp(float x) const { return std::min(std::max(x, op_.activation_min), op_.activation_max); }
   Int8Range int8(const TfLiteTensor& output) const;

@@ -75,21 +75,23 @@ std::unique_ptr<EngineOperator> make_choice(const OperatorSource& s) {
   });
 }
 
+// Functions by pointers, so that there is one loop for each type, not for each operator.
 template <typename In>
 std::unique_ptr<EngineOperator> make_comparison(const OperatorSource& s) {
+  const auto make = [&](bool (*compare)(In, In)) { return make_each_pair<In, bool>(s, compare); };
   switch (s.op.code) {
     case schema::EQUAL:
-      return make_each_pair<In, bool>(s, [](In a, In b) { return a == b; });
+      return make([](In a, In b) { return a == b; });
     case schema::NOT_EQUAL:
-      return make_each_pair<In, bool>(s, [](In a, In b) { return a != b; });
+      return make([](In a, In b) { return a != b; });
     case schema::LESS:
-      return make_each_pair<In, bool>(s, [](In a, In b) { return a < b; });
+      return make([](In a, In b) { return a < b; });
     case schema::LESS_EQUAL:
-      return make_each_pair<In, bool>(s, [](In a, In b) { return a <= b; });
+      return make([](In a, In b) { return a <= b; });
     case schema::GREATER:
-      return make_each_pair<In, bool>(s, [](In a, In b) { return a > b; });
+      return make([](In a, In b) { return a > b; });
     case schema::GREATER_EQUAL:
-      return make_each_pair<In, bool>(s, [](In a, In b) { return a >= b; });
+      return make([](In a, In b) { return a >= b; });
     default:
       return nullptr;
   }
@@ -97,13 +99,14 @@ std::unique_ptr<EngineOperator> make_comparison(const OperatorSource& s) {
 
 Limits limits_of(const OperatorSource& s) {
   static_assert(int{schema::AddOptions::fused_activation_function} == 0, "ADD, SUB, MUL and DIV have it there");
-  return Limits(s, 0);
+  const bool limited =
+      s.op.code == schema::ADD || s.op.code == schema::SUB || s.op.code == schema::MUL || s.op.code == schema::DIV;
+  return limited ? Limits(s, 0) : Limits();
 }
 
-template <typename Compute>
-std::unique_ptr<EngineOperator> make_floats(const OperatorSource& s, Compute compute) {
-  return make_each_pair<float, float>(
-      s, [limits = limits_of(s), compute](float a, float b) { return limits.clamp(compute(a, b)); });
+std::unique_ptr<EngineOperator> make_floats(const OperatorSource& s, const Limits& limits,
+                                            float (*compute)(float, float)) {
+  return make_each_pair<float, float>(s, [=](float a, float b) { return limits.clamp(compute(a, b)); });
 }
 
 // ADD and SUB: `sign` is that of the second operand.
@@ -166,25 +169,26 @@ std::unique_ptr<EngineOperator> make_pair(const OperatorSource& s) {
     if (s.op.code == schema::LOGICAL_OR) return make_each_pair<uint8_t, bool>(s, std::bit_or<bool>());
   }
   if (type != FileType::kFloat32) return nullptr;
+  const auto make = [&](float (*compute)(float, float)) { return make_floats(s, limits_of(s), compute); };
   switch (s.op.code) {
     case schema::ADD:
-      return make_floats(s, [](float a, float b) { return a + b; });
+      return make([](float a, float b) { return a + b; });
     case schema::SUB:
-      return make_floats(s, [](float a, float b) { return a - b; });
+      return make([](float a, float b) { return a - b; });
     case schema::MUL:
-      return make_floats(s, [](float a, float b) { return a * b; });
+      return make([](float a, float b) { return a * b; });
     case schema::DIV:
-      return make_floats(s, [](float a, float b) { return a / b; });
+      return make([](float a, float b) { return a / b; });
     case schema::MAXIMUM:
-      return make_each_pair<float, float>(s, [](float a, float b) { return std::max(a, b); });
+      return make([](float a, float b) { return std::max(a, b); });
     case schema::MINIMUM:
-      return make_each_pair<float, float>(s, [](float a, float b) { return std::min(a, b); });
+      return make([](float a, float b) { return std::min(a, b); });
     case schema::SQUARED_DIFFERENCE:
-      return make_each_pair<float, float>(s, [](float a, float b) { return (a - b) * (a - b); });
+      return make([](float a, float b) { return (a - b) * (a - b); });
     case schema::POW:
-      return make_each_pair<float, float>(s, [](float a, float b) { return std::pow(a, b); });
+      return make([](float a, float b) { return std::pow(a, b); });
     case schema::PRELU:
-      return make_each_pair<float, float>(s, [](float a, float slope) { return a >= 0 ? a : a * slope; });
+      return make([](float a, float slope) { return a >= 0 ? a : a * slope; });
     default:
       return make_comparison<float>(s);
   }
