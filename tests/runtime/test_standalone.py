@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from larq_compute_engine.tflite.python.interpreter import Interpreter as LCE
 
 from hybrid_tf import pretrained
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter, metadata
@@ -20,6 +19,13 @@ from tests.support.stock_operators import CASES
 REFUSED = {"ADD_N", "BATCH_MATMUL", "L2_NORMALIZATION", "RESIZE_BILINEAR", "TRANSPOSE_CONV"}
 FOLDER = Path(pretrained.__file__).parent
 PRETRAINED = [(name, suffix) for name in pretrained.pretrained_names() for suffix in ("", ".int8")]
+
+
+def lce(content):
+    """Returns LCE's interpreter, which takes TensorFlow's seconds to import."""
+    from larq_compute_engine.tflite.python.interpreter import Interpreter
+
+    return Interpreter(content, use_indirect_bgemm=True)
 
 
 def run(content, arrays, **options):
@@ -68,8 +74,7 @@ def test_shipped_networks_have_the_scores_of_litert(name, suffix):
     if "full_precision" not in name:
         np.testing.assert_array_equal(scores, litert.predict_float(images))
     elif suffix:  # the delegate leaves it to XNNPACK, which rounds otherwise than LCE's interpreter
-        lce = LCE(path.read_bytes(), use_indirect_bgemm=True)
-        np.testing.assert_array_equal(scores, lce.predict(images))
+        np.testing.assert_array_equal(scores, lce(path.read_bytes()).predict(images))
     else:  # XNNPACK adds up in another order
         np.testing.assert_allclose(scores, litert.predict_float(images), rtol=0, atol=1e-5 * np.abs(scores).max())
     assert not np.array_equal(scores[0], scores[1])
@@ -92,7 +97,7 @@ def test_softmax_of_int8_is_that_of_lce(kind):
     quantization.scale, quantization.zeroPoint = np.float32([1 / 256]), np.int64([-128])
     graph.output(y)
     content = build_file([graph])
-    [expected] = LCE(content).interpreter.predict([values])
+    [expected] = lce(content).interpreter.predict([values])
     np.testing.assert_array_equal(run(content, [values])[0], expected)
 
 
