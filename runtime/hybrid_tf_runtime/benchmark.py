@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def benchmark(
     Raises:
         HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.
     """
-    import ai_edge_litert.interpreter  # noqa: F401  what it takes is not the network's
+    if find_spec("ai_edge_litert"):
+        import ai_edge_litert.interpreter  # noqa: F401  what it takes is not the network's
 
     before = _memory("VmRSS")
     start = time.perf_counter_ns()

@@ -20,8 +20,8 @@ from tests.support.shared import made_once
 
 ROOT = Path(__file__).parents[2]
 RELU = 1
-MODELS = 5000
-RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of each fuzzer
+MODELS = 4000
+RUNS = {"options": 100000, "check_model": 20000, "delegate": 3000, "engine": 1500}  # inputs of each fuzzer
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,12 @@ from hybrid_tf.tflite.flatbuffer import parse_tflite
 from tests.support.sanitized_build import FLAGS, RUNTIME, compile_objects, run
 
 SANITIZERS = "address,undefined"
-FUZZERS = {"options": (), "check_model": (), "delegate": ("host.cc",)}  # with what each needs beside the runtime
+FUZZERS = {
+    "options": (),
+    "check_model": (),
+    "delegate": ("host.cc",),
+    "engine": (),
+}  # with what each needs beside the runtime
 ENABLE = "needs: sudo apt-get install clang libclang-rt-dev"
 _LIMITS = (
     "-timeout=20",  # seconds for one input, on a busy machine
@@ -50,7 +55,8 @@ def write_corpora(seeds, folder):
     for name in FUZZERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for path in seeds.glob("*.tflite"):
-        shutil.copy(path, folder / "check_model")
+        for name in ("check_model", "engine"):
+            shutil.copy(path, folder / name)
         for number, operator in enumerate(parse_tflite(path.read_bytes(), path).operators):
             (folder / "options" / f"{path.stem}{number}").write_bytes(operator.custom_options)
     for number in range(200):

@@ -48,6 +48,8 @@ bool OperatorCheck::output_is(const FileShape& shape, size_t i) const {
   return output(i).shape == shape || message->fail("cannot compute the shape of '%.60s'", output(i).name);
 }
 
+bool is_checked(const FileOperator& op) { return find_rule(op) != nullptr; }
+
 bool check_operator(ModelFile& model, const FileOperator& op, Message* message) {
   const OperatorRule* rule = find_rule(op);
   if (rule == nullptr) return fail_unknown(message) || fail_with_name(op, message);
