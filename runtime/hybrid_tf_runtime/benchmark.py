@@ -38,10 +38,10 @@ def benchmark(
         per_op: whether to measure each step too, in as many runs of their own.
 
     Returns:
-        The measurements by name, times in milliseconds and sizes in bytes, with the name of the processor and whether
-        the file is int8. `peak_memory` is that of this process, `network_memory` the part of it above what was in use
-        before the file was read. `steps` holds the mean time of each step, of which the last one is what is outside of
-        the delegate.
+        The measurements by name, times in milliseconds and sizes in bytes, with the name of the processor.
+        `peak_memory` is that of this process, `network_memory` the part of it above what was in use before the file was
+        read. With `per_op`, `steps` holds the mean time of each step, of which the last one is what is outside of the
+        delegate, and `int8` says whether the network computes with int8.
 
     Raises:
         HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.
@@ -60,7 +60,6 @@ def benchmark(
         "file": str(file),
         "bytes": len(load_model(file)[0]),
         "processor": processor(),
-        "int8": any(tensor["dtype"] == np.int8 for tensor in interpreter.interpreter.get_tensor_details()),
         "kernels": kernels or os.environ.get("HYBRID_TF_KERNELS") or supported_kernels()[0],
         "fusion": fusion,
         "threads": threads,
@@ -73,8 +72,11 @@ def benchmark(
         "network_memory": peak - before,
     }
     if per_op:
+        int8_input = np.int8 in interpreter.input_types
         del interpreter
-        result["steps"] = _steps(Interpreter(file, threads, kernels=kernels, fusion=fusion, profile=True), runs)
+        steps = _steps(Interpreter(file, threads, kernels=kernels, fusion=fusion, profile=True), runs)
+        quantized = any("QUANTIZE" in step["operators"].split("+") for step in steps)  # its float input
+        result |= {"int8": int8_input or quantized, "steps": steps}
     return result
 
 
