@@ -282,6 +282,12 @@ def test_int8_with_zero_padding(tmp_path, capfd):
     assert "warning: 1 values inside stay float32" in capfd.readouterr().err
 
 
+def test_zeros_around_a_map_that_is_smaller_than_the_filter(tmp_path):
+    """Of LCE's kernels the reference alone is right there, so it is the one that verifies."""
+    model = network(lambda x: binary(layers.GlobalAveragePooling2D(keepdims=True)(x), 8, pad_values=0.0))
+    own(model, tmp_path / "own.tflite")
+
+
 def test_what_no_device_needs_is_compressed(tmp_path):
     model = network(lambda x: binary(x, 8))
     int8 = calibrate_int8(model, random_images(32))
