@@ -46,7 +46,9 @@ def check_name(name: str | None) -> None:
             f"between them, a letter first, {_LONGEST} at most"
         )
     if name in _TAKEN or name.startswith("arduino"):
-        raise HybridTFError(f"the name '{name}' is that of a header or a target of others: take another, as my_{name}")
+        raise HybridTFError(
+            f"the name '{name}' is one of a header, a build target or Arduino's own: take another, as my_{name}"
+        )
 
 
 def sources_folder(folder: Path, layout: str) -> Path:
