@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := dataset-fashion-mnist chromium qemu-user g++-aarch64-linux-gn
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
 
 CXX_FILES := $(foreach folder,runtime tests benchmarks hybrid_tf/micro/plain_c/kernels,'$(folder)/*.cc' '$(folder)/*.h' '$(folder)/*.c')
-RUNTIME_SOURCES := $(shell find runtime/src -type f) runtime/compile_library.py runtime/exports.txt
+RUNTIME_SOURCES := $(shell find runtime/src runtime/include -type f) runtime/compile_library.py runtime/exports.txt
 
 # Tests that train or convert for seconds, or need an emulator, a compiler, a registry of packages or a browser.
 DEAR := slow or emulated or compiled or network or browser
@@ -63,8 +63,8 @@ test: setup system ## all tests, a part of each sweep
 sweep: setup system ## all cases of the sweeps: some two hours
 	HYBRID_TF_SWEEP=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m sweep
 
-# dist/hybrid_tf_runtime-*.whl for x86-64 and aarch64 Linux, old ones too.
-wheels: setup ## wheels of the runtime for x86-64 and 64-bit ARM, in dist/
+# dist/hybrid_tf_runtime-*.whl for Linux (x86-64, 64-bit and 32-bit ARM, RISC-V), old ones too, Windows and macOS.
+wheels: setup ## wheels of the runtime for seven machines, in dist/
 	$(BIN)/python runtime/wheels.py dist
 
 # Some twenty minutes: 20,000 damaged models through the Python interpreter, with the library as it is installed and with

@@ -36,7 +36,11 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     install_requires=requirements(),
-    extras_require={"heic": ["pillow-heif>=0.18,<2"], "micro": ["tflite-micro==0.dev20261023182759"]},
+    extras_require={
+        "heic": ["pillow-heif>=0.18,<2"],
+        "micro": ["tflite-micro==0.dev20261023182759"],
+        "postgresql": ["psycopg[binary]>=3.2,<4"],
+    },
     packages=find_packages(include=["hybrid_tf", "hybrid_tf.*"]),
     package_data={
         "hybrid_tf": ["py.typed"],

@@ -16,14 +16,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "src"
-LIBRARY = HERE / "hybrid_tf_runtime" / "libhybrid_tf_runtime.so"
+# Of shared libraries, by what compilers call systems. Others are as Linux.
+SUFFIXES = {"__APPLE__": ".dylib", "_WIN32": ".dll"}
 
 # Products and sums stay apart (-ffp-contract=off): results must not depend on the compiler.
 COMPILE_FLAGS = """
     -std=c++17 -O3 -ffp-contract=off -fPIC -fvisibility=hidden -fvisibility-inlines-hidden -fno-exceptions -fno-rtti
     -pthread -Wall -Wextra
 """.split()  # noqa: SIM905
-COMPILE_FLAGS += ["-I", str(SOURCES)]
+COMPILE_FLAGS += ["-DHYBRID_TF_BUILDS_LIBRARY", "-I", str(SOURCES), "-I", str(HERE / "include")]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"]
 # Only these files may use more than the architecture's base; the processor is asked before they run. Those for ARM need
 # no flags. The same table stands in CMakeLists.txt.
@@ -49,23 +50,29 @@ def compile_library(library: Path) -> None:
         SystemExit: when there is no compiler or it fails, with what to do or what it said.
     """
     compiler = find_compiler()
-    flags_of = X86_64_FLAGS if _is_for_x86_64(compiler) else {}
+    macros = _macros(compiler)
+    flags_of = X86_64_FLAGS if "__x86_64__" in macros else {}
+    windows, apple = "_WIN32" in macros, "__APPLE__" in macros
+    general = [flag for flag in COMPILE_FLAGS if not (windows and flag == "-fPIC")]
     sources = sorted(SOURCES.rglob("*.cc"))
     with tempfile.TemporaryDirectory() as folder:
         objects = [Path(folder) / object_name(source) for source in sources]
 
         def compile_one(source: Path, output: Path) -> None:
-            flags = [*COMPILE_FLAGS, *flags_of.get(source.name, [])]
+            flags = [*general, *flags_of.get(source.name, [])]
             _run([*compiler, *flags, "-c", str(source), "-o", str(output)])
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(compile_one, sources, objects))
-        link = [*compiler, "-shared", "-s", "-pthread", f"-Wl,--version-script={HERE / 'exports.txt'}"]
-        link += [*map(str, objects), "-o", str(library)]
+        # Elsewhere the sources say what is exported, and Windows' compiler writes another file beside the library.
+        exports = [] if windows or apple else ["-pthread", f"-Wl,--version-script={HERE / 'exports.txt'}"]
+        linked = Path(folder) / library.name
+        link = [*compiler, "-shared", "-s", *exports, *map(str, objects), "-o", str(linked)]
         library.parent.mkdir(parents=True, exist_ok=True)
-        library.unlink(missing_ok=True)  # never write into a file that a running interpreter has mapped
         if subprocess.run([*link, *STATIC], capture_output=True).returncode:
             _run(link)  # some systems have no static C++ library; theirs is not older than itself
+        library.unlink(missing_ok=True)  # never write into a file that a running interpreter has mapped
+        shutil.move(linked, library)
 
 
 def kernel_sources(machine: str) -> list[Path]:
@@ -95,9 +102,17 @@ def find_compiler() -> list[str]:
     )
 
 
-def _is_for_x86_64(compiler: list[str]) -> bool:
-    """Returns what the compiler compiles for, which need not be what it runs on."""
-    return "__x86_64__" in _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
+def library_path() -> Path:
+    """Returns where the package has its library, by what the compiler compiles for."""
+    macros = _macros(find_compiler())
+    suffix = next((suffix for macro, suffix in SUFFIXES.items() if macro in macros), ".so")
+    return HERE / "hybrid_tf_runtime" / f"libhybrid_tf_runtime{suffix}"
+
+
+def _macros(compiler: list[str]) -> set[str]:
+    """Returns the names that say what a compiler compiles for, which need not be what it runs on."""
+    lines = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull]).splitlines()
+    return {line.split()[1] for line in lines if line.startswith("#define")}
 
 
 def _run(command: list[str]) -> str:
@@ -111,4 +126,4 @@ def _run(command: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    compile_library(Path(sys.argv[1]) if len(sys.argv) > 1 else LIBRARY)
+    compile_library(Path(sys.argv[1]) if len(sys.argv) > 1 else library_path())

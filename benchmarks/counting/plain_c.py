@@ -1,13 +1,15 @@
 """What networks as plain C take on microcontrollers: instructions of one inference, flash and RAM.
 
-python -m benchmarks.counting.plain_c [FILE.tflite] [--update-docs] [--json FILE]
+python -m benchmarks.counting.plain_c [FILE.tflite] [--update-docs] [--json FILE] [--cmsis-nn FOLDER]
 
 Instructions are counted in emulation and repeat exactly; they are not time. Flash and RAM are of object files, without
 C library and start-up code. --update-docs writes the tables of docs/plain-c.md, and the one of microcontrollers in
-docs/fair-race.md.
+docs/fair-race.md. --cmsis-nn has a row more of each network that calls CMSIS-NN, whose source is in FOLDER.
 """
 
 import argparse
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -73,14 +75,15 @@ def main() -> None:
     parser.add_argument("--update-docs", action="store_true", help=f"write the tables of {PAGE.name}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go too")
     parser.add_argument("file", nargs="?", type=Path, help="a file of yours, in the place of the networks of the page")
+    parser.add_argument("--cmsis-nn", type=Path, metavar="FOLDER", help="CMSIS-NN's source, to count with it, too")
     options = parser.parse_args()
-    if options.file and options.update_docs:
-        parser.error("--update-docs is for the networks of the page: leave the file away")
+    if options.update_docs and (options.file or options.cmsis_nn):
+        parser.error("--update-docs is for the networks of the page: leave the file and CMSIS-NN away")
     try:
         if options.update_docs:
             check_blocks(PAGE, _COMMAND, BLOCKS)
             check_blocks(RACE_PAGE, _COMMAND, [RACE_BLOCK])
-        rows = measure({options.file.name: lambda _: options.file} if options.file else NETWORKS)
+        rows = measure({options.file.name: lambda _: options.file} if options.file else NETWORKS, options.cmsis_nn)
         tables = {"instructions": _instructions(rows), "memory": _memory(rows)}
         for name, cells in tables.items():
             show(False, None, table(name, *cells))
@@ -93,7 +96,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def measure(networks: dict[str, Callable[[Path], Path]]) -> list[Counted]:
+def measure(networks: dict[str, Callable[[Path], Path]], cmsis_nn: Path | None = None) -> list[Counted]:
     """Returns what each network takes, given by its name and what makes its file in a folder."""
     if reason := cortex_m.missing() or riscv.missing():
         raise HybridTFError(f"the processors cannot be emulated here; {reason}")
@@ -103,25 +106,40 @@ def measure(networks: dict[str, Callable[[Path], Path]]) -> list[Counted]:
         for number, (name, make) in enumerate(networks.items()):
             folder = Path(scratch) / str(number)
             folder.mkdir()
-            rows.append(count(name, make(folder), folder, plugin))
+            path = make(folder)
+            rows.append(count(name, path, folder, plugin))
+            if cmsis_nn and (folder / "network" / "kernels" / "cmsis_nn.c").exists():
+                shutil.rmtree(folder / "network")
+                rows.append(count(f"{name}, with CMSIS-NN", path, folder, plugin, cmsis_nn))
     return rows
 
 
-def count(name: str, path: Path, folder: Path, plugin: list[str]) -> Counted:
+def count(name: str, path: Path, folder: Path, plugin: list[str], cmsis_nn: Path | None = None) -> Counted:
     """Returns what the network of a file takes; `folder` is for what is made on the way."""
     export_plain_c(path, folder / "network", read_metadata(path))
     sources = [folder / "network" / "network.c", *sorted((folder / "network" / "kernels").glob("*.c"))]
     flags = ["-std=gnu99", "-O2", "-I", folder / "network"]
+    libraries: list[Path] = []
+    if cmsis_nn:
+        flags += ["-DUSE_CMSIS_NN", "-I", cmsis_nn / "Include"]
+        libraries = [
+            source
+            for part in ("Convolution", "NNSupport", "Transpose")
+            for source in sorted((cmsis_nn / "Source" / f"{part}Functions").glob("*.c"))
+            if not re.search("_f16|_f32|_flt|_s4", source.stem)
+        ]
     counts, sizes = {}, (0, 0)
     for core in CORES:
         objects = cortex_m.compile_objects(folder / core.name, core, sources, flags)
         if core.name == "cortex-m4":
             sizes = _sizes(objects)
+        objects += cortex_m.compile_objects(folder / core.name, core, libraries, [*flags, "-w"])
         objects += cortex_m.compile_objects(folder / core.name, core, [_MAIN], flags)
         program = cortex_m.link(objects, core, folder / f"{core.name}.elf")
         counts[core.name] = _marked(cortex_m.emulate(program, core, *plugin).stderr)
-    program = riscv.build(folder, [*sources, _MAIN], flags)
-    counts[RISC_V] = _marked(riscv.emulate(program, *plugin).stderr)
+    if not cmsis_nn:
+        program = riscv.build(folder, [*sources, _MAIN], flags)
+        counts[RISC_V] = _marked(riscv.emulate(program, *plugin).stderr)
     return Counted(name, path.stat().st_size, *sizes, counts)
 
 
@@ -167,8 +185,12 @@ NETWORKS = {
 
 def _instructions(rows: list[Counted]) -> tuple[list[str], list[list[str]]]:
     processors = list(rows[0].instructions)
-    cells = [[row.network, *(f"{row.instructions[name] / 1e6:.1f}" for name in processors)] for row in rows]
+    cells = [[row.network, *(_millions(row.instructions.get(name)) for name in processors)] for row in rows]
     return ["million instructions", *processors], cells
+
+
+def _millions(count: int | None) -> str:
+    return "-" if count is None else f"{count / 1e6:.1f}"
 
 
 def _memory(rows: list[Counted]) -> tuple[list[str], list[list[str]]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import larq
-import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +26,7 @@ class Summary:
         twin_weights: number of weights of the full-precision twin.
         parameters: numbers of all parameters, batch norm and biases included: `trainable` and `total`.
         larq_bits: memory of all parameters in bits, as `larq.models.summary` counts it.
+        larq_text: what `larq.models.summary` prints.
     """
 
     spec: NetworkSpec
@@ -34,6 +34,7 @@ class Summary:
     twin_weights: int
     parameters: dict[str, int]
     larq_bits: int
+    larq_text: str
 
     def weights(self, precision: str) -> int:
         """Returns the number of weights stored as `binary` or `full_precision`."""
@@ -89,6 +90,14 @@ class Summary:
             )
         return table
 
+    def text(self) -> str:
+        """Returns `larq.models.summary` of the network and then our own, as plain text."""
+        text = io.StringIO()
+        console = Console(file=text, width=120)
+        console.print(self.table())
+        console.print(self.totals())
+        return self.larq_text + text.getvalue()
+
     def totals(self) -> str:
         """Returns the totals as lines of text."""
         return (
@@ -102,6 +111,9 @@ def summarise(spec: NetworkSpec) -> Summary:
     """Returns the summary of a registered network. Raises HybridTFError as `NetworkSpec.build` does."""
     twin = spec.twin().build()
     model = twin if spec == spec.twin() else spec.build()
+    larq_text = io.StringIO()
+    with redirect_stdout(larq_text):
+        larq.models.summary(model)
     return Summary(
         spec=spec,
         layers=tuple(model_graph(model).layers()),
@@ -111,15 +123,5 @@ def summarise(spec: NetworkSpec) -> Summary:
             "total": model.count_params(),
         },
         larq_bits=larq.models.ModelProfile(model).memory,
+        larq_text=larq_text.getvalue(),
     )
-
-
-def summary_text(model: tf.keras.Model, summary: Summary) -> str:
-    """Returns `larq.models.summary` of `model` and then our own, as plain text."""
-    text = io.StringIO()
-    with redirect_stdout(text):
-        larq.models.summary(model)
-    console = Console(file=text, width=120)
-    console.print(summary.table())
-    console.print(summary.totals())
-    return text.getvalue()

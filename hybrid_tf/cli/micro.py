@@ -74,9 +74,10 @@ def micro_report(file: Path, samples: int, as_json: bool) -> None:
 @click.option(
     "--for", "layout", type=click.Choice(LAYOUTS), default="cmake", show_default=True, help="tool to build it"
 )
+@click.option("--name", help="begins the names of files, functions and macros  [default: network]")
 @click.option("--caller-arena", is_flag=True, help="the program gives the RAM with each call, from heap or PSRAM")
 @AS_JSON
-def export_c(file: Path, folder: Path, layout: str, caller_arena: bool, as_json: bool) -> None:
+def export_c(file: Path, folder: Path, layout: str, name: str | None, caller_arena: bool, as_json: bool) -> None:
     r"""Make a folder with the network as plain C: no dependency, integers only, the scores those of the file.
 
     It takes files whose sections beside the binary ones are int8, and int8 files without binary sections. With it comes
@@ -84,24 +85,27 @@ def export_c(file: Path, folder: Path, layout: str, caller_arena: bool, as_json:
 
     \b
     Examples: hybrid-tf export-c runs/first/model.int8.tflite -o firmware/network
-              hybrid-tf export-c model.int8.tflite -o ~/Arduino/libraries/network --for arduino
+              hybrid-tf export-c model.int8.tflite -o ~/Arduino/libraries/birds --for arduino --name birds
     """
     from hybrid_tf.compiler import read_metadata
     from hybrid_tf.deploy.freshness import warn_of_stale_files
     from hybrid_tf.micro.plain_c.export import export_plain_c
-    from hybrid_tf.micro.plain_c.layouts import sources_folder
     from hybrid_tf.tables import show, table
 
     metadata = read_metadata(file)
     warn_of_stale_files(file)
-    found = export_plain_c(file, folder, metadata, layout, caller_arena)
-    header = sources_folder(folder, layout) / "network.h"
+    found = export_plain_c(file, folder, metadata, layout, caller_arena, name)
+    int8_layers = found.cmsis_nn + len(found.not_cmsis_nn)
     rows = [
         ["arena", f"{found.arena_bytes:,} bytes of RAM; {found.alive_bytes:,} are in use at once"],
         ["calls", f"{found.steps}, for {found.operators} operators of the file"],
         ["kernels", ", ".join(found.kernels)],
     ]
-    show(as_json, found.to_dict(), table(str(folder), ["", ""], rows), f"next: read {header}")
+    if int8_layers:
+        same = f"gives the same scores in {found.cmsis_nn} of {int8_layers} int8 convolutions and dense layers"
+        others = f"; rounds otherwise: {', '.join(found.not_cmsis_nn)}" if found.not_cmsis_nn else ""
+        rows.append(["CMSIS-NN", same + others])
+    show(as_json, found.to_dict(), table(str(folder), ["", ""], rows), f"next: read {found.header}")
 
 
 COMMANDS = (export_micro, micro_report, export_c)

@@ -46,14 +46,16 @@ class QuietCommand(click.Command):
             return super().invoke(ctx)
 
 
-def setting_options(defaults: Config) -> Callable[[Callable], Callable]:
+def setting_options(defaults: Config, without: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
     """Returns a decorator that gives a click command an option for each setting, with `defaults` in its help.
+
+    Settings named in `without` have none.
 
     `--plan` can be given several times; all but comparisons refuse more than one.
     """
 
     def decorate(command: Callable) -> Callable:
-        for item in reversed(fields(Config)):
+        for item in reversed([item for item in fields(Config) if item.name not in without]):
             default = getattr(defaults, item.name)
             flag = item.metadata["kind"] is bool
             text = item.metadata["help"]

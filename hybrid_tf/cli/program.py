@@ -22,6 +22,7 @@ from hybrid_tf.cli.options import (
     run_command,
     setting_options,
 )
+from hybrid_tf.cli.search import COMMANDS as SEARCH_COMMANDS
 from hybrid_tf.config import Config
 from hybrid_tf.errors import HybridTFError, unknown
 
@@ -146,7 +147,7 @@ def train(out: Path | None, resume: str | None, as_json: bool, strategy: str | N
     train_one({}, given(options), out, resume, as_json, strategy)
 
 
-for _command in (*DATA_COMMANDS, *DEPLOYMENT_COMMANDS, *COMMANDS, *MICRO_COMMANDS):
+for _command in (*DATA_COMMANDS, *DEPLOYMENT_COMMANDS, *COMMANDS, *SEARCH_COMMANDS, *MICRO_COMMANDS):
     cli.add_command(_command)
 
 

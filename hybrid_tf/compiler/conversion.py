@@ -157,12 +157,14 @@ def _compiled(
     file = parse_tflite(model_bytes(network), path)
     float_layers = float_layers_of(file, traced.calls)
     metadata = replace(metadata, float_layers=float_layers, scores=known_scores(file, metadata.scores))
+    if plan:
+        tensors = network.tensors()
+        for point, number in match_points(file, plan, metadata.int8).items():
+            tensors[number].point = point
     network.metadata |= metadata.packed()
     content = model_bytes(network)
     file = parse_tflite(content, path)
     found = match_layers(file, traced.calls, float_layers)
-    if plan:
-        match_points(file, plan, metadata.int8)
     left = _left_in_float(model, float_layers, notes, file)
     if plan and not plan.except_layers and (values := float_tensors(file)):
         layer = next((layer for value in values for layer in layers_in(value)), values[0])

@@ -31,7 +31,7 @@ class FileBits:
     @classmethod
     def of(cls, file: TFLiteFile, traced: TracedModel) -> "FileBits":
         """Finds them. Raises HybridTFError when the file is not that of the model, see `match_layers`."""
-        metadata = Metadata.of(file.metadata)
+        metadata = Metadata.of(file)
         float_layers = metadata.float_layers if metadata else None
         tensors, channels, numbers = [], [], []
         for op, inputs in zip(match_layers(file, traced.calls, float_layers), traced.inputs, strict=True):

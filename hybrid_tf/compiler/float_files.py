@@ -318,7 +318,7 @@ def noise(file: FloatFile, samples: int) -> list[Values]:
 def write_float(file: FloatFile, path: Path) -> Conversion:
     """Writes a converted file; says which operators stay in float, and why."""
     parsed = parse_tflite(file.content, path)
-    metadata = Metadata.of(parsed.metadata)
+    metadata = Metadata.of(parsed)
     for note in dict.fromkeys(note for note in file.notes if not note.done):
         if note.rewrite in (*_WEIGHTS, leftovers.REWRITE):
             warn(f"'{note.layer}' stays in full precision: {note.text}")

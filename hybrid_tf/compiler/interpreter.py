@@ -14,7 +14,7 @@ from hybrid_tf.errors import HybridTFError
 from hybrid_tf.system.progress import with_progress
 from hybrid_tf.system.quiet import silenced
 from hybrid_tf.tflite.flatbuffer import Tensor, parse_tflite, read_bytes
-from hybrid_tf.tflite.names import LCE_OPS
+from hybrid_tf.tflite.names import BINARY_CONV_2D, LCE_OPS
 
 if TYPE_CHECKING:
     from hybrid_tf_runtime import Interpreter as RuntimeInterpreter
@@ -99,12 +99,28 @@ class Interpreter:
                 # TensorFlow Lite's own verifies the whole file first. Neither survives all operators that do not fit.
                 tf.lite.Interpreter(model_content=self._content)
                 # Of LCE's three kernels, which give the same numbers, the indirect one is the fastest on x86 and,
-                # unlike the default, runs grouped convolutions. One thread: it takes one image at a time, and a second
+                # unlike the default, runs grouped convolutions; on maps smaller than their filter both pad with zeros
+                # wrongly, and the reference kernel does not. One thread: it takes one image at a time, and a second
                 # thread waits for work more than it works, on small images up to four times as long.
-                return engine.testing.Interpreter(self._content, num_threads=1, use_indirect_bgemm=True)
+                kernel = "use_reference_bconv" if _pads_small_maps(self._content) else "use_indirect_bgemm"
+                return engine.testing.Interpreter(self._content, num_threads=1, **{kernel: True})
             except (ValueError, RuntimeError) as error:
                 reason = (written().strip() or str(error)).splitlines()[0].removeprefix("ERROR: ")
                 raise HybridTFError(f"{self.name} cannot be run: {reason}") from error
+
+
+def _pads_small_maps(content: bytes) -> bool:
+    """Whether a binary convolution pads a map with zeros that is smaller than its filter."""
+    file = parse_tflite(content, "the file")
+    for op in file.operators:
+        options = op.options() if op.name == BINARY_CONV_2D else {}
+        if not options or options.get("padding") or options.get("pad_values"):
+            continue
+        sizes, filters = file.tensors[op.inputs[0]].shape[1:3], file.tensors[op.inputs[1]].shape[1:3]
+        dilations = (options.get("dilation_height_factor", 1), options.get("dilation_width_factor", 1))
+        if any((f - 1) * d >= size for size, f, d in zip(sizes, filters, dilations, strict=False)):
+            return True
+    return False
 
 
 def runtime_interpreter(file: Path | bytes, name: str = "") -> "RuntimeInterpreter":

@@ -2,22 +2,19 @@
 
 import json
 import math
-import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.tflite.flatbuffer import parse_tflite, read_bytes
+from hybrid_tf.tflite.build_entry import BUILD_ENTRY, packed_build, unpacked_build
+from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
 from hybrid_tf.version import versions
 
 METADATA_NAME = "hybrid_tf"
 LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
 _LEFT_OUT_WHERE_EMPTY = ("weights", "scores")
-# What no device needs, compressed: the ranges of an int8 network are longer than all the rest.
-BUILD_NAME = "hybrid_tf_build"
-_BUILD = ("int8", "float_layers", "versions", "weights")
-_MOST_UNPACKED = 1 << 24  # bytes
+_BUILD = ("int8", "float_layers", "versions", "weights")  # what no device needs
 
 
 @dataclass(frozen=True)
@@ -97,28 +94,37 @@ class Metadata:
             ) from error
 
     def packed(self) -> dict[str, bytes]:
-        """Returns the entries of a file's metadata that `of` reads. Raises HybridTFError as `to_json` does."""
-        text = self.to_json()
-        if self.int8 is None:
-            return {METADATA_NAME: text.encode()}
-        values = json.loads(text)
+        """Returns the entries of a file's metadata that `of` reads.
+
+        The ranges of an int8 network are not among them: they are those of the tensors that have a point.
+
+        Raises:
+            HybridTFError: as `to_json` does.
+        """
+        values = json.loads(self.to_json())
         build = {key: values.pop(key) for key in _BUILD if key in values}
-        return {METADATA_NAME: _compact(values), BUILD_NAME: zlib.compress(_compact(build), 9)}
+        if self.int8:
+            del build["int8"]["ranges"]
+        else:
+            del build["int8"]
+        return {METADATA_NAME: _compact(values).encode(), BUILD_ENTRY: packed_build(_compact(build), [])}
 
     @classmethod
-    def of(cls, entries: dict[str, bytes]) -> "Metadata | None":
+    def of(cls, file: TFLiteFile) -> "Metadata | None":
         """Returns what the metadata of a file says, None where hybrid-tf stored nothing there.
 
         Raises:
             HybridTFError: when it cannot be read.
         """
-        text = entries.get(METADATA_NAME)
-        if text is None or BUILD_NAME not in entries:
+        text, packed = file.metadata.get(METADATA_NAME), file.metadata.get(BUILD_ENTRY)
+        if text is None or packed is None:
             return None if text is None else cls.from_json(text)
         try:
-            build = zlib.decompressobj().decompress(entries[BUILD_NAME], _MOST_UNPACKED)
-            return cls.from_json(json.dumps({**json.loads(text), **json.loads(build)}))
-        except (zlib.error, ValueError, TypeError) as error:
+            values = {**json.loads(text), **json.loads(unpacked_build(packed)[0])}
+            if "int8" in values:
+                values["int8"]["ranges"] = _ranges(file)
+            return cls.from_json(json.dumps(values))
+        except (HybridTFError, ValueError, TypeError, IndexError) as error:
             raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
 
     @classmethod
@@ -149,8 +155,20 @@ class Metadata:
             raise HybridTFError(f"the metadata of the file cannot be read ({error}): convert it again") from error
 
 
-def _compact(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+def _compact(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def _ranges(file: TFLiteFile) -> dict[str, tuple[float, float]]:
+    """Returns the values of -128 and 127 at each point. Raises ValueError when there is none."""
+    ranges = {}
+    for tensor in file.tensors:
+        if tensor.point and tensor.scales:
+            scale, zero_point = tensor.scales[0], tensor.zero_points[0]
+            ranges[tensor.point] = ((-128 - zero_point) * scale, (127 - zero_point) * scale)
+    if not ranges:
+        raise ValueError("no tensor says where it was rounded")
+    return ranges
 
 
 def _tuple(values: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
@@ -171,4 +189,4 @@ def read_metadata(path: str | Path) -> Metadata:
 
 def stored_metadata(path: str | Path) -> Metadata | None:
     """Returns the metadata of any file, None where there is none. Raises HybridTFError when it cannot be read."""
-    return Metadata.of(parse_tflite(read_bytes(path), path).metadata)
+    return Metadata.of(parse_tflite(read_bytes(path), path))

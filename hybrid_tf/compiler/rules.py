@@ -78,11 +78,10 @@ def _separate_quantizers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
 
 def _quantized_layer_fault(layer: tf.keras.layers.Layer) -> _Fault | None:
     """Returns why a quantized layer would stay in float or convert wrongly, or None when no rule is broken."""
-    kind = type(layer).__name__
+    kind, quantizers = type(layer).__name__, quantizers_of(layer)
     if not isinstance(layer, (larq.layers.QuantConv2D, larq.layers.QuantDense)):
         message = f"is a {kind}, and LCE has no binary operator for it"
         return "no-binary-operator", message, "use QuantConv2D, or no quantizer"
-    quantizers = quantizers_of(layer)
     if "kernel_quantizer" not in quantizers:
         message = "has a binary input but full-precision weights"
         return "input-only", message, "give it a kernel_quantizer, or no input_quantizer"

@@ -125,7 +125,7 @@ class _Rounding:
 
     @classmethod
     def of(cls, file: TFLiteFile, model: tf.keras.Model) -> "_Rounding":
-        metadata = Metadata.of(file.metadata)
+        metadata = Metadata.of(file)
         int8 = metadata.int8 if metadata else None
         if int8 is None:
             return cls()

@@ -14,7 +14,7 @@ from hybrid_tf.compiler.int8.image_rounding import rounded_image
 from hybrid_tf.compiler.scores import scores_of
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.micro.kernels import build_host_library, flattened, helium_files, kernel_files
-from hybrid_tf.micro.operators import resolver_calls
+from hybrid_tf.micro.operators import adds_by_channel, resolver_calls
 from hybrid_tf.micro.tflm import TFLM, check_wheel
 from hybrid_tf.system.files import atomic_folder
 from hybrid_tf.tflite.flatbuffer import TFLiteFile, parse_tflite, read_bytes
@@ -106,6 +106,7 @@ def export_micro(path: Path, folder: Path, image: ExampleImage, metadata: Any) -
             arena=arena,
             calls=list(calls.values()),
             operators=list(calls),
+            adds_by_channel=adds_by_channel(file),
             pixels=_array(image.pixels.tobytes()),
             image={"text": image.text, "predicted": predicted, "name": metadata.class_names[predicted]},
         )

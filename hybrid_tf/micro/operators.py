@@ -1,5 +1,6 @@
 """The operators that TFLM has, and how an op resolver gets them."""
 
+import math
 from pathlib import Path
 
 from hybrid_tf.errors import HybridTFError
@@ -50,6 +51,17 @@ def resolver_calls(file: TFLiteFile, path: Path) -> dict[str, str]:
                 "`hybrid-tf lint` on the model says how to avoid operators beside the usual ones"
             )
     return calls
+
+
+def adds_by_channel(file: TFLiteFile) -> bool:
+    """Returns whether a file adds a number for each channel to an int8 map, as a shift does."""
+    for operator in file.operators:
+        if operator.name == names.ADD and not operator.is_custom:
+            shape = file.tensors[operator.outputs[0]].shape
+            one, two = (file.tensors[number] for number in operator.inputs)
+            if one.type == "INT8" and one.shape == shape != two.shape and math.prod(two.shape) == shape[-1]:
+                return True
+    return False
 
 
 def _method(operator: str) -> str:

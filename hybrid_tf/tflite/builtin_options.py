@@ -20,4 +20,5 @@ FIELDS: dict[str, tuple[_Field, ...]] = {
     names.MAX_POOL_2D: _POOL,
     names.ADD: (ACTIVATION,),
     names.MEAN: _REDUCER,
+    names.SOFTMAX: (("beta", "<f", 0),),
 }

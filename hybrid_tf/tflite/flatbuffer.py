@@ -15,9 +15,9 @@ import numpy as np
 from flatbuffers import flexbuffers
 
 from hybrid_tf.errors import HybridTFError
+from hybrid_tf.tflite.build_entry import BUILD_ENTRY, unpacked_build
 from hybrid_tf.tflite.builtin_options import FIELDS
-from hybrid_tf.tflite.names import CUSTOM, builtin_op_name
-from hybrid_tf.tflite.stored_names import NAMES_ENTRY, unpacked_names
+from hybrid_tf.tflite.names import ARITHMETIC, CUSTOM, builtin_op_name
 
 _T = TypeVar("_T")
 _IDENTIFIER = b"TFL3"
@@ -45,6 +45,7 @@ class Tensor:
         scales, zero_points: numbers of the quantization, real value = scale * (stored value - zero point): one pair, or
             one for each slice along `axis`; empty where the tensor is not quantized.
         axis: axis of the scales, when there are several.
+        point: where hybrid-tf rounded these values to int8, see `Int8`; empty where it did not.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Tensor:
     scales: tuple[float, ...] = ()
     zero_points: tuple[int, ...] = ()
     axis: int = 0
+    point: str = ""
 
 
 @dataclass(frozen=True)
@@ -266,22 +268,28 @@ def _parse(content: bytes) -> tuple[TFLiteFile, ...]:
 
     def read(graph: _Table) -> TFLiteFile:
         tensors, operators, inputs, outputs = _read_graph(graph, codes, len(buffers))
-        if NAMES_ENTRY in contents:
-            tensors = _named(tensors, contents[NAMES_ENTRY])
+        if BUILD_ENTRY in contents:
+            tensors = _named(tensors, contents[BUILD_ENTRY])
         return TFLiteFile(tensors, operators, inputs, outputs, buffers, contents, numbers)
 
     return model.tables(2, read)
 
 
 def _named(tensors: tuple[Tensor, ...], content: bytes) -> tuple[Tensor, ...]:
-    """Returns tensors with the names that stand in the metadata for those without one."""
+    """Returns tensors with the names and points that stand in the metadata, where there are any."""
     try:
-        names = unpacked_names(content, len(tensors))
+        _, found = unpacked_build(content)
     except HybridTFError as error:
         raise _DamagedError(str(error)) from error
-    return tuple(
-        tensor if tensor.name or not name else replace(tensor, name=name)
-        for tensor, name in zip(tensors, names, strict=True)
+    if len(found) not in (0, len(tensors)):
+        raise _DamagedError(f"it has names for {len(found)} tensors, not {len(tensors)}")
+    return (
+        tuple(
+            replace(tensor, name=tensor.name or (f"/{layer}" if layer else ""), point=point)
+            for tensor, (layer, point) in zip(tensors, found, strict=True)
+        )
+        if found
+        else tensors
     )
 
 
@@ -335,6 +343,8 @@ def _read_operator(table: _Table, codes: tuple[tuple[str, bool], ...]) -> Operat
     name, is_custom = codes[code]
     fields = () if is_custom else FIELDS.get(name, ())
     options = table.table(4, lambda found: tuple(_option(found, number, *field) for number, field in enumerate(fields)))
+    if not options and name in ARITHMETIC:  # these may be without, see `write`
+        options = tuple((field, default) for field, _, default in fields)
     return Operator(name, is_custom, table.integers(1), table.integers(2), bytes(table.bytes(5)), options)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from hybrid_tf.errors import HybridTFError
-from hybrid_tf.tflite import flatbuffer
+from hybrid_tf.tflite import flatbuffer, names
 from hybrid_tf.tflite.model import NUMPY_TYPES, Model, Operator, Quantization, Tensor
 
 
@@ -56,6 +56,8 @@ def _options(table: Any, op: flatbuffer.Operator) -> Any:
         return op.options() or None
     if table.BuiltinOptions2Type():
         raise HybridTFError(f"operator {op.name} is of a kind that is not read: use a network without it")
+    if not table.BuiltinOptionsType() and op.name in names.ARITHMETIC:  # a file may leave them out, see `write`
+        return getattr(schema, f"{op.name.title()}OptionsT")()
     return schema.BuiltinOptionsCreator(table.BuiltinOptionsType(), table.BuiltinOptions())
 
 
@@ -77,4 +79,4 @@ def _tensor(file: flatbuffer.TFLiteFile, spec: flatbuffer.Tensor) -> Tensor:
             raise HybridTFError(f"tensor '{spec.name}' of shape {spec.shape} holds {len(stored)} bytes: copy it again")
         else:
             data = np.frombuffer(stored, kind).reshape(spec.shape)
-    return Tensor(spec.name, tuple(spec.shape), spec.type, data, quantization)
+    return Tensor(spec.name, tuple(spec.shape), spec.type, data, quantization, spec.point)

@@ -39,6 +39,7 @@ class Tensor:
         type: element type as the schema spells it, e.g. `FLOAT32`.
         data: content of a constant in its shape, or as bytes where numpy lacks the type; None when it is computed.
         quantization: scales of integers that stand for real numbers.
+        point: where values were rounded to int8, see `Int8`; empty where they were not.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Tensor:
     type: str = "FLOAT32"
     data: np.ndarray | None = None
     quantization: Quantization | None = None
+    point: str = ""
 
 
 @dataclass(eq=False)

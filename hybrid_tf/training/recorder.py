@@ -27,6 +27,10 @@ def never() -> bool:
     return False
 
 
+def ignored(row: dict[str, float]) -> None:
+    """Does nothing with the history row of an epoch."""
+
+
 class Recorder(tf.keras.callbacks.Callback):
     """Writes each epoch to the run folder, and restores the last one.
 
@@ -41,7 +45,14 @@ class Recorder(tf.keras.callbacks.Callback):
         interrupted: function that returns whether to stop, with a checkpoint, after the present step or validation.
     """
 
-    def __init__(self, folder: Path, output: Path, first_counted: int = 0, patience: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        output: Path,
+        first_counted: int = 0,
+        patience: int = 0,
+        after_epoch: Callable[[dict[str, float]], None] = ignored,
+    ) -> None:
         """Takes what a recorder needs to know.
 
         Args:
@@ -49,6 +60,7 @@ class Recorder(tf.keras.callbacks.Callback):
             output: folder to write to.
             first_counted: number of epochs that come before those of which the best counts.
             patience: number of epochs without a better one after which the training ends; 0 for never.
+            after_epoch: function that is called with the row of each epoch, once all is written.
         """
         super().__init__()
         self.folder = folder
@@ -58,6 +70,7 @@ class Recorder(tf.keras.callbacks.Callback):
         self.interrupted: Callable[[], bool] = never
         self._first_counted = first_counted
         self._patience = patience
+        self._after_epoch = after_epoch
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
@@ -161,6 +174,7 @@ class Recorder(tf.keras.callbacks.Callback):
         self._save()
         if self.out_of_patience:
             self.model.stop_training = True
+        self._after_epoch(self.rows[-1])
         if self.interrupted():
             self._stop(f"after epoch {len(self.rows)}")
 

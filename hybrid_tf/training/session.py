@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -11,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from hybrid_tf.analysis.summary import Summary, summarise, summary_text
+from hybrid_tf.analysis.summary import Summary, summarise
 from hybrid_tf.config import Config, option
 from hybrid_tf.data import WHOLE, Dataset, Shard, epoch_steps, train_batches
 from hybrid_tf.errors import HybridTFError
@@ -35,13 +36,20 @@ from hybrid_tf.training.mixed_precision import check_hardware, layers_in_mixed_p
 from hybrid_tf.training.opening import say_opening
 from hybrid_tf.training.optimizers import compile_model, loss_of
 from hybrid_tf.training.recalibration import recalibrate
-from hybrid_tf.training.recorder import Position, Recorder, never, write_error
+from hybrid_tf.training.recorder import Position, Recorder, ignored, never, write_error
 from hybrid_tf.training.resuming import check_settings, with_moved_images
 from hybrid_tf.training.stages import Stage, stages_of
 from hybrid_tf.training.transfer import Transfer, take_over
 
 
-def train(config: Config, folder: str | Path, *, resume: bool = False, strategy: str | None = None) -> Run:
+def train(
+    config: Config,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    strategy: str | None = None,
+    after_epoch: Callable[[dict[str, float]], None] = ignored,
+) -> Run:
     """Trains a network and leaves a run folder behind.
 
     Args:
@@ -50,6 +58,8 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, strategy:
         resume: whether to continue the run in `folder` from its last checkpoint, or start it when there is none. The
             finished history has the numbers of an unbroken run.
         strategy: name of the strategy for several processors, one of `hybrid_tf.training.distribution.STRATEGIES`.
+        after_epoch: function that is called with the history row of each epoch, once its checkpoint is written. What it
+            raises ends the training there.
 
     Returns:
         The finished run. A worker that is not the chief returns when the training is done; the chief's report, in the
@@ -63,14 +73,16 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, strategy:
     workers, folder = workers_of(strategy), Path(folder)
     with locked(folder) if workers.is_chief else nullcontext():
         try:
-            return _train(config.with_absolute_paths(), folder, resume, workers)
+            return _train(config.with_absolute_paths(), folder, resume, workers, after_epoch)
         except KeyboardInterrupt as stop:
             if stop.args or not (folder / CONFIG).exists():
                 raise
             raise KeyboardInterrupt(f"stopped: `{resume_command(folder)}` continues at the last checkpoint") from stop
 
 
-def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
+def _train(
+    config: Config, folder: Path, resume: bool, workers: Workers, after_epoch: Callable[[dict[str, float]], None]
+) -> Run:
     if config.mixed_precision:
         check_hardware()
     stored = load_run(folder) if (folder / CONFIG).exists() else None
@@ -113,14 +125,14 @@ def _train(config: Config, folder: Path, resume: bool, workers: Workers) -> Run:
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:  # every worker has to write checkpoints, and one alone is kept
         output = folder if workers.is_chief else Path(scratch)
-        recorder = Recorder(folder, output, stages[-1].first, config.patience)
+        recorder = Recorder(folder, output, stages[-1].first, config.patience, after_epoch)
         session = Session(run, dataset, teacher and teacher.run, transfer, workers, recorder, recorder.position())
         workers.check_agreement(stored is not None, *session.position)
         if workers.is_chief:
             run.keep_manifest(dataset.manifest)
             say_opening(run, dataset, session.steps, size_chosen, transfer)
             run.save()
-            write_text(folder / SUMMARY, summary_text(run.spec.build(), summary))
+            write_text(folder / SUMMARY, summary.text())
         with int8_aware(run, model, dataset):
             model = session.fit(model)
         save_weights(model, recorder.output / LAST)

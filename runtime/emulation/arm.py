@@ -41,8 +41,8 @@ PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2_
 
 APT_SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 APT_CONFIGURATION = """
-APT::Architecture "arm64";
-APT::Architectures {{ "arm64"; }};
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
 Acquire::Languages "none";
@@ -104,19 +104,23 @@ def _complete(folder: Path) -> bool:
 
 def _fill(folder: Path, apt: Path) -> None:
     print("emulated ARM: fetching Debian's arm64 Python 3.11, numpy and ai-edge-litert, half a minute", file=sys.stderr)
-    _unpack_debian(folder / "debian", apt)
+    unpack_debian(folder / "debian", apt, "arm64", RELEASE, PACKAGES)
     _install_wheels(folder / "site")
     for processor, (part, features) in PROCESSORS.items():
         _add_processor(folder, processor, part, features)
     for processor in PROCESSORS:
-        machine = _run([folder / f"python-{processor}", "-c", CHECK], "try the emulated Python").strip()
+        machine = run([folder / f"python-{processor}", "-c", CHECK], "try the emulated Python").strip()
         if machine != "aarch64":
             raise EmulationError(f"the emulated Python says that it runs on {machine!r}, not on 'aarch64'")
     (folder / "made-by").write_bytes(Path(__file__).read_bytes())
 
 
-def _unpack_debian(root: Path, apt: Path) -> None:
-    """Unpacks the arm64 packages below `root`. Apt works in the folder `apt`; the host's own lists stay untouched."""
+def unpack_debian(root: Path, apt: Path, architecture: str, release: str, packages: tuple[str, ...]) -> None:
+    """Unpacks packages below `root`. Apt works in the folder `apt`; the host's own lists stay untouched.
+
+    Raises:
+        EmulationError: they cannot be fetched.
+    """
     for name in ("lists/partial", "cache/archives/partial"):
         (apt / name).mkdir(parents=True)
     (apt / "status").touch()
@@ -124,25 +128,25 @@ def _unpack_debian(root: Path, apt: Path) -> None:
     mirror = options["URIs"].split()[0]
     keys = options.get("Signed-By", "/usr/share/keyrings/debian-archive-keyring.gpg").strip()
     (apt / "sources.list").write_text(
-        "".join(f"deb [signed-by={keys}] {mirror} {suite} main\n" for suite in (RELEASE, f"{RELEASE}-updates"))
+        "".join(f"deb [signed-by={keys}] {mirror} {suite} main\n" for suite in (release, f"{release}-updates"))
     )
     configuration = apt / "apt.conf"
-    configuration.write_text(APT_CONFIGURATION.format(apt=apt))
+    configuration.write_text(APT_CONFIGURATION.format(apt=apt, architecture=architecture))
     environment = {**os.environ, "APT_CONFIG": str(configuration)}
-    _run(["apt-get", "-q", "update"], f"fetch the package lists of {mirror}", environment)
-    _run(["apt-get", "-q", "-y", "--download-only", "install", *PACKAGES], f"fetch packages of {mirror}", environment)
+    run(["apt-get", "-q", "update"], f"fetch the package lists of {mirror}", environment)
+    run(["apt-get", "-q", "-y", "--download-only", "install", *packages], f"fetch packages of {mirror}", environment)
     archives = sorted((apt / "cache" / "archives").glob("*.deb"))
     if not archives:
         raise EmulationError(f"apt-get fetched no package from {mirror}")
     for archive in archives:
-        _run(["dpkg-deb", "-x", archive, root], f"unpack {archive.name}")
+        run(["dpkg-deb", "-x", archive, root], f"unpack {archive.name}")
 
 
 def _install_wheels(site: Path) -> None:
     platforms = [text for platform in PLATFORMS for text in ("--platform", f"{platform}_aarch64")]
     python = ["--implementation", "cp", "--abi", "cp311", "--python-version", "3.11", "--only-binary=:all:"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", *platforms, *python, "--target", site, *REQUIREMENTS]
-    _run(command, f"install {' and '.join(REQUIREMENTS)} for aarch64")
+    run(command, f"install {' and '.join(REQUIREMENTS)} for aarch64")
 
 
 def _add_processor(folder: Path, processor: str, part: str, features: str) -> None:
@@ -167,7 +171,12 @@ def _add_processor(folder: Path, processor: str, part: str, features: str) -> No
     runner.chmod(0o755)
 
 
-def _run(command: list, purpose: str, environment: dict[str, str] | None = None) -> str:
+def run(command: list, purpose: str, environment: dict[str, str] | None = None) -> str:
+    """Runs a command and returns what it printed.
+
+    Raises:
+        EmulationError: it failed; `purpose` says at what.
+    """
     done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
     if done.returncode:
         raise EmulationError(f"could not {purpose}: {(done.stderr or done.stdout).strip()[-1000:]}")

@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import platform
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +38,16 @@ def benchmark(
         per_op: whether to measure each step too, in as many runs of their own.
 
     Returns:
-        The measurements by name, times in milliseconds and sizes in bytes. `peak_memory` is that of this process,
-        `network_memory` the part of it above what was in use before the file was read. `steps` holds the mean time of
-        each step, of which the last one is what is outside of the delegate.
+        The measurements by name, times in milliseconds and sizes in bytes, with the name of the processor.
+        `peak_memory` is that of this process, `network_memory` the part of it above what was in use before the file was
+        read. With `per_op`, `steps` holds the mean time of each step, of which the last one is what is outside of the
+        delegate, and `int8` says whether the network computes with int8.
 
     Raises:
         HybridTFRuntimeError: when the file cannot be read or run, or there are no such kernels.
     """
-    import ai_edge_litert.interpreter  # noqa: F401  what it takes is not the network's
+    if find_spec("ai_edge_litert"):
+        import ai_edge_litert.interpreter  # noqa: F401  what it takes is not the network's
 
     before = _memory("VmRSS")
     start = time.perf_counter_ns()
@@ -55,6 +59,7 @@ def benchmark(
     result = {
         "file": str(file),
         "bytes": len(load_model(file)[0]),
+        "processor": processor(),
         "kernels": kernels or os.environ.get("HYBRID_TF_KERNELS") or supported_kernels()[0],
         "fusion": fusion,
         "threads": threads,
@@ -67,8 +72,11 @@ def benchmark(
         "network_memory": peak - before,
     }
     if per_op:
+        int8_input = np.int8 in interpreter.input_types
         del interpreter
-        result["steps"] = _steps(Interpreter(file, threads, kernels=kernels, fusion=fusion, profile=True), runs)
+        steps = _steps(Interpreter(file, threads, kernels=kernels, fusion=fusion, profile=True), runs)
+        quantized = any("QUANTIZE" in step["operators"].split("+") for step in steps)  # its float input
+        result |= {"int8": int8_input or quantized, "steps": steps}
     return result
 
 
@@ -123,6 +131,21 @@ def _steps(interpreter: Interpreter, runs: int) -> list[dict[str, Any]]:
         "float_macs": 0,
     }
     return [*steps, other | {"mean_ms": outside}]
+
+
+def processor(cpuinfo: str | Path = "/proc/cpuinfo") -> str:
+    """Returns the name of this machine's processor and its architecture; empty where the system does not name it.
+
+    Linux on ARM names the board, or only numbers of the implementer and the part.
+    """
+    try:
+        lines = Path(cpuinfo).read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    parts = [fields[key] for key in ("CPU implementer", "CPU part") if fields.get(key)]
+    name = fields.get("model name") or " ".join(filter(None, (fields.get("Model"), *parts)))
+    return f"{name} ({platform.machine()})" if name else ""
 
 
 def _memory(what: str) -> int:

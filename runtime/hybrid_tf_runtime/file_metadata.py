@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
+from hybrid_tf_runtime.library import file_metadata
 from hybrid_tf_runtime.model_file import Model, load_model
 
 LOGITS, PROBABILITIES = SCORES = "logits", "probabilities"
@@ -52,46 +53,17 @@ def metadata(model: Model) -> Metadata:
         HybridTFRuntimeError: when the file cannot be read, is damaged, or holds no metadata of hybrid-tf.
     """
     content, name = load_model(model)
-    text = _entry(content)
+    text, probabilities = file_metadata(content)
     if text is None:
         raise HybridTFRuntimeError(f"{name} {SAYS_NOTHING}")
     try:
-        return _from_json(text, content)
+        return _from_json(text, PROBABILITIES if probabilities else LOGITS)
     except (ValueError, TypeError, AttributeError) as error:
         raise HybridTFRuntimeError(f"the metadata of {name} cannot be read ({error}): convert it again") from error
 
 
-def _entry(content: bytes) -> bytes | None:
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAsModel(content, 0)
-    for entry in map(model.Metadata, range(model.MetadataLength())):
-        if entry.Name() == _NAME.encode():
-            buffer = model.Buffers(entry.Buffer())
-            return buffer.DataAsNumpy().tobytes() if buffer.DataLength() else b""
-    return None
-
-
-def _seen_scores(content: bytes) -> str:
-    """Returns what the scores of a file are by its last operator: a softmax or sigmoid makes probabilities."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    kinds = schema.BuiltinOperator
-    model = schema.Model.GetRootAsModel(content, 0)
-    graph, tensor = model.Subgraphs(0), model.Subgraphs(0).Outputs(0)
-    for index in reversed(range(graph.OperatorsLength())):
-        operator = graph.Operators(index)
-        if tensor in operator.OutputsAsNumpy():
-            code = model.OperatorCodes(operator.OpcodeIndex())
-            kind = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
-            if kind not in (kinds.DEQUANTIZE, kinds.QUANTIZE, kinds.RESHAPE, kinds.SQUEEZE):
-                return PROBABILITIES if kind in (kinds.SOFTMAX, kinds.LOGISTIC) else LOGITS
-            tensor = operator.Inputs(0)
-    return LOGITS
-
-
-def _from_json(text: bytes, content: bytes) -> Metadata:
-    """Keys of a later version are ignored, absent ones get their default; files of older versions have no scores."""
+def _from_json(text: bytes, seen: str) -> Metadata:
+    """Keys of a later version are ignored, absent ones get their default; for scores of older versions it is `seen`."""
     values = json.loads(text)
     if not isinstance(values, dict):
         raise TypeError("not an object")
@@ -103,7 +75,7 @@ def _from_json(text: bytes, content: bytes) -> Metadata:
         **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
         background=str(values.get("background", Metadata.background)),
         versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
-        scores=values.get("scores") or _seen_scores(content),
+        scores=values.get("scores") or seen,
     )
     if result.scores not in SCORES:
         raise ValueError(f"scores are {result.scores!r}")

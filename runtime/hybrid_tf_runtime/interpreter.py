@@ -1,18 +1,21 @@
-"""Runs a network with the interface of Larq Compute Engine's interpreter, inside the stock LiteRT interpreter."""
+"""Runs a network with the interface of Larq Compute Engine's interpreter, in LiteRT or in the library's own engine."""
 
 import ctypes
 import os
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from hybrid_tf_runtime.errors import HybridTFRuntimeError
+from hybrid_tf_runtime.errors import HybridTFRuntimeError, unknown
 from hybrid_tf_runtime.library import load_delegate, reset_profile
 from hybrid_tf_runtime.library import profile as profile_of
 from hybrid_tf_runtime.model_file import Model, load_model
+from hybrid_tf_runtime.standalone import StandaloneEngine
 
 Data = np.ndarray | list[np.ndarray]
+AUTO, LITERT, STANDALONE = ENGINES = "auto", "litert", "standalone"
 
 
 class Interpreter:
@@ -20,7 +23,8 @@ class Interpreter:
 
     After a `fork()` parent and child may both use it, also when a thread of the parent was in the middle of a run.
 
-    `interpreter` is the LiteRT interpreter that runs it, for everything that is not offered here.
+    `engine` says what runs it, `litert` or `standalone`. `interpreter` is the LiteRT interpreter that does, for all
+    that is not offered here, or the `StandaloneEngine`.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Interpreter:
         fusion: bool = True,
         profile: bool = False,
         trusted: bool = False,
+        engine: str = AUTO,
     ) -> None:
         """Loads a network.
 
@@ -49,14 +54,17 @@ class Interpreter:
             fusion: whether to fuse operators, see `load_delegate`.
             profile: whether to time each step, see `load_delegate`.
             trusted: whether to run the file without checking it: for one that you made or trust, with operators that
-                the check does not know. A damaged one may end the process, or worse.
+                the check does not know. A damaged one may end the process, or worse. Of LiteRT only.
+            engine: `litert`; `standalone`, the library's own engine, which needs no other package, gives the same
+                integers and runs the operators that README.md lists; or `auto`, LiteRT where it is installed.
 
         Raises:
             HybridTFRuntimeError: when the file cannot be read or run, is damaged, or there are no such kernels.
         """
         if not isinstance(num_threads, int) or num_threads < 1:
             raise HybridTFRuntimeError(f"num_threads is a whole number from 1, not {num_threads!r}")
-        self._content, self.name = load_model(flatbuffer_model, trusted)
+        self.engine = _choose(engine)
+        self._content, self.name = load_model(flatbuffer_model, trusted or self.engine == STANDALONE)
         self._num_threads, self._options = num_threads, (kernels, fusion, profile)
         self._running_in: int | None = None  # the process, during a run
         self._load()
@@ -119,9 +127,7 @@ class Interpreter:
         """
         samples = _samples(x, len(self._inputs))
         if verbose:
-            from tqdm import tqdm  # comes with ai-edge-litert
-
-            samples = tqdm(samples)
+            samples = _with_progress(samples)
         rows = [self._run(sample) for sample in samples]
         if not rows:
             raise HybridTFRuntimeError("there are no samples to run the network on")
@@ -142,11 +148,16 @@ class Interpreter:
 
     def profile(self) -> list[dict[str, Any]]:
         """Returns the steps, with their times since the last call; see `library.profile`. Needs `profile=True`."""
+        if isinstance(self.interpreter, StandaloneEngine):
+            return self.interpreter.profile()
         steps = profile_of(self._delegate)
         reset_profile(self._delegate)
         return steps
 
     def _load(self) -> None:
+        if self.engine == STANDALONE:
+            self.interpreter = StandaloneEngine(self._content, self.name, self._num_threads, *self._options)
+            return
         self._delegate = load_delegate(*self._options)
         self.interpreter = _load(self._content, self.name, self._num_threads, self._delegate)
 
@@ -191,6 +202,16 @@ class Interpreter:
             raise HybridTFRuntimeError(f"the samples are {value.dtype}, but {self.name} takes {dtype}: {fix}")
 
 
+def _choose(engine: str) -> str:
+    """Returns the engine that a name stands for."""
+    if engine not in ENGINES:
+        raise unknown("engine", str(engine), ENGINES)
+    installed = find_spec("ai_edge_litert") is not None
+    if engine == LITERT and not installed:
+        raise HybridTFRuntimeError("engine='litert' needs LiteRT: pip install ai-edge-litert, or engine='standalone'")
+    return (LITERT if installed else STANDALONE) if engine == AUTO else engine
+
+
 def _load(content: bytes, name: str, num_threads: int, delegate: Any) -> Any:
     from ai_edge_litert.interpreter import Interpreter as LiteRT
 
@@ -200,6 +221,14 @@ def _load(content: bytes, name: str, num_threads: int, delegate: Any) -> Any:
     except (RuntimeError, ValueError) as error:
         raise HybridTFRuntimeError(f"{name} cannot be run: {_one_line(error)}") from error
     return interpreter
+
+
+def _with_progress(samples: Iterable[Any]) -> Iterable[Any]:
+    try:
+        from tqdm import tqdm  # comes with ai-edge-litert
+    except ImportError as error:
+        raise HybridTFRuntimeError("verbose=1 needs tqdm: pip install tqdm, or verbose=0") from error
+    return tqdm(samples)
 
 
 def _samples(x: Data | Iterator[Data], inputs: int) -> Iterable[list[np.ndarray]]:

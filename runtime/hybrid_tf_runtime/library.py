@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from hybrid_tf_runtime.errors import HybridTFRuntimeError, unknown
 from hybrid_tf_runtime.version import __version__
 
 _MESSAGE_BYTES = 1024
+_INT, _SIZE, _POINTER, _TEXT = ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
+_SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 
 
 def delegate_path() -> str:
@@ -18,7 +21,7 @@ def delegate_path() -> str:
     Raises:
         HybridTFRuntimeError: when it is not there.
     """
-    path = Path(__file__).with_name("libhybrid_tf_runtime.so")
+    path = Path(__file__).with_name(f"libhybrid_tf_runtime{_SUFFIXES.get(sys.platform, '.so')}")
     if not path.exists():
         raise HybridTFRuntimeError(f"{path} is missing: install hybrid-tf-runtime again, which compiles it")
     return str(path)
@@ -26,7 +29,7 @@ def delegate_path() -> str:
 
 def kernels() -> list[str]:
     """Returns the names of the kernels that this processor can run, the fastest first; `portable` is always there."""
-    return _library().hybrid_tf_runtime_kernels().decode().split(",")
+    return library().hybrid_tf_runtime_kernels().decode().split(",")
 
 
 def load_delegate(kernels: str | None = None, fusion: bool = True, profile: bool = False) -> Any:
@@ -67,8 +70,20 @@ def check_model(content: bytes, name: str) -> None:
     The stock interpreters believe every number in a file, and end the process where one is wrong.
     """
     message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-    if _library().hybrid_tf_runtime_check_model(content, len(content), message, len(message)):
+    if library().hybrid_tf_runtime_check_model(content, len(content), message, len(message)):
         raise HybridTFRuntimeError(f"{name} cannot be run: {message.value.decode(errors='replace')}")
+
+
+def file_metadata(content: bytes) -> tuple[bytes | None, bool]:
+    """Returns what hybrid-tf's converter has stored in a file that was checked, None where it has not.
+
+    The second says whether the first output is made by SOFTMAX or LOGISTIC.
+    """
+    function, probabilities = library().hybrid_tf_runtime_file_metadata, ctypes.c_int()
+    size = function(content, len(content), ctypes.byref(probabilities), None, 0)
+    text = ctypes.create_string_buffer(size + 1)
+    function(content, len(content), ctypes.byref(probabilities), text, size)
+    return text.raw[:size] or None, bool(probabilities.value)
 
 
 def profile(delegate: Any) -> list[dict[str, Any]]:
@@ -82,7 +97,7 @@ def profile(delegate: Any) -> list[dict[str, Any]]:
         `binary_macs` and `float_macs` for one run, how its kernel divides it (`blocking`; empty where there is no
         choice), and its `calls` and `nanoseconds` since `reset_profile`.
     """
-    function, pointer = _library().hybrid_tf_runtime_profile, delegate._get_native_delegate_pointer()
+    function, pointer = library().hybrid_tf_runtime_profile, delegate._get_native_delegate_pointer()
     size = function(pointer, None, 0) + 1
     buffer = ctypes.create_string_buffer(size)
     function(pointer, buffer, size)
@@ -91,28 +106,44 @@ def profile(delegate: Any) -> list[dict[str, Any]]:
 
 def reset_profile(delegate: Any) -> None:
     """Sets the calls and times of a delegate's steps to 0."""
-    _library().hybrid_tf_runtime_profile_reset(delegate._get_native_delegate_pointer())
+    library().hybrid_tf_runtime_profile_reset(delegate._get_native_delegate_pointer())
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
+    """Returns the shared library, whose functions have their types.
+
+    Raises:
+        HybridTFRuntimeError: when it is not there, cannot be loaded, or is of another version than the package.
+    """
     try:
-        library = ctypes.CDLL(delegate_path())
+        loaded = ctypes.CDLL(delegate_path())
     except OSError as error:
         raise HybridTFRuntimeError(
             f"the library cannot be loaded ({error}): install the wheel for this machine"
         ) from error
     signatures = {
-        "version": (ctypes.c_char_p,),
-        "kernels": (ctypes.c_char_p,),
-        "check_model": (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t),
-        "profile": (ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
-        "profile_reset": (None, ctypes.c_void_p),
+        "hybrid_tf_runtime_version": (_TEXT,),
+        "hybrid_tf_runtime_kernels": (_TEXT,),
+        "hybrid_tf_runtime_check_model": (_INT, _TEXT, _SIZE, _TEXT, _SIZE),
+        "hybrid_tf_runtime_file_metadata": (_SIZE, _TEXT, _SIZE, _POINTER, _TEXT, _SIZE),
+        "hybrid_tf_runtime_profile": (_SIZE, _POINTER, _TEXT, _SIZE),
+        "hybrid_tf_runtime_profile_reset": (None, _POINTER),
+        "hybrid_tf_open": (_POINTER, _TEXT, _SIZE, _POINTER, _TEXT, _SIZE),
+        "hybrid_tf_close": (None, _POINTER),
+        "hybrid_tf_input_count": (_SIZE, _POINTER),
+        "hybrid_tf_output_count": (_SIZE, _POINTER),
+        "hybrid_tf_input": (_INT, _POINTER, _SIZE, _POINTER),
+        "hybrid_tf_output": (_INT, _POINTER, _SIZE, _POINTER),
+        "hybrid_tf_run": (_INT, _POINTER),
+        "hybrid_tf_last_error": (_TEXT, _POINTER),
+        "hybrid_tf_profile": (_SIZE, _POINTER, _TEXT, _SIZE),
+        "hybrid_tf_profile_reset": (None, _POINTER),
     }
     for name, (result, *arguments) in signatures.items():
-        function = getattr(library, f"hybrid_tf_runtime_{name}")
+        function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
-    compiled = library.hybrid_tf_runtime_version().decode()
+    compiled = loaded.hybrid_tf_runtime_version().decode()
     if compiled != __version__:
         raise HybridTFRuntimeError(f"the library is version {compiled}, the package {__version__}: install it again")
-    return library
+    return loaded

@@ -56,10 +56,10 @@ const TfLiteEvalTensor* LceOpReader::constant(int index, TfLiteType type, int di
   return nullptr;
 }
 
-bool LceOpReader::quantization(bool of_output, TfLiteQuantizationParams* params) const {
+bool LceOpReader::quantization(bool of_output, TfLiteQuantizationParams* params, int index) const {
   MicroContext* micro_context = GetMicroContext(context_);
-  TfLiteTensor* tensor =
-      of_output ? micro_context->AllocateTempOutputTensor(node_, 0) : micro_context->AllocateTempInputTensor(node_, 0);
+  TfLiteTensor* tensor = of_output ? micro_context->AllocateTempOutputTensor(node_, index)
+                                   : micro_context->AllocateTempInputTensor(node_, index);
   if (tensor == nullptr) return fail("memory: the arena is too small");
   *params = tensor->params;
   micro_context->DeallocateTempTfLiteTensor(tensor);

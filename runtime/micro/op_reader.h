@@ -41,7 +41,7 @@ class LceOpReader {
     fail(what);
     return nullptr;
   }
-  bool quantization(bool of_output, TfLiteQuantizationParams* params) const;
+  bool quantization(bool of_output, TfLiteQuantizationParams* params, int index = 0) const;
   // The values of up to kMostOptions custom options.
   bool options(const char* const* keys, int count, int32_t* values) const;
   // A filter along one axis, and the window it makes.

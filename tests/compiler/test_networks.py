@@ -14,6 +14,7 @@ from hybrid_tf.deploy.conversion import file_size
 from hybrid_tf.models.layers import is_binary
 from hybrid_tf.models.registry import build_model
 from hybrid_tf.tflite.flatbuffer import parse_tflite
+from hybrid_tf_runtime import Interpreter as Runtime
 from hybrid_tf_runtime import delegate_path
 from tests.support import network_scores
 from tests.support.extent import networks_and_plans
@@ -116,6 +117,12 @@ def test_the_runtime_computes_what_lce_does(module, converted, request, tmp_path
         # here: the runtime rounds as LCE does, and where it runs full-precision layers itself, as XNNPACK does.
         assert np.abs(results[name] - right).max() <= 1e-4 * np.abs(right).max(), name
         assert np.array_equal(results[name].argmax(axis=1), right.argmax(axis=1)), name
+    if module == "ai_edge_litert":
+        standalone = Runtime(converted.path, engine="standalone").predict(converted.images)
+        litert = results[f"{converted.path.stem} fusion=1"]
+        # XNNPACK, which alone runs a network without binary layers, adds up in another order.
+        most = 1e-5 * np.abs(litert).max() if converted.plan == "full_precision" else 0
+        np.testing.assert_allclose(standalone, litert, rtol=0, atol=most)
     # Scores that hardly depended on the image would prove nothing; those of deep float networks depend on it little.
     assert converted.plan == "full_precision" or right.std(axis=0).mean() > 1e-3 * np.abs(right).max()
 

@@ -1,7 +1,7 @@
 """Our own converter: TensorFlow's, and the passes behind it."""
 
-import zlib
 from collections import Counter
+from dataclasses import replace
 
 import larq
 import numpy as np
@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from hybrid_tf.compiler import (
-    Int8,
     Interpreter,
     Metadata,
     calibrate_int8,
@@ -20,8 +19,8 @@ from hybrid_tf.compiler import (
 )
 from hybrid_tf.errors import HybridTFError
 from hybrid_tf.graphs.file_graph import file_graph
+from hybrid_tf.tflite.build_entry import packed_build, unpacked_build
 from hybrid_tf.tflite.flatbuffer import parse_tflite
-from hybrid_tf.tflite.stored_names import packed_names, unpacked_names
 from hybrid_tf_runtime import Interpreter as Runtime
 from tests.compiler.test_conversion import Subclassed
 from tests.support.random_models import SelectedSign
@@ -64,12 +63,12 @@ def test_every_layer_keeps_its_name(tmp_path):
     assert any(row.name.startswith("add") for row in graph.operations)  # its name is in the metadata alone
 
 
-def test_names_in_the_metadata():
-    names = ["stem", "", "größe"] * 5
-    assert unpacked_names(packed_names(names), 15) == names
-    for content, tensors in ((b"x", 1), (packed_names(names), 3), (zlib.compress(bytes(1 << 23)), 2)):
-        with pytest.raises(HybridTFError, match="names"):
-            unpacked_names(content, tensors)
+def test_names_and_points_in_the_metadata():
+    tensors = [("stem", "stem_bn"), ("", ""), ("größe", "größe"), ("", "image"), ("a", "b")] * 5
+    assert unpacked_build(packed_build("{}", tensors)) == ("{}", tensors)
+    for content in (b"x", packed_build("{}", tensors)[:-1], packed_build("x" * (1 << 23), [])):
+        with pytest.raises(HybridTFError, match="what it was made by"):
+            unpacked_build(content)
 
 
 def tutorial():
@@ -283,17 +282,30 @@ def test_int8_with_zero_padding(tmp_path, capfd):
     assert "warning: 1 values inside stay float32" in capfd.readouterr().err
 
 
+def test_zeros_around_a_map_that_is_smaller_than_the_filter(tmp_path):
+    """Of LCE's kernels the reference alone is right there, so it is the one that verifies."""
+    model = network(lambda x: binary(layers.GlobalAveragePooling2D(keepdims=True)(x), 8, pad_values=0.0))
+    own(model, tmp_path / "own.tflite")
+
+
 def test_what_no_device_needs_is_compressed(tmp_path):
-    int8 = Int8({f"stage1_block{number}_conv1": (-1.5, 2.0 + number) for number in range(40)}, calibration_images=9)
-    for metadata in (Metadata(("a", "b"), int8=int8, float_layers=("x",), weights="ab"), Metadata(float_layers=())):
-        entries = metadata.packed()
-        assert Metadata.of(entries) == metadata
-        assert Metadata.of({}) is None
-        assert sum(map(len, entries.values())) < len(metadata.to_json()) / (2 if metadata.int8 else 0.9)
-        assert Metadata.from_json(entries["hybrid_tf"]).class_names == metadata.class_names
-    for content in (b"", b"no zlib", zlib.compress(b"[1]"), zlib.compress(bytes(1 << 26))):
+    model = network(lambda x: binary(x, 8))
+    int8 = calibrate_int8(model, random_images(32))
+    path = tmp_path / "own.tflite"
+    conversion = convert(model, path, Metadata(tuple("abcde"), int8=int8, weights="ab"), converter="own")
+    file = parse_tflite(path.read_bytes(), path)
+    found = Metadata.of(file)
+    assert found.int8.ranges.keys() == int8.ranges.keys()
+    for point, (low, high) in int8.ranges.items():  # those of the file, where zero is a whole number
+        assert found.int8.ranges[point] == pytest.approx((low, high), abs=0.51 * (high - low) / 255)
+    assert replace(found, int8=int8) == conversion.metadata
+    assert sum(map(len, file.metadata.values())) < len(conversion.metadata.to_json()) / 1.5
+    assert Metadata.from_json(file.metadata["hybrid_tf"]).class_names == tuple("abcde")
+    assert Metadata.of(replace(file, metadata={})) is None
+    for facts in ("", "[1]", '{"int8":{}}', '{"int8":1}'):
+        entries = {"hybrid_tf": b"{}", "hybrid_tf_build": packed_build(facts, [])}
         with pytest.raises(HybridTFError, match="cannot be read"):
-            Metadata.of({"hybrid_tf": b"{}", "hybrid_tf_build": content})
+            Metadata.of(replace(file, tensors=(), metadata=entries))
 
 
 def test_an_unknown_converter(tmp_path):

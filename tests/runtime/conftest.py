@@ -1,7 +1,6 @@
 import hashlib
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,22 @@ def model_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def wheels():
-    """The wheel for each machine, by name, as `make wheels` builds them. Kept until the runtime's files change."""
-    from runtime.wheels import MACHINES, make_wheel
+    """Wheels by machine, as `make wheels` builds them."""
+    return {machine: wheel(machine) for machine in ("x86_64", "aarch64")}
 
-    found = (path for kind in ("*", "src/**/*", "hybrid_tf_runtime/*.py") for path in RUNTIME.glob(kind))
+
+def wheel(machine):
+    """Returns the wheel for a machine, kept until the runtime's files change."""
+    from runtime.wheels import make_wheel
+
+    kinds = ("*", "src/**/*", "include/*", "hybrid_tf_runtime/*.py")
+    found = (path for kind in kinds for path in RUNTIME.glob(kind))
     files = filter(Path.is_file, found)
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
-    folder = RUNTIME.parent / "build" / "wheels" / digest
+    folder = RUNTIME.parent / "build" / "wheels" / digest / machine
     with waited_for(folder / "lock"):  # tests run in several processes
-        missing = [machine for machine in MACHINES if not list(folder.glob(f"*{machine}.whl"))]
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda machine: make_wheel(machine, folder), missing))
-    return {machine: next(folder.glob(f"*{machine}.whl")) for machine in MACHINES}
+        made = list(folder.glob("*.whl"))
+        return made[0] if made else make_wheel(machine, folder)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ def test_numbers_hang_together(command, model_file):
     found = json.loads(out)
     assert (found["kernels"], found["threads"], found["runs"], found["fusion"]) == ("portable", 2, 20, True)
     assert found["bytes"] == model_file.stat().st_size
+    assert found["processor"] == benchmark.processor() and found["int8"] is False
     assert 0 < found["min_ms"] <= found["median_ms"] <= found["p95_ms"]
     assert 0 <= found["network_memory"] < found["peak_memory"]
     *steps, outside = found["steps"]

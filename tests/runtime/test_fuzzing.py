@@ -20,17 +20,15 @@ from tests.support.shared import made_once
 
 ROOT = Path(__file__).parents[2]
 RELU = 1
-MODELS = 5000
-RUNS = {"options": 100000, "check_model": 30000, "delegate": 3000}  # inputs of each fuzzer
+MODELS = 4000
+RUNS = {"options": 100000, "check_model": 20000, "delegate": 3000, "engine": 1500}  # inputs of each fuzzer
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     if not fuzzers.can_fuzz():
         pytest.skip(fuzzers.ENABLE)
-    # test_sanitizers.py looks into these kernels, and they take longest to compile.
-    plain = ("avx512.cc", "avx512vpopcnt.cc")
-    return made_once(tmp_path_factory, "fuzzers", lambda folder: fuzzers.build_fuzzers(folder, plain))
+    return made_once(tmp_path_factory, "fuzzers", fuzzers.build_fuzzers)
 
 
 @pytest.mark.slow

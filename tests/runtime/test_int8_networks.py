@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from hybrid_tf.models.spec import BinarizationConfig
 from hybrid_tf_runtime import kernels, load_delegate
 from hybrid_tf_runtime.library import profile
-from tests.support.check_folder import check_folder
+from tests.support.check_folder import check_folder, run_standalone
 from tests.support.extent import networks
 from tests.support.int8_networks import write_int8_network
 from tests.support.shared import made_once
@@ -51,6 +51,12 @@ def test_every_tensor_is_that_of_lce(name, folder):
     assert counts["cases"] == (IMAGES + 1) * len(networks())
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
     assert counts["outputs"] > 20 * counts["cases"]
+
+
+def test_every_tensor_of_the_standalone_engine_is_that_of_lce(folder):
+    counts, failures = check_folder(folder, [kernels()[0]], fusions=[True], thread_counts=[1], run=run_standalone)
+    assert not failures, "\n".join(failures[:20])
+    assert counts["runs"] == (IMAGES + 1) * len(networks())
 
 
 def test_scores_depend_on_the_images(folder):

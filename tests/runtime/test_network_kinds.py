@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from larq_compute_engine.tflite.python.interpreter import Interpreter as LceInterpreter
 
 from hybrid_tf.compiler import Metadata, calibrate_int8, convert
+from hybrid_tf_runtime import Interpreter as Standalone
 from hybrid_tf_runtime import kernels, load_delegate
 from tests.support.shared import made_once
 from tests.support.small_networks import binary, layers, network, random_images
@@ -82,6 +83,7 @@ def test_a_network_is_one_part_with_the_scores_of_lce(kind, suffix, set_name, fi
     taken = names.count("DELEGATE")
     [image], [scores] = interpreter.get_input_details(), interpreter.get_output_details()
     lce = LceInterpreter(content, 1, use_indirect_bgemm=True)
+    standalone = Standalone(content, kernels=set_name, engine="standalone")
     got, expected = [], []
     for values in _images(bool(suffix)):
         interpreter.set_tensor(image["index"], values[None])
@@ -97,3 +99,4 @@ def test_a_network_is_one_part_with_the_scores_of_lce(kind, suffix, set_name, fi
     else:
         np.testing.assert_allclose(np.concatenate(got), np.concatenate(expected), rtol=1e-4, atol=1e-5)
     assert not np.array_equal(got[0], got[1])
+    np.testing.assert_array_equal(standalone.predict(_images(bool(suffix))), np.concatenate(got))

@@ -81,6 +81,13 @@ def test_every_instruction_set_computes_it(name, folder):
     assert counts["runs"] == 4 * counts["cases"]  # with and without fusion, on one and two threads
 
 
+def test_the_standalone_engine_computes_it(folder):
+    options = ("--standalone", "--kernels", kernels()[0], "--fusion", "1", "--threads", "1")
+    counts, failures = check(folder, *options)
+    assert not counts["failures"], repro(failures)
+    assert counts["runs"] == counts["cases"] == sweep_files.COUNT
+
+
 @pytest.mark.parametrize("name", kernels())
 def test_files_for_one_image_run_three(name, resized_folder):
     counts, failures = check(resized_folder, "--kernels", name)

@@ -16,7 +16,9 @@ ALLOWED = {
     "graph": ("common",),
     "check": ("common",),
     "execution": ("common", "kernels", "graph", "check"),
+    "engine": ("common", "kernels", "graph", "check", "execution"),
 }
+PUBLIC = "hybrid_tf.h"  # in runtime/include
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -30,6 +32,8 @@ def faults(sources):
             found.append(f"{file} is in no room")
             continue
         for include in INCLUDE.findall(path.read_text()):
+            if include == PUBLIC and room == "engine":
+                continue
             if not (sources / include).is_file():
                 found.append(f"{file} includes {include}, which is not written from src/")
             elif Path(include).parent.as_posix() not in (room, *ALLOWED[room]):

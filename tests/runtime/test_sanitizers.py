@@ -103,7 +103,7 @@ def test_kernels_touch_their_own_memory_only(memory_checked, tmp_path):
     run([program, str(count(15, 30))])
 
 
-def test_two_interpreters_in_two_threads(thread_checked, fuzz_seeds):
+def test_interpreters_in_threads(thread_checked, fuzz_seeds):
     said = succeeded(thread_checked, two_interpreters.__file__, fuzz_seeds)
     assert said.count("agrees") == len(list(fuzz_seeds.glob("*.tflite"))) - 1  # the single operators take no samples
 

@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from hybrid_tf.runs.names import FILE
+from hybrid_tf_runtime import Interpreter, delegate_path, metadata
+from runtime.wheels import TARGETS, faults_of
+from tests.runtime.conftest import wheel
+from tests.support.extent import EVERYTHING
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
@@ -38,16 +42,33 @@ def test_a_wheel_holds_the_package_and_the_library(wheels, machine):
 
 
 def test_the_library_needs_nothing_new_and_shows_nothing_else(wheels):
-    from runtime.wheels import faults_of
-
     for machine in MACHINES:
         assert faults_of(wheels[machine], machine) == []
 
 
+@pytest.mark.sweep
+@pytest.mark.skipif(not EVERYTHING, reason="each takes a minute: make sweep")
+@pytest.mark.parametrize("machine", sorted(set(TARGETS) - set(MACHINES)))
+def test_a_wheel_for_a_machine_without_litert_requires_numpy_alone(machine):
+    made = wheel(machine)
+    assert faults_of(made, machine) == []
+    with zipfile.ZipFile(made) as archive:
+        names = archive.namelist()
+        (headers,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    required = [text for text in Parser().parsestr(headers).get_all("Requires-Dist") if "extra ==" not in text]
+    assert [re.match(r"[\w-]+", text)[0] for text in required] == ["numpy"]
+    suffix = {"win_amd64": ".dll"}.get(machine, ".dylib" if machine.startswith("macosx") else ".so")
+    assert f"hybrid_tf_runtime/libhybrid_tf_runtime{suffix}" in names
+
+
+def test_a_library_of_another_system_is_found(wheels):
+    for machine in ("armv7l", "win_amd64", "macosx_arm64"):
+        faults = "; ".join(faults_of(wheels["x86_64"], machine))
+        assert "is for EM_X86_64" in faults or "is of another system" in faults
+
+
 def test_faults_are_found(wheels, tmp_path):
     """A library that this machine's own compiler links as it likes has every fault that wheels must not have."""
-    from runtime.wheels import faults_of
-
     source, library, wheel = (tmp_path / name for name in ("a.cc", "libhybrid_tf_runtime.so", "faulty.whl"))
     source.write_text("#include <iostream>\nvoid greet() { std::cout << std::string(10, ' '); }\n")
     compiler = shutil.which("g++") or pytest.skip("needs g++: sudo apt-get install g++")
@@ -130,6 +151,61 @@ def test_the_same_sources_compile_with_cmake(tmp_path):
         assert done.returncode == 0, done.stderr
         with (build / "libhybrid_tf_runtime.so").open("rb") as file:
             assert exports_of(ELFFile(file)) == EXPORTS
+
+
+def test_c_programs_find_the_package(tmp_path, model_file):
+    """An installation by CMake, the example built with it and with pkg-config's flags, and a picture classified."""
+    cmake = shutil.which("cmake") or pytest.skip("needs CMake: sudo apt-get install cmake")
+    library, prefix = Path(delegate_path()), tmp_path / "installed"
+    build = ["-S", RUNTIME, "-B", tmp_path / "build", f"-DCMAKE_INSTALL_PREFIX={prefix}"]
+    # The library is made already; this is about what is around it.
+    build.append(f"-DCMAKE_CXX_COMPILE_OBJECT={cmake} -E touch <OBJECT>")
+    build.append(f"-DCMAKE_CXX_CREATE_SHARED_LIBRARY={cmake} -E copy {library} <TARGET>")
+    subprocess.run([cmake, *build], check=True, capture_output=True)
+    subprocess.run([cmake, "--build", tmp_path / "build", "--target", "install"], check=True, capture_output=True)
+
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(example C)\nset(CMAKE_C_STANDARD 99)\n"
+        "find_package(hybrid_tf_runtime 0.1 REQUIRED)\n"
+        f"add_executable(classify {RUNTIME / 'examples' / 'classify.c'})\n"
+        "target_compile_options(classify PRIVATE -pedantic -Wall -Wextra -Werror)\n"
+        "target_link_libraries(classify hybrid_tf::hybrid_tf_runtime)\n"
+    )
+    configure = [cmake, "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}"]
+    subprocess.run(configure, check=True, capture_output=True)
+    done = subprocess.run([cmake, "--build", project / "build"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    text = (prefix / "lib" / "pkgconfig" / "hybrid_tf_runtime.pc").read_text()
+    assert f"prefix={prefix}\n" in text
+    assert "Libs: -L${prefix}/lib -lhybrid_tf_runtime\n" in text
+
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *Interpreter(model_file).input_shapes[0][1:3], 3), np.uint8)
+    picture = tmp_path / "picture.ppm"
+    Image.fromarray(pixels[0]).save(picture)
+    done = subprocess.run([project / "build" / "classify", model_file, picture], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = metadata(model_file)
+    image = (pixels.astype(np.float32) - np.float32(found.mean)) / np.float32(found.std)
+    [scores] = Interpreter(model_file, engine="standalone").predict(image)
+    name, score = done.stdout.split()
+    assert (name, np.float32(score)) == (found.class_names[scores.argmax()], scores.max())
+    done = subprocess.run([project / "build" / "classify", model_file, model_file], capture_output=True, text=True)
+    assert (done.returncode, "a picture is a PPM of" in done.stderr) == (1, True)
+
+
+def test_the_interface_from_c99(tmp_path, model_file):
+    """Two threads, damaged files, and a library that is unloaded and loaded again."""
+    compiler = shutil.which("gcc") or pytest.skip("needs gcc: sudo apt-get install gcc")
+    program, source = tmp_path / "c_interface_test", Path(__file__).with_name("c_interface_test.c")
+    flags = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread", "-I", RUNTIME / "include"]
+    subprocess.run([compiler, *flags, source, "-o", program, "-ldl"], check=True)
+    done = subprocess.run([program, model_file, delegate_path()], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    interpreter = Interpreter(model_file, engine="standalone")
+    [scores] = interpreter.predict(np.ones(interpreter.input_shapes[0], np.float32))
+    np.testing.assert_array_equal(np.float32(done.stdout.split()), scores)
 
 
 def test_without_a_compiler_the_message_says_what_to_install(tmp_path):

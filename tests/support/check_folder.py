@@ -1,11 +1,11 @@
 """Runs the files that sweep_files.py wrote through hybrid_tf_runtime, and compares every output.
 
-    python tests/support/check_folder.py FOLDER [--kernels NAME ...] [--fusion 0 1] [--threads 1 2]
+    python tests/support/check_folder.py FOLDER [--kernels NAME ...] [--fusion 0 1] [--threads 1 2] [--standalone]
 
 Packed, int8 and bool outputs must be identical, and so must float32 ones where every sum is exact; the others may
 differ by 1e-5 of the largest number. Prints what was compared as JSON; where something differs, also what, and exits
 with 1.
-Needs numpy, ai_edge_litert and hybrid_tf_runtime only.
+Needs numpy, hybrid_tf_runtime and, without --standalone, ai_edge_litert only.
 """
 
 import argparse
@@ -38,6 +38,17 @@ def run(content, inputs, kernels, fusion, threads):
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
+def run_standalone(content, inputs, kernels, fusion, threads):
+    """Returns the outputs of a file in the library's own engine."""
+    from hybrid_tf_runtime.standalone import StandaloneEngine
+
+    engine = StandaloneEngine(content, "it", threads, kernels, fusion, profile=False)
+    for detail, array in zip(engine.get_input_details(), inputs, strict=True):
+        engine.set_tensor(detail["index"], array)
+    engine.invoke()
+    return [engine.get_tensor(detail["index"]) for detail in engine.get_output_details()]
+
+
 def difference(got, expected, exact):
     """Returns how an output differs, or an empty text."""
     if (got.dtype, got.shape) != (expected.dtype, expected.shape):
@@ -53,8 +64,8 @@ def difference(got, expected, exact):
     return "" if np.abs(got - expected).max() <= largest else f"{text}, by more than {largest}"
 
 
-def check_folder(folder, kernel_sets, fusions=(True, False), thread_counts=(1, 2)):
-    """Returns counts of what was compared, and a line for each output that differs."""
+def check_folder(folder, kernel_sets, fusions=(True, False), thread_counts=(1, 2), run=run):
+    """Returns counts of what `run` was compared in, and a line for each output that differs."""
     counts = dict.fromkeys(("cases", "runs", "outputs", "floats", "identical_floats"), 0)
     failures = []
     for path in sorted(Path(folder).glob("*.tflite")):
@@ -90,9 +101,12 @@ def main():
     parser.add_argument("--kernels", nargs="*", default=kernels())
     parser.add_argument("--fusion", nargs="*", type=int, default=[1, 0])
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
+    parser.add_argument("--standalone", action="store_true", help="the library's own engine, not LiteRT")
     arguments = parser.parse_args()
     fusions = [bool(fusion) for fusion in arguments.fusion]
-    counts, failures = check_folder(arguments.folder, arguments.kernels, fusions, arguments.threads)
+    counts, failures = check_folder(
+        arguments.folder, arguments.kernels, fusions, arguments.threads, run_standalone if arguments.standalone else run
+    )
     print(json.dumps({"kernels": list(arguments.kernels), **counts, "failures": len(failures)}))
     print("\n".join(failures[:50]))
     sys.exit(bool(failures or not counts["cases"]))

@@ -16,15 +16,16 @@ START_SECONDS = 60  # for a process to import what it needs
 
 
 def try_model(content):
-    """Loads and runs a model; returns `ran`, or why it was refused."""
+    """Loads and runs a model in both engines; returns `ran`, or why it was refused."""
     from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
 
     try:
-        interpreter = Interpreter(content, num_threads=2)
-        inputs = []
-        for shape, dtype in zip(interpreter.input_shapes, interpreter.input_types, strict=True):
-            inputs.append(np.ones(shape, dtype))
-        interpreter.predict(inputs)
+        for engine in ("standalone", "litert"):
+            interpreter = Interpreter(content, num_threads=2, engine=engine)
+            inputs = []
+            for shape, dtype in zip(interpreter.input_shapes, interpreter.input_types, strict=True):
+                inputs.append(np.ones(shape, dtype))
+            interpreter.predict(inputs)
     except HybridTFRuntimeError as error:
         return str(error) or "SILENT"
     return "ran"

@@ -18,7 +18,12 @@ from hybrid_tf.tflite.flatbuffer import parse_tflite
 from tests.support.sanitized_build import FLAGS, RUNTIME, compile_objects, run
 
 SANITIZERS = "address,undefined"
-FUZZERS = {"options": (), "check_model": (), "delegate": ("host.cc",)}  # with what each needs beside the runtime
+FUZZERS = {
+    "options": (),
+    "check_model": (),
+    "delegate": ("host.cc",),
+    "engine": (),
+}  # with what each needs beside the runtime
 ENABLE = "needs: sudo apt-get install clang libclang-rt-dev"
 _LIMITS = (
     "-timeout=20",  # seconds for one input, on a busy machine
@@ -35,10 +40,10 @@ def can_fuzz() -> bool:
     return bool(found) and Path(run([found, f"-print-file-name={name}"]).stdout.strip()).is_absolute()
 
 
-def build_fuzzers(folder, plain=()):
-    """Compiles the fuzzers into `folder`, those sources of the runtime that are named in `plain` without sanitizers."""
+def build_fuzzers(folder):
+    """Compiles the fuzzers into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    objects = compile_objects(folder / "objects", "clang++", f"fuzzer-no-link,{SANITIZERS}", plain)
+    objects = compile_objects(folder / "objects", "clang++", f"fuzzer-no-link,{SANITIZERS}")
     for name, others in FUZZERS.items():
         files = [RUNTIME / "fuzz" / source for source in (f"fuzz_{name}.cc", *others)]
         run(["clang++", *FLAGS, f"-fsanitize=fuzzer,{SANITIZERS}", *files, *objects, "-o", folder / name])
@@ -50,7 +55,8 @@ def write_corpora(seeds, folder):
     for name in FUZZERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for path in seeds.glob("*.tflite"):
-        shutil.copy(path, folder / "check_model")
+        for name in ("check_model", "engine"):
+            shutil.copy(path, folder / name)
         for number, operator in enumerate(parse_tflite(path.read_bytes(), path).operators):
             (folder / "options" / f"{path.stem}{number}").write_bytes(operator.custom_options)
     for number in range(200):

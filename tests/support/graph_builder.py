@@ -248,6 +248,12 @@ class Graph:
         array = int8.clamp(x.array, x.quantization, to, activation)
         return self._builtin(_ACTIVATIONS[activation], [x], array, to=to)
 
+    def int8_softmax(self, x, beta):
+        options = schema.SoftmaxOptionsT()
+        options.beta = beta
+        array = int8.softmax(x.array, x.quantization, beta)
+        return self._builtin(_BUILTIN.SOFTMAX, [x], array, _OPTIONS.SoftmaxOptions, options, int8.SOFTMAX)
+
     def int8_quantize(self, x, to):
         """QUANTIZE of float32 or int8."""
         floats = x.array.dtype == np.float32

@@ -138,6 +138,20 @@ def logistic(values, of):
     return finished(np.floor(result + np.float32(0.5)).astype(np.int64), 0, LOGISTIC)
 
 
+SOFTMAX = LOGISTIC
+
+
+def softmax(values, of, beta=1):
+    """SOFTMAX over the last axis, of single precision: exponentials from a table, summed one after the other."""
+    step = np.float32(of.scale) * np.float32(beta)
+    table = np.exp(-(step * np.arange(256, dtype=np.float32)).astype(np.float64)).astype(np.float32)
+    numbers = values.astype(np.int64)
+    found = table[numbers.max(axis=-1, keepdims=True) - numbers]
+    sums = np.cumsum(found, axis=-1, dtype=np.float32)[..., -1:]
+    result = found * (np.float32(1) / (sums * np.float32(SOFTMAX.scale)))
+    return finished(np.floor(result + np.float32(0.5)).astype(np.int64), 0, SOFTMAX)
+
+
 def fully_connected(values, of, weights, scale, bias, to, activation):
     """FULLY_CONNECTED. weights: int8 [O, I] of one scale."""
     rows = values.reshape(-1, weights.shape[1]).astype(np.int64) - of.zero_point

@@ -9,7 +9,7 @@ from tests.support.sweep_models import Case
 
 _CHANNELS = (1, 3, 8, 16, 17, 24, 32, 33, 48, 64, 70)
 _PARTS = ("block", "block", "block", "conv", "pool", "packed", "prelu", "shift", "relu", "requantize", "signs", "add")
-_ENDS = ("map", "dense", "mean", "flat")
+_ENDS = ("map", "dense", "mean", "flat", "softmax")
 
 
 class PlainCase(Case):
@@ -73,4 +73,6 @@ class PlainCase(Case):
         if end == "flat":
             y = self.graph.reshape(x, (1, 1, 1, x.array.size))
             return sweep_int8.convolution(self, y, kernel=(1, 1), stride=(1, 1))
+        if end == "softmax":
+            return self.graph.int8_softmax(x, float(self.choose(1, 0.5)))
         return x

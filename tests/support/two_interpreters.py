@@ -1,4 +1,4 @@
-"""Runs every model of samples in a folder in two interpreters in two threads at once, and alone, and compares.
+"""Runs every model of samples in a folder in interpreters of both engines, each in a thread, and alone, and compares.
 
 python -m tests.support.two_interpreters FOLDER
 """
@@ -12,11 +12,12 @@ import numpy as np
 from hybrid_tf_runtime import Interpreter
 
 IMAGES = 10
+ENGINES = ("litert", "standalone", "standalone")
 
 
 def run(path, seed, barrier=None):
     """Returns what a model computes, on two threads of its own, after everybody has come to the barrier."""
-    interpreter = Interpreter(path, num_threads=2)
+    interpreter = Interpreter(path, num_threads=2, engine=ENGINES[seed])
     rng = np.random.default_rng(seed)
     inputs = []
     for shape, dtype in zip(interpreter.input_shapes, interpreter.input_types, strict=True):
@@ -31,19 +32,19 @@ def main():
     for path in sorted(Path(sys.argv[1]).glob("*.tflite")):
         if any(shape[:1] != (1,) for shape in Interpreter(path).input_shapes):  # no samples: single operators
             continue
-        results, barrier = {}, Barrier(2)
+        results, barrier = {}, Barrier(len(ENGINES))
 
         def work(seed, path=path, results=results, barrier=barrier):
             results[seed] = run(path, seed, barrier)
 
-        threads = [Thread(target=work, args=(seed,)) for seed in (0, 1)]
+        threads = [Thread(target=work, args=(seed,)) for seed in range(len(ENGINES))]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for seed in (0, 1):
+        for seed in range(len(ENGINES)):
             for together, alone in zip(results[seed], run(path, seed), strict=True):
-                assert np.array_equal(together, alone), f"{path}: another result in two threads"
+                assert np.array_equal(together, alone), f"{path}: another result in threads"
         print(path.name, "agrees")
 
 

@@ -20,6 +20,7 @@ from hybrid_tf.compiler.passes.scales import fold_scales
 from hybrid_tf.compiler.passes.shared import share_equal_operators
 from hybrid_tf.compiler.passes.signs import recognise_signs
 from hybrid_tf.compiler.passes.transposes import remove_transpositions
+from hybrid_tf.compiler.passes.unread import leave_out_unread
 from hybrid_tf.tflite.model import Model
 
 __all__ = ["PASSES", "Note", "run_passes"]
@@ -38,6 +39,7 @@ PASSES: tuple[Pass, ...] = (
     order_for_least_memory,
     note_float_leftovers,
     shorten_names,
+    leave_out_unread,
 )
 
 

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from hybrid_tf.compiler.passes.binary_operator import (
     BinaryWeights,
@@ -96,6 +95,4 @@ def _unviewed(model: Model, tensor: Tensor) -> Tensor:
 
 def reshape(source: Tensor, result: Tensor) -> Operator:
     """Returns the operator that gives `source` the shape of `result`."""
-    options = schema.ReshapeOptionsT()
-    options.newShape = np.int32(result.shape)
-    return Operator(names.RESHAPE, [source, constant(np.int32(result.shape))], [result], options)
+    return Operator(names.RESHAPE, [source, constant(np.int32(result.shape))], [result])

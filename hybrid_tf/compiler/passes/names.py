@@ -1,15 +1,11 @@
-"""Pass: tensors keep the names that a person reads: those of layers with weights, and of the network's ends.
+"""Pass: each computed tensor is named after one layer, constants after none, and the network's ends keep their names.
 
-The names of all other layers go into the metadata, compressed; hybrid-tf reads both alike.
+In a file the names of layers stand in the metadata, compressed, see `build_entry`; hybrid-tf reads both alike.
 """
 
 from hybrid_tf.compiler.passes.note import Note
 from hybrid_tf.graphs.file_graph import layers_in
-from hybrid_tf.tflite import names
 from hybrid_tf.tflite.model import Model
-from hybrid_tf.tflite.stored_names import NAMES_ENTRY, packed_names
-
-_WITH_WEIGHTS = (*names.WEIGHT_OPS, names.BINARY_CONV_2D)
 
 
 def shorten_names(model: Model) -> list[Note]:
@@ -25,11 +21,6 @@ def shorten_names(model: Model) -> list[Note]:
     for tensor in model.tensors():
         if tensor not in ends and tensor.data is None:
             tensor.name = _short(tensor.name)
-    model.metadata[NAMES_ENTRY] = packed_names([tensor.name for tensor in model.tensors()])
-    kept = ends.union(*(op.outputs for op in model.operators if op.name in _WITH_WEIGHTS))
-    for tensor in model.tensors():
-        if tensor not in kept and tensor.data is None:
-            tensor.name = ""
     return []
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from hybrid_tf.micro.plain_c.arena import Arena
 from hybrid_tf.micro.plain_c.arithmetic import Multiplier, Rounding, Sum
+from hybrid_tf.micro.plain_c.cmsis_nn import CmsisNN, buffer_bytes
 from hybrid_tf.micro.plain_c.network import (
     Convolution,
     Layer,
@@ -16,6 +17,7 @@ from hybrid_tf.micro.plain_c.network import (
     Rescale,
     SignPool,
     Signs,
+    Softmax,
     Step,
     Value,
     Window,
@@ -35,7 +37,7 @@ class Call:
         kernel: name of the kernel's file, without its suffix.
         macros: what `layer.h` is included with; empty for a kernel with a file of its own.
         constants: definitions of the step's constants.
-        text: statements of `network_run`.
+        text: statements of the function that runs the network.
     """
 
     kernel: str
@@ -44,16 +46,17 @@ class Call:
     text: str
 
 
-def calls(network: Network, arena: Arena) -> list[Call]:
+def calls(network: Network, arena: Arena, by_cmsis_nn: CmsisNN) -> list[Call]:
     """Returns the C text of every step."""
-    writer = _Writer(network, arena)
+    writer = _Writer(network, arena, by_cmsis_nn)
     return [writer.call(place, step) for place, step in enumerate(network.steps)]
 
 
 class _Writer:
-    def __init__(self, network: Network, arena: Arena) -> None:
+    def __init__(self, network: Network, arena: Arena, by_cmsis_nn: CmsisNN) -> None:
         self._network = network
         self._arena = arena
+        self._by_cmsis_nn = by_cmsis_nn
 
     def call(self, place: int, step: Step) -> Call:
         """Returns the text of one step."""
@@ -69,6 +72,8 @@ class _Writer:
             return self._rescale(place, step)
         if isinstance(step, SignPool):
             return self._sign_pool(place, step)
+        if isinstance(step, Softmax):
+            return self._softmax(place, step)
         assert isinstance(step, Signs | OfSigns)
         return self._signs(place, step)
 
@@ -98,36 +103,49 @@ class _Writer:
         return f"  nn_clear(WORDS_AT({self._arena.offsets[number]}), {value.bytes // 4});\n"
 
     def _convolution(self, place: int, step: Convolution) -> Call:
-        outputs = len(step.biases)
-        of, to = self._rounding(step.source), self._rounding(step.result)
+        outputs, kernel = len(step.biases), "int8_depthwise" if step.depthwise else "int8_conv"
+        biases, source, result = f"biases_{place}", self._int8(step.source), self._int8(step.result)
+        shared: dict[str, int | str] = {
+            "window": _window(step.window),
+            "in_channels": step.channels,
+            "out_channels": outputs,
+            "zero_in": self._rounding(step.source).zero_point,
+            "zero_out": self._rounding(step.result).zero_point,
+            "low": step.low,
+            "high": step.high,
+            "filters": f"filters_{place}",
+            "biases": biases,
+            "factors": f"factors_{place}",
+        }
         depth = outputs // step.channels if step.depthwise else step.filters.shape[1]
         constants = (
             _array("int8_t", f"filters_{place}", step.filters)
-            + _array("int32_t", f"biases_{place}", step.biases)
             + f"static const struct nn_factor factors_{place}[] = {{\n"
             + lines([_factor(multiplier) for multiplier in step.multipliers])
             + "};\n"
-            + _struct(
-                "nn_conv",
-                f"step_{place}",
-                window=_window(step.window),
-                in_channels=step.channels,
-                out_channels=outputs,
-                depth=depth,
-                zero_in=of.zero_point,
-                zero_out=to.zero_point,
-                low=step.low,
-                high=step.high,
-                filters=f"filters_{place}",
-                biases=f"biases_{place}",
-                factors=f"factors_{place}",
-            )
+            + _struct("nn_conv", f"step_{place}", **shared, depth=depth)
         )
-        arguments = [f"&step_{place}", self._int8(step.source)]
-        if not step.depthwise:
-            arguments.append(f"INT16_AT({self._arena.windows[place]})")
-        kernel = "int8_depthwise" if step.depthwise else "int8_conv"
-        return Call(kernel, {}, constants, _call(f"nn_{kernel}", *arguments, self._int8(step.result)))
+        window = () if step.depthwise else (f"INT16_AT({self._arena.windows[place]})",)
+        text = _call(f"nn_{kernel}", f"&step_{place}", source, *window, result)
+        if place in self._by_cmsis_nn.steps:
+            multipliers = np.array([(m.bits, m.exponent) for m in step.multipliers])
+            other = (
+                _array("int8_t", f"filters_{place}", step.weights)
+                + _array("int32_t", f"factors_{place}", multipliers[:, 0])
+                + _array("int32_t", f"shifts_{place}", multipliers[:, 1])
+                + _struct(
+                    "nn_cmsis_conv",
+                    f"step_{place}",
+                    **shared,
+                    shifts=f"shifts_{place}",
+                    buffer_bytes=buffer_bytes(step),
+                )
+            )
+            function = "nn_cmsis_depthwise" if step.depthwise else "nn_cmsis_conv"
+            buffer = f"WORDS_AT({self._arena.bytes})"
+            constants = _if_cmsis_nn(other, constants)
+            text = _if_cmsis_nn(_call(function, f"&step_{place}", source, buffer, result), text)
+        return Call(kernel, {}, _array("int32_t", biases, step.biases) + constants, text)
 
     def _pool(self, place: int, step: Pool) -> Call:
         pixels = step.window.size[0] * step.window.size[1]
@@ -173,6 +191,20 @@ class _Writer:
             factor=_factor(step.multiplier),
         )
         return Call("int8_rescale", {}, constants, self._from_int8("nn_int8_rescale", place, step))
+
+    def _softmax(self, place: int, step: Softmax) -> Call:
+        height, width, channels = self._value(step.source).shape
+        name = f"exponentials_{place}"
+        numbers = lines([f"{number!s}f" for number in step.exponentials])
+        constants = f"static const float {name}[] = {{\n{numbers}}};\n" + _struct(
+            "nn_softmax",
+            f"step_{place}",
+            rows=height * width,
+            classes=channels,
+            step=f"{step.step!s}f",
+            exponentials=name,
+        )
+        return Call("int8_softmax", {}, constants, self._from_int8("nn_int8_softmax", place, step))
 
     def _signs(self, place: int, step: Step) -> Call:
         back = isinstance(step, OfSigns)
@@ -303,6 +335,10 @@ def _variant(step: Layer, found: Numbers) -> tuple[str, dict[str, str]]:
     usual = {"SUM": 20, "ADD": 22, "PRELU": 22, "SHIFT": 20}
     words += [f"{name.lower()}{count}" for name, count in found.bits.items() if count != usual[name]]
     return "_".join(words), macros
+
+
+def _if_cmsis_nn(text: str, other: str) -> str:
+    return f"#ifdef USE_CMSIS_NN\n{text}#else\n{other}#endif\n"
 
 
 def _call(function: str, *arguments: str) -> str:

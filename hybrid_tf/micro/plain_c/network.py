@@ -116,8 +116,9 @@ class Convolution(Step):
     Attributes:
         window: window of the convolution.
         channels: number of input channels.
-        filters: weights, int8 [outputs, taps * inputs] in the order in which the kernel reads them, with zeros up to
-            multiples of 4; of a depthwise one [taps, outputs].
+        weights: weights as the file has them, int8 [outputs, taps * inputs]; of a depthwise one [taps, outputs].
+        filters: weights in the order in which the kernel reads them, with zeros up to multiples of 4; of a depthwise
+            one as in the file.
         biases: int32 [outputs].
         multipliers: one for each output channel.
         low, high: range of the result.
@@ -126,6 +127,7 @@ class Convolution(Step):
 
     window: Window
     channels: int
+    weights: np.ndarray
     filters: np.ndarray
     biases: np.ndarray
     multipliers: tuple[Multiplier, ...]
@@ -184,6 +186,24 @@ class Rescale(Step):
     @property
     def may_overwrite(self) -> tuple[int, ...]:
         """The values that are rescaled."""
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class Softmax(Step):
+    """A softmax over the channels of each pixel.
+
+    Attributes:
+        exponentials: float32 [256], those of 0 to -255 steps.
+        step: step of the result, in float32.
+    """
+
+    exponentials: np.ndarray
+    step: np.float32
+
+    @property
+    def may_overwrite(self) -> tuple[int, ...]:
+        """The values that it is of: each row is read before it is written."""
         return (self.source,)
 
 

@@ -23,6 +23,7 @@ from hybrid_tf.micro.plain_c.network import (
     Rescale,
     SignPool,
     Signs,
+    Softmax,
     Step,
     Window,
 )
@@ -52,15 +53,16 @@ def _convolution(tensors: Tensors, operator: Operator, layer: str) -> Step:
         raise Refused("has outputs that are no multiple of its inputs")
     real = np.float64(np.float32(of.scale)) * np.broadcast_to(scales, outputs) / np.float64(np.float32(to.scale))
     multipliers = tuple(Multiplier.of(number) for number in real)
-    biases, rows = _biases(tensors, operator, outputs), weights.reshape(-1, outputs)
-    _check_sums(rows.T if depthwise else weights.reshape(outputs, -1), biases, multipliers)
+    biases, rows = _biases(tensors, operator, outputs), weights.reshape((-1, outputs) if depthwise else (outputs, -1))
+    _check_sums(rows.T if depthwise else rows, biases, multipliers)
     return Convolution(
         layer,
         tensors.value(source),
         tensors.value(operator.outputs[0]),
         tensors.window((weights.shape[1], weights.shape[2]), options, (height, width)),
         channels,
-        rows if depthwise else _in_lanes(weights.reshape(outputs, -1)),
+        rows,
+        rows if depthwise else _in_lanes(rows),
         biases,
         multipliers,
         *activation_range(_activation(options), to),
@@ -88,6 +90,7 @@ def _dense(tensors: Tensors, operator: Operator, layer: str) -> Step:
         tensors.value(operator.outputs[0]),
         Window(one, one, one, (0, 0), one, one),
         weights.shape[1],
+        weights,
         _in_lanes(weights),
         biases,
         multipliers,
@@ -211,6 +214,18 @@ def _prelu(tensors: Tensors, operator: Operator, layer: str) -> Step:
     )
 
 
+def _softmax(tensors: Tensors, operator: Operator, layer: str) -> Step:
+    """SOFTMAX: TensorFlow Lite computes that of int8 in float32, with a table of exponentials."""
+    source, result = operator.inputs[0], operator.outputs[0]
+    of, to = tensors.rounding(source), tensors.rounding(result)
+    if to.zero_point != -128 or np.float32(to.scale) != np.float32(1 / 256):
+        raise Refused("has a result that is not in steps of 1/256 from -128 on")
+    step = -np.float32(of.scale) * np.float32(operator.options()["beta"])
+    exponentials = np.exp((step * np.arange(256, dtype=np.float32)).astype(np.float64)).astype(np.float32)
+    made = tensors.value(result)
+    return Softmax(layer, tensors.map(source), made, exponentials, np.float32(to.scale))
+
+
 def _sign(tensors: Tensors, operator: Operator, layer: str) -> Step:
     """LceQuantize."""
     source = operator.inputs[0]
@@ -297,6 +312,7 @@ STEPS: dict[str, Callable[[Tensors, Operator, str], Step]] = {
     **dict.fromkeys(_RELUS, _rescale),
     names.ADD: _add,
     names.PRELU: _prelu,
+    names.SOFTMAX: _softmax,
     names.BINARY_CONV_2D: _binary_convolution,
     names.BINARY_QUANTIZE: _sign,
     names.BINARY_DEQUANTIZE: _of_signs,

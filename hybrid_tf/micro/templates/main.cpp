@@ -68,7 +68,7 @@ int main() {
   const size_t arena_bytes = kArenaBytes;
   uint8_t* arena = static_arena;
 #endif
-  MicroMutableOpResolver<kModelOps> resolver;
+  ModelOpResolver resolver;
   if (!AddModelOps(resolver)) return 1;
   MicroInterpreter interpreter(GetModel(kModelData), resolver, arena, arena_bytes);
   if (interpreter.AllocateTensors() != kTfLiteOk) {

@@ -34,6 +34,7 @@ enum BuiltinOperator : int32_t {
   BuiltinOperator_RESHAPE = 22,
   BuiltinOperator_CUSTOM = 32,
   BuiltinOperator_MEAN = 40,
+  BuiltinOperator_PRELU = 54,
   BuiltinOperator_QUANTIZE = 114,
 };
 
@@ -102,6 +103,13 @@ struct TfLiteContext {
   void* impl_;  // a MicroContext
 };
 
+enum TfLiteFusedActivation { kTfLiteActNone = 0 };
+
+struct TfLiteAddParams {
+  TfLiteFusedActivation activation;
+  bool pot_scale_int16;
+};
+
 struct TFLMRegistration {
   void* (*init)(TfLiteContext*, const char* buffer, size_t length);
   void (*free)(TfLiteContext*, void* user_data);
@@ -160,6 +168,7 @@ TFLM_TEST_BUILTIN(Register_FULLY_CONNECTED, ParseFullyConnected)
 TFLM_TEST_BUILTIN(Register_MAX_POOL_2D, ParsePool)
 TFLM_TEST_BUILTIN(Register_RESHAPE, ParseReshape)
 TFLM_TEST_BUILTIN(Register_MEAN, ParseReducer)
+TFLM_TEST_BUILTIN(Register_PRELU, ParsePrelu)
 TFLM_TEST_BUILTIN(Register_QUANTIZE, ParseQuantize)
 #undef TFLM_TEST_BUILTIN
 
@@ -202,6 +211,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   }
   TfLiteStatus AddMaxPool2D() { return add(Register_MAX_POOL_2D(), BuiltinOperator_MAX_POOL_2D, nullptr, ParsePool); }
   TfLiteStatus AddMean() { return add(Register_MEAN(), BuiltinOperator_MEAN, nullptr, ParseReducer); }
+  TfLiteStatus AddPrelu() { return add(Register_PRELU(), BuiltinOperator_PRELU, nullptr, ParsePrelu); }
   TfLiteStatus AddQuantize() { return add(Register_QUANTIZE(), BuiltinOperator_QUANTIZE, nullptr, ParseQuantize); }
   TfLiteStatus AddReshape() { return add(Register_RESHAPE(), BuiltinOperator_RESHAPE, nullptr, ParseReshape); }
 

@@ -5,11 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-extern "C" {
+#include "common/export.h"
 
 // Returns 0 when `data` is a sound TensorFlow Lite file of a network for LCE: every offset, index and size is inside of
 // what it points into, and each operator computes the shapes that are stored. Otherwise 1, and one sentence about what
 // is wrong in `message`, cut to `message_size` bytes and always ended by a 0.
-__attribute__((visibility("default"))) int hybrid_tf_runtime_check_model(const uint8_t* data, size_t size,
-                                                                         char* message, size_t message_size);
-}
+HYBRID_TF_EXPORT int hybrid_tf_runtime_check_model(const uint8_t* data, size_t size, char* message,
+                                                   size_t message_size);

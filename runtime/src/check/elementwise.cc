@@ -134,13 +134,13 @@ bool check_conversion(const OperatorCheck& c) {
 
 constexpr OperatorRule kElementwiseRules[] = {
     make_rule(schema::ABS, check_same_shape),
-    make_rule(schema::ADD, check_binary).inputs(2, 2).options<schema::AddOptions>(),
+    make_rule(schema::ADD, check_binary).inputs(2, 2).activation<schema::AddOptions>(),
     make_rule(schema::ADD_N, check_sum).inputs(1, 64).only_floats(),
     make_rule(schema::CAST, check_cast),
     make_rule(schema::CEIL, check_function).only_floats(),
     make_rule(schema::COS, check_function).only_floats(),
     make_rule(schema::DEQUANTIZE, check_conversion),
-    make_rule(schema::DIV, check_binary).inputs(2, 2).options<schema::DivOptions>().only_floats(),
+    make_rule(schema::DIV, check_binary).inputs(2, 2).activation<schema::DivOptions>().only_floats(),
     make_rule(schema::ELU, check_function),
     make_rule(schema::EQUAL, check_comparison).inputs(2, 2),
     make_rule(schema::EXP, check_function).only_floats(),
@@ -161,7 +161,7 @@ constexpr OperatorRule kElementwiseRules[] = {
     make_rule(schema::LOG_SOFTMAX, check_function).only_floats(),
     make_rule(schema::MAXIMUM, check_extreme).inputs(2, 2),
     make_rule(schema::MINIMUM, check_extreme).inputs(2, 2),
-    make_rule(schema::MUL, check_binary).inputs(2, 2).options<schema::MulOptions>(),
+    make_rule(schema::MUL, check_binary).inputs(2, 2).activation<schema::MulOptions>(),
     make_rule(schema::NEG, check_function).only_floats(),
     make_rule(schema::NOT_EQUAL, check_comparison).inputs(2, 2),
     make_rule(schema::POW, check_binary).inputs(2, 2).only_floats(),
@@ -181,7 +181,7 @@ constexpr OperatorRule kElementwiseRules[] = {
     make_rule(schema::SQRT, check_function).only_floats(),
     make_rule(schema::SQUARE, check_function).only_floats(),
     make_rule(schema::SQUARED_DIFFERENCE, check_squared_difference).inputs(2, 2),
-    make_rule(schema::SUB, check_binary).inputs(2, 2).options<schema::SubOptions>(),
+    make_rule(schema::SUB, check_binary).inputs(2, 2).activation<schema::SubOptions>(),
     make_rule(schema::TANH, check_function),
     {},
 };

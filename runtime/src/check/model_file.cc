@@ -236,12 +236,11 @@ bool read_graph(FlatFile* file, const FlatTable& root, const FlatVector& buffers
   graph.text(schema::SubGraph::name);
   if (!read_tensors(file, graph.vector(schema::SubGraph::tensors, 4), buffers, model, message)) return false;
 
-  std::vector<int32_t> inputs, outputs;
-  if (!read_indices(graph.vector(schema::SubGraph::inputs, 4), *model, 0, kMaxCount, &inputs) ||
-      !read_indices(graph.vector(schema::SubGraph::outputs, 4), *model, 0, kMaxCount, &outputs)) {
+  if (!read_indices(graph.vector(schema::SubGraph::inputs, 4), *model, 0, kMaxCount, &model->inputs) ||
+      !read_indices(graph.vector(schema::SubGraph::outputs, 4), *model, 0, kMaxCount, &model->outputs)) {
     return message->fail("its graph has an input or output that the file lacks");
   }
-  for (int32_t input : inputs) {
+  for (int32_t input : model->inputs) {
     if (model->tensors[input].available) {
       return message->fail("input '%.60s' is a constant, or given twice", model->tensors[input].name);
     }
@@ -252,12 +251,12 @@ bool read_graph(FlatFile* file, const FlatTable& root, const FlatVector& buffers
   for (size_t i = 0; i < operators.size() && file->sound(); ++i) {
     if (!read_operator(operators.table(i), codes, model, message)) return message->prefix("operator %zu ", i);
   }
-  for (int32_t output : outputs) {
+  for (int32_t output : model->outputs) {
     if (!model->tensors[output].available) {
       return message->fail("nothing computes output '%.60s'", model->tensors[output].name);
     }
   }
-  return !outputs.empty() || message->fail("its graph has no output");
+  return !model->outputs.empty() || message->fail("its graph has no output");
 }
 
 }  // namespace

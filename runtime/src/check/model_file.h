@@ -52,7 +52,8 @@ struct FileOperator {
 
 struct ModelFile {
   std::vector<FileTensor> tensors;
-  std::vector<FileOperator> operators;  // each after those whose outputs it reads
+  std::vector<FileOperator> operators;   // each after those whose outputs it reads
+  std::vector<int32_t> inputs, outputs;  // tensors of the graph
 };
 
 // Returns false with a message when the file is damaged or holds what no network of LCE's converter does: several

@@ -37,7 +37,8 @@ struct OperatorRule {
   const char* custom_name;  // of a custom operator
   int options_type;         // 0 where none are read, here or in the interpreter
   size_t least_inputs, most_inputs, most_outputs;
-  bool int8;  // also with int8 maps
+  bool int8;          // also with int8 maps
+  bool bare_options;  // nothing but a fused activation: a file may leave them out, and has none then
   bool (*check)(const OperatorCheck&);
 
   // The same rule but for one thing.
@@ -45,6 +46,12 @@ struct OperatorRule {
   constexpr OperatorRule options() const {
     OperatorRule rule = *this;
     rule.options_type = Options::kType;
+    return rule;
+  }
+  template <class Options>
+  constexpr OperatorRule activation() const {
+    OperatorRule rule = options<Options>();
+    rule.bare_options = true;
     return rule;
   }
   constexpr OperatorRule inputs(size_t least, size_t most) const {

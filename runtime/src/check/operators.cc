@@ -32,6 +32,12 @@ bool fail_with_name(const FileOperator& op, Message* message) {
   return message->prefix("(number %d of TensorFlow Lite's) ", op.code);
 }
 
+bool has_options(const OperatorRule& rule, const FileOperator& op) {
+  if (rule.options_type == 0) return true;
+  if (!op.options.present()) return rule.bare_options && op.options_type == 0;
+  return op.options_type == rule.options_type;
+}
+
 }  // namespace
 
 bool OperatorCheck::is_in(const char* what, int64_t value, int64_t low, int64_t high) const {
@@ -41,6 +47,8 @@ bool OperatorCheck::is_in(const char* what, int64_t value, int64_t low, int64_t 
 bool OperatorCheck::output_is(const FileShape& shape, size_t i) const {
   return output(i).shape == shape || message->fail("cannot compute the shape of '%.60s'", output(i).name);
 }
+
+bool is_checked(const FileOperator& op) { return find_rule(op) != nullptr; }
 
 bool check_operator(ModelFile& model, const FileOperator& op, Message* message) {
   const OperatorRule* rule = find_rule(op);
@@ -52,7 +60,7 @@ bool check_operator(ModelFile& model, const FileOperator& op, Message* message) 
     message->fail("has %zu inputs and %zu outputs", op.inputs.size(), op.outputs.size());
   } else if (c.input(0) == nullptr) {
     message->fail("lacks its input");
-  } else if (rule->options_type != 0 && (op.options_type != rule->options_type || !op.options.present())) {
+  } else if (!has_options(*rule, op)) {
     message->fail("lacks options");
   } else {
     sound = rule->check(c);

@@ -103,6 +103,7 @@ struct FullyConnectedOptions {
 };
 struct SoftmaxOptions {
   static constexpr int kType = 9;
+  enum Field { beta };
 };
 struct ConcatenationOptions {
   static constexpr int kType = 10;
@@ -181,6 +182,7 @@ struct UnpackOptions {
 };
 struct ResizeNearestNeighborOptions {
   static constexpr int kType = 74;
+  enum Field { align_corners, half_pixel_centers };
 };
 struct LeakyReluOptions {
   static constexpr int kType = 75;
@@ -204,6 +206,7 @@ struct BatchMatMulOptions {
 };
 struct GeluOptions {
   static constexpr int kType = 116;
+  enum Field { approximate };
 };
 
 }  // namespace schema

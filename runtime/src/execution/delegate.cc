@@ -6,11 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "common/export.h"
 #include "common/version.h"
 #include "execution/partition.h"
 #include "graph/claims.h"
-
-#define HYBRID_TF_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace hybrid_tf {
 namespace {
@@ -91,18 +90,6 @@ TfLiteStatus take_nodes(TfLiteContext* context, TfLiteDelegate* delegate) {
   registration.version = 1;
   return context->ReplaceNodeSubsetsWithDelegateKernels(
       context, registration, reinterpret_cast<const TfLiteIntArray*>(nodes.data()), delegate);
-}
-
-// Names of the kernel sets that this processor can run, the fastest first.
-const char* supported_kernels() {
-  static const std::string names = [] {
-    std::string text;
-    for (const KernelSet* const* set = all_kernels(); *set; ++set) {
-      if ((*set)->supported()) text += (text.empty() ? "" : ",") + std::string((*set)->name);
-    }
-    return text;
-  }();
-  return names.c_str();
 }
 
 bool read_switch(const char* key, const char* value, bool* result, Message* message) {

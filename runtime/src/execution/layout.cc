@@ -96,7 +96,7 @@ class Arena {
     }
     block_of_[value] = static_cast<int>(blocks_.size());
     const int time = static_cast<int>(index);
-    blocks_.push_back({static_cast<size_t>(layout_.values[value].bytes()), time, time, 0});
+    blocks_.push_back({static_cast<uint64_t>(layout_.values[value].bytes()), time, time, 0});
   }
 
   // Sums may be written over the operand that nobody reads any more: the same memory stays in the cache. (Each result

@@ -17,8 +17,8 @@ struct Value {
   Image image;    // of bits: `channels` counts words
   int element_size;
   Halo halo = {};
-  int halo_byte = 0;  // what it is filled with
-  size_t offset = 0;  // in the arena: of the first byte, halo included
+  int halo_byte = 0;    // what it is filled with
+  uint64_t offset = 0;  // in the arena: of the first byte, halo included
 
   ptrdiff_t row_stride() const;  // in elements, as all strides
   ptrdiff_t batch_stride() const;
@@ -35,7 +35,7 @@ struct Value {
 struct Layout {
   std::vector<Value> values;
   std::vector<StepPlan> steps;  // now of values, not tensors
-  size_t arena_bytes = 0;
+  uint64_t arena_bytes = 0;
 };
 
 // Refuses what needs an absurd amount of memory. The graph's shapes must be known.

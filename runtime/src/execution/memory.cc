@@ -1,20 +1,39 @@
 #include "execution/memory.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <utility>
 
-namespace hybrid_tf {
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
 
-size_t place_blocks(std::vector<Block>* blocks) {
+namespace hybrid_tf {
+namespace {
+
+#if defined(_WIN32)
+void* allocate_aligned(size_t bytes) { return _aligned_malloc(bytes, kAlignment); }
+void free_aligned(void* data) { _aligned_free(data); }
+#else
+void* allocate_aligned(size_t bytes) {
+  void* data;
+  return posix_memalign(&data, kAlignment, bytes) == 0 ? data : nullptr;
+}
+void free_aligned(void* data) { free(data); }
+#endif
+
+}  // namespace
+
+uint64_t place_blocks(std::vector<Block>* blocks) {
   std::vector<Block*> by_size;
   for (Block& block : *blocks) by_size.push_back(&block);
   std::stable_sort(by_size.begin(), by_size.end(), [](const Block* a, const Block* b) { return a->bytes > b->bytes; });
   std::vector<Block*> placed;  // ordered by offset
-  size_t total = 0;
+  uint64_t total = 0;
   for (Block* block : by_size) {
-    const size_t bytes = align(block->bytes);
-    size_t offset = 0;
+    const uint64_t bytes = align(block->bytes);
+    uint64_t offset = 0;
     for (const Block* other : placed) {
       if (other->last < block->first || other->first > block->last) continue;
       if (offset + bytes <= other->offset) break;
@@ -35,11 +54,11 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-Buffer::~Buffer() { free(data_); }
+Buffer::~Buffer() { free_aligned(data_); }
 
-bool Buffer::allocate(size_t bytes) {
-  free(data_);
-  if (posix_memalign(&data_, kAlignment, align(bytes + 1))) data_ = nullptr;
+bool Buffer::allocate(uint64_t bytes) {
+  free_aligned(data_);
+  data_ = bytes < PTRDIFF_MAX - kAlignment ? allocate_aligned(static_cast<size_t>(align(bytes + 1))) : nullptr;
   return data_ != nullptr;
 }
 

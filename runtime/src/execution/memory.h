@@ -2,23 +2,24 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace hybrid_tf {
 
 constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
 
-inline size_t align(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+inline uint64_t align(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // A map that must be kept from step `first` to step `last`, both included.
 struct Block {
-  size_t bytes;
+  uint64_t bytes;
   int first, last;
-  size_t offset;  // the answer
+  uint64_t offset;  // the answer
 };
 
 // Sets the offsets, largest blocks first, each at the lowest place that is free. Returns the size of the arena.
-size_t place_blocks(std::vector<Block>* blocks);
+uint64_t place_blocks(std::vector<Block>* blocks);
 
 // Aligned memory, of undefined content.
 class Buffer {
@@ -27,7 +28,8 @@ class Buffer {
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer();
-  bool allocate(size_t bytes);  // frees what it held; false when there is no memory
+  // Frees what it held; false when there is no memory, as for more than the machine can address.
+  bool allocate(uint64_t bytes);
   template <typename T>
   T* as() const {
     return static_cast<T*>(data_);

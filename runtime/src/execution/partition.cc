@@ -28,7 +28,7 @@ bool Partition::prepare(TfLiteContext* context) {
     return false;
   }
   if (!arena_.allocate(layout_.arena_bytes)) {
-    return message_.fail("no memory for %zu bytes of activations", layout_.arena_bytes);
+    return message_.fail("no memory for %llu bytes of activations", (unsigned long long)layout_.arena_bytes);
   }
   data_.assign(layout_.values.size(), nullptr);
   for (size_t i = 0; i < data_.size(); ++i) {

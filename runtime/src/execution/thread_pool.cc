@@ -37,9 +37,11 @@ ThreadPool::ThreadPool() {
   pthread_mutex_init(&callers_, nullptr);
   pthread_mutex_init(&sleep_, nullptr);
   pthread_cond_init(&wake_, nullptr);
+#if !defined(_WIN32) && !defined(__wasm__)  // there is no fork() on these
   // The C library drops the handlers when it unloads this one.
   static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   (void)registered;
+#endif
   pthread_mutex_lock(&pools_);
   next_ = first_;
   link_ = &first_;

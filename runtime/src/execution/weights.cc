@@ -12,12 +12,12 @@ namespace hybrid_tf {
 namespace {
 
 // Lanes of all blocks of all groups.
-size_t lanes(const Operator& op, const Weights& weights) {
-  return static_cast<size_t>(op.groups) * weights.group_blocks(op) * weights.block;
+uint64_t lanes(const Operator& op, const Weights& weights) {
+  return static_cast<uint64_t>(op.groups) * weights.group_blocks(op) * weights.block;
 }
 
-bool allocate(size_t bytes, Buffer* buffer, Message* message) {
-  return buffer->allocate(bytes) || message->fail("no memory for %zu bytes of weights", bytes);
+bool allocate(uint64_t bytes, Buffer* buffer, Message* message) {
+  return buffer->allocate(bytes) || message->fail("no memory for %llu bytes of weights", (unsigned long long)bytes);
 }
 
 int32_t taps_of(const Operator& op) { return op.vertical.size * op.horizontal.size; }
@@ -26,7 +26,7 @@ int32_t taps_of(const Operator& op) { return op.vertical.size * op.horizontal.si
 template <typename T>
 bool pack_filter(const TfLiteContext* context, const Operator& op, int32_t rows, Weights* weights, Message* message) {
   const int32_t taps = taps_of(op);
-  const size_t bytes = lanes(op, *weights) * rows * sizeof(T);
+  const uint64_t bytes = lanes(op, *weights) * rows * sizeof(T);
   if (!allocate(bytes, &weights->filter, message)) return false;
   pack_weights(constant_data<T>(context, op.filter), op.groups, op.group_channels, taps, op.filter_words,
                weights->block, weights->filter.as<T>());

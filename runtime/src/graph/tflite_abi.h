@@ -14,8 +14,11 @@ enum TfLiteType : int {
   kTfLiteNoType = 0,
   kTfLiteFloat32 = 1,
   kTfLiteInt32 = 2,
+  kTfLiteUInt8 = 3,
+  kTfLiteInt64 = 4,
   kTfLiteBool = 6,
   kTfLiteInt8 = 9,
+  kTfLiteFloat16 = 10,
 };
 
 enum TfLiteAllocationType : int { kTfLiteMmapRo = 1 };  // in a tensor: its data are constant, part of the model's file

@@ -1,4 +1,6 @@
 // Which kernel sets there are, and which this processor runs.
+#include <string>
+
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
 
@@ -106,6 +108,17 @@ const KernelSet* find_kernels(const char* name) {
     if (wanted && (*set)->supported()) return *set;
   }
   return nullptr;
+}
+
+const char* supported_kernels() {
+  static const std::string names = [] {
+    std::string text;
+    for (const KernelSet* const* set = kSets; *set; ++set) {
+      if ((*set)->supported()) text += (text.empty() ? "" : ",") + std::string((*set)->name);
+    }
+    return text;
+  }();
+  return names.c_str();
 }
 
 }  // namespace hybrid_tf

@@ -323,4 +323,7 @@ const KernelSet* const* all_kernels();
 // this processor lacks it.
 const KernelSet* find_kernels(const char* name);
 
+// Names of the sets that this processor can run, the fastest first, with commas between them.
+const char* supported_kernels();
+
 }  // namespace hybrid_tf

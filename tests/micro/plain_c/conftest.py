@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import hybrid_tf.pretrained
 from hybrid_tf.compiler import Metadata, calibrate_int8, convert
@@ -23,7 +24,7 @@ def half_width_residual(folder):
 
 
 def depthwise(folder):
-    """A plain network with depthwise convolutions, an odd stride, a pool at an odd border, and a dense layer."""
+    """A plain network: depthwise convolutions, an odd stride, a pool at an odd border, a dense layer, a softmax."""
 
     def body(x):
         x = layers.ReLU()(layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)))
@@ -32,6 +33,7 @@ def depthwise(folder):
         return layers.Flatten()(x)
 
     model, path = network(body, channels=6, size=13), folder / "model.int8.tflite"
+    model = tf.keras.Model(model.inputs, layers.Softmax()(model.outputs[0]))
     numbers = {"mean": (125.0, 123.0, 114.0), "std": (63.0, 62.0, 66.0), "input_shape": (13, 13, 3)}
     convert(model, path, Metadata(tuple("abcde"), **numbers, int8=calibrate_int8(model, random_images(16, 13))))
     return path

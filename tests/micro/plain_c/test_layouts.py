@@ -14,7 +14,7 @@ import yaml
 
 from hybrid_tf.compiler.metadata import read_metadata
 from hybrid_tf.micro.plain_c.export import export_plain_c
-from hybrid_tf.micro.plain_c.layouts import LAYOUTS, library_name
+from hybrid_tf.micro.plain_c.layouts import LAYOUTS
 from tests.micro.plain_c.conftest import TRAINED
 from tests.support.shared import made_once
 
@@ -129,9 +129,3 @@ def test_manifests_name_what_is_there(folders):
     assert (folders / "zephyr" / module["build"]["cmake"] / "CMakeLists.txt").is_file()
     [symbol] = re.findall(r"^config (\w+)$", (folders / "zephyr" / "Kconfig").read_text(), re.MULTILINE)
     assert f"CONFIG_{symbol}=y" in (folders / "zephyr" / "samples" / "classify" / "prj.conf").read_text()
-
-
-def test_names_of_libraries_are_names_everywhere():
-    assert library_name('ResNet-20 "x" é residual') == "resnet_20_x_residual"
-    assert library_name("20 ü") == "network_20"
-    assert len(library_name("a" * 100)) == 63

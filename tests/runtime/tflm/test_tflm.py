@@ -14,8 +14,9 @@ from hybrid_tf.models.registry import build_model
 from tests.support import sweep_files
 from tests.support.check_folder import difference
 from tests.support.graph_builder import Graph, build_file
+from tests.support.int8_reference import Quantization
 from tests.support.small_networks import randomise
-from tests.support.sweep_models import kind_of
+from tests.support.sweep_models import Output, kind_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
@@ -24,11 +25,30 @@ IMAGES = 12
 TOLERANCE = 1e-5  # of the largest score
 
 
+def shifts():
+    """A file of int8 maps, large and small, that each get a number for each channel added, which is exact in TFLM."""
+    rng, graphs, outputs = np.random.default_rng(3), [], []
+    for shape in ((1, 20, 20, 7), (1, 5, 6, 33), (2, 3, 3, 16), (1, 18, 18, 1)) * 2:
+        graph = Graph()
+        of, added, to = (Quantization(float(np.exp(rng.normal(-3, 1))), int(rng.integers(-128, 128))) for _ in range(3))
+        x = graph.input(rng.integers(-128, 128, shape).astype(np.int8), None, *of)
+        numbers = rng.integers(-128, 128, shape[-1:]).astype(np.int8)
+        to = to._replace(scale=max(to.scale, of.scale / 2))
+        if shape[0] == 1:
+            numbers = numbers.reshape(1, 1, 1, -1)
+        y = graph.int8_add(x, graph.constant(numbers, *added), to)
+        graph.output(y)
+        graphs.append(graph)
+        outputs.append(Output("shift", y.array, True))
+    inputs = tuple(graph.inputs[0].array for graph in graphs)
+    return sweep_files.SweepFile(None, build_file(graphs), inputs, tuple(outputs), len(graphs))
+
+
 @pytest.fixture(scope="module")
 def files():
     # TensorFlow Lite Micro's own int8 operators lack some options, and round differently: test_int8_networks.py.
     ours = (index for index in count() if not kind_of(0, index).startswith("int8"))
-    return sweep_files.sweep_files(list(islice(ours, COUNT)))
+    return [shifts(), *sweep_files.sweep_files(list(islice(ours, COUNT)))]
 
 
 def failures(tflm, files, folder):
@@ -47,7 +67,7 @@ def failures(tflm, files, folder):
 
 def test_every_option_computes_what_lce_does(tflm, files, tmp_path):
     cases, found = failures(tflm, files, tmp_path)
-    assert cases == COUNT
+    assert cases == COUNT + len(files[0].outputs)
     assert not found, "\n".join(found[:20])
     kinds = {output.array.dtype for file in files for output in file.outputs}
     assert kinds == {np.dtype(kind) for kind in (np.float32, np.int8, np.int32, bool)}
@@ -58,6 +78,7 @@ BREAKS = {
     "a bit is lost": ("counting.h", "(two << 1)", "two"),
     "numbers are rounded down": ("bconv2d.cc", "rest >= 0.5f", "rest >= 1.0f"),
     "taps outside are -1": ("bconv2d_common.cc", "window[w] = 0;", "window[w] = ~0u;"),
+    "another number is added": ("add_op.cc", "number = data.number.times(", "number = -data.number.times("),
     "the zero point is -1": ("bits.cc", "value < zero_point", "value <= zero_point"),
 }
 
@@ -75,7 +96,7 @@ def test_a_broken_kernel_is_found(name, files, tmp_path):
         (sources / path.name).write_text(text)
     library = tmp_path / "kernels.so"
     build_host_library(library, sorted(sources.iterdir()))
-    _, found = failures(TFLM(library), files[:2], tmp_path)
+    _, found = failures(TFLM(library), files[:3], tmp_path)
     assert found
 
 

@@ -1,11 +1,14 @@
 /* What the kernels of a network share: their data, and the arithmetic of TensorFlow Lite's int8 operators.
  *
- * C99, integers only. Shifts to the right of negative numbers are arithmetic, as every compiler for microcontrollers
- * has them. No sum overflows: that was checked for every value that can occur when the network was exported. */
+ * C99, integers only but for the softmax. Shifts to the right of negative numbers are arithmetic, as every compiler for
+ * microcontrollers has them. No sum overflows: that was checked for every value that can occur when the network was
+ * exported. */
 #ifndef NN_H
 #define NN_H
 
 #include <stdint.h>
+
+#include "names.h"
 
 #if defined(__ARM_FEATURE_DSP) || defined(__ARM_FEATURE_SAT)
 #include <arm_acle.h>
@@ -44,6 +47,17 @@ struct nn_conv {
   const struct nn_factor* factors;
 };
 
+/* The same for CMSIS-NN, whose weights lie in another order. */
+struct nn_cmsis_conv {
+  struct nn_window window;
+  int32_t in_channels, out_channels;
+  int16_t zero_in, zero_out, low, high;
+  int32_t buffer_bytes;
+  const int8_t* filters;
+  const int32_t* biases;
+  const int32_t *factors, *shifts; /* to the left; negative ones to the right */
+};
+
 /* A pool of int8; `shift` is the logarithm of the pixels in a window, -1 when they are no power of two. */
 struct nn_pool {
   struct nn_window window;
@@ -61,6 +75,13 @@ struct nn_rescale {
   int32_t count, half_up;
   int16_t zero_in, zero_out, low, high;
   struct nn_factor factor;
+};
+
+/* A softmax of each row; `exponentials` has those of 0 to -255 steps. */
+struct nn_softmax {
+  int32_t rows, classes;
+  float step; /* of the result */
+  const float* exponentials;
 };
 
 /* A map of signs, packed into words: bit c % 32 of word c / 32 of a pixel is set where channel c is -1. A row may have
@@ -156,10 +177,13 @@ NN_INLINE void nn_clear(uint32_t* words, int32_t count) {
 
 void nn_int8_conv(const struct nn_conv* conv, const int8_t* input, int16_t* window, int8_t* output);
 void nn_int8_depthwise(const struct nn_conv* conv, const int8_t* input, int8_t* output);
+void nn_cmsis_conv(const struct nn_cmsis_conv* conv, const int8_t* input, uint32_t* buffer, int8_t* output);
+void nn_cmsis_depthwise(const struct nn_cmsis_conv* conv, const int8_t* input, uint32_t* buffer, int8_t* output);
 void nn_int8_average_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output);
 void nn_int8_max_pool(const struct nn_pool* pool, const int8_t* input, int8_t* output);
 void nn_int8_mean(const struct nn_mean* mean, const int8_t* input, int8_t* output);
 void nn_int8_rescale(const struct nn_rescale* rescale, const int8_t* input, int8_t* output);
+void nn_int8_softmax(const struct nn_softmax* softmax, const int8_t* input, int8_t* output);
 void nn_signs_of(const struct nn_signs* signs, const int8_t* input, uint32_t* output);
 void nn_int8_of_signs(const struct nn_signs* signs, int8_t minus, int8_t plus, const uint32_t* input, int8_t* output);
 void nn_sign_pool(const struct nn_sign_pool* pool, const uint32_t* input, uint32_t* output);

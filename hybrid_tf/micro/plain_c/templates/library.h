@@ -2,6 +2,6 @@
 #ifndef {{ library|upper }}_H
 #define {{ library|upper }}_H
 
-#include "network.h"
+#include "{{ name }}.h"
 
 #endif

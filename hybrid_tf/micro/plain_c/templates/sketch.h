@@ -5,9 +5,9 @@ void setup() {
   }
 {%- if caller %}
 #if defined(ESP32)
-  if (psramFound()) arena = (uint32_t *)ps_malloc(NETWORK_ARENA_BYTES);
+  if (psramFound()) arena = (uint32_t *)ps_malloc({{ NAME }}_ARENA_BYTES);
 #endif
-  if (!arena) arena = (uint32_t *)malloc(NETWORK_ARENA_BYTES);
+  if (!arena) arena = (uint32_t *)malloc({{ NAME }}_ARENA_BYTES);
 {%- endif %}
 }
 
@@ -26,7 +26,7 @@ void loop() {
   Serial.print("class ");
   Serial.print(found);
   Serial.print(": ");
-  Serial.print(network_class_names[found]);
+  Serial.print({{ name }}_class_names[found]);
   Serial.print(", ");
   Serial.print(spent);
   Serial.print(" microseconds; ");

@@ -1,5 +1,5 @@
 /* {{ made }} */
-#include "network.h"
+#include "{{ name }}.h"
 
 #include <stdio.h>
 {% if caller %}#include <stdlib.h>
@@ -9,11 +9,11 @@
 int main(void) {
   int found;
 {%- if caller %}
-  arena = malloc(NETWORK_ARENA_BYTES);
+  arena = malloc({{ NAME }}_ARENA_BYTES);
   if (!arena) return 1;
 {%- endif %}
   take_image();
   found = classify();
-  printf("class %d: %s; %s\n", found, network_class_names[found], compared());
-  return memcmp(scores, expected, NETWORK_CLASSES) != 0;
+  printf("class %d: %s; %s\n", found, {{ name }}_class_names[found], compared());
+  return memcmp(scores, expected, {{ NAME }}_CLASSES) != 0;
 }

@@ -4,14 +4,14 @@
 #include "esp_heap_caps.h"
 {%- endif %}
 #include "esp_timer.h"
-#include "network.h"
+#include "{{ name }}.h"
 
 {% include "example.h" %}
 void app_main(void) {
   int64_t start, spent;
   int found;
 {%- if caller %}
-  arena = heap_caps_malloc_prefer(NETWORK_ARENA_BYTES, 2, MALLOC_CAP_SPIRAM, MALLOC_CAP_DEFAULT);
+  arena = heap_caps_malloc_prefer({{ NAME }}_ARENA_BYTES, 2, MALLOC_CAP_SPIRAM, MALLOC_CAP_DEFAULT);
   if (!arena) {
     printf("no memory for the arena\n");
     return;
@@ -21,5 +21,5 @@ void app_main(void) {
   start = esp_timer_get_time();
   found = classify();
   spent = esp_timer_get_time() - start;
-  printf("class %d: %s, %ld microseconds; %s\n", found, network_class_names[found], (long)spent, compared());
+  printf("class %d: %s, %ld microseconds; %s\n", found, {{ name }}_class_names[found], (long)spent, compared());
 }
