@@ -12,7 +12,8 @@ from hybrid_tf import pretrained
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter, metadata
 from hybrid_tf_runtime.library import library
 from hybrid_tf_runtime.standalone import StandaloneEngine
-from tests.support.graph_builder import Graph, build_file, pack_model
+from tests.support.graph_builder import Graph, build_file
+from tests.support.packing import pack_model
 from tests.support.stock_operators import CASES
 
 # What no hybrid of ours has, nor any network in the manner of QuickNet, MeliusNet, DenseNet or squeeze-and-excite.

@@ -9,7 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from hybrid_tf_runtime import HybridTFRuntimeError, Interpreter
 from hybrid_tf_runtime.library import check_model
-from tests.support.graph_builder import Graph, build_file, pack_model
+from tests.support.graph_builder import Graph, build_file
+from tests.support.packing import pack_model
 from tests.support.stock_operators import CASES, MAP, SYMMETRIC, Case, Constant
 
 RULES = Path(__file__).parents[2] / "runtime" / "src" / "check"

@@ -5,7 +5,6 @@ Needs numpy, flatbuffers and ai_edge_litert only, so that it works where there i
 
 from dataclasses import dataclass
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
@@ -14,6 +13,7 @@ from tests.support import int8_reference as int8
 from tests.support import lce_reference as reference
 from tests.support.int8_reference import Quantization
 from tests.support.lce_reference import NONE, SAME
+from tests.support.packing import pack_model
 
 TYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
@@ -43,11 +43,6 @@ class Value:
         return Quantization(self.scale, self.zero_point)
 
 
-class _AligningBuilder(flatbuffers.Builder):
-    def StartVector(self, elemSize, numElems, alignment):
-        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
-
-
 def build_file(graphs):
     """Returns the file that holds these graphs side by side."""
     whole, buffers, codes = schema.SubGraphT(), [schema.BufferT()], {}
@@ -71,13 +66,6 @@ def build_file(graphs):
     model.version, model.subgraphs, model.buffers = 3, [whole], buffers
     model.operatorCodes = list(map(_operator_code, codes))
     return pack_model(model)
-
-
-def pack_model(model):
-    """Returns the file of a model."""
-    builder = _AligningBuilder(1 << 20)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 class Graph:

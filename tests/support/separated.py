@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.support.graph_builder import pack_model
+from tests.support.packing import pack_model
 
 
 @dataclass(frozen=True)
