@@ -86,7 +86,8 @@ def test_kernels_are_those_behind_batch_norm_rounded_by_channel(model, int8_path
     assert np.allclose(file.tensors[stem.inputs[1]].scales, scales, rtol=1e-5)
     stored = file.constant(stem.inputs[1], np.dtype("i1"))
     assert np.abs(stored - kernel / scales[:, None, None, None]).max() < 0.5001
-    bias = file.constant(stem.inputs[2], np.dtype("<i4")) * np.float64(file.tensors[stem.inputs[2]].scales)
+    bias_scales = np.float64(file.tensors[stem.inputs[0]].scales) * scales  # which the file leaves out
+    bias = file.constant(stem.inputs[2], np.dtype("<i4")) * bias_scales
     assert np.allclose(bias, beta - mean * multiplier, atol=1e-3)
 
 
@@ -212,13 +213,15 @@ def test_a_file_with_other_numbers_fails(change, model, int8_path):
     assert "LSB from that of Keras on the same inputs" in result.failure
 
 
-def test_a_file_of_other_ranges_is_refused(model, int8_path):
+def test_a_file_of_other_ranges_is_refused(model, int8_path, tmp_path):
+    """Files of our own have the ranges of their tensors; in LCE's the metadata could say others."""
     other = network(lambda x: layers.ReLU()(x))
     with pytest.raises(HybridTFError, match="rounds other values to int8 than model"):
         verify(other, int8_path, random_images())
-    metadata = read_metadata(int8_path)
+    path = tmp_path / "lce.tflite"
+    convert(model, path, rounded(model), converter="lce")
+    metadata, content = read_metadata(path), path.read_bytes()
     wrong = {point: (2 * low, 2 * high) for point, (low, high) in metadata.int8.ranges.items()}
-    content = int8_path.read_bytes()
 
     def change(parsed, graph):
         text = replace(metadata, int8=replace(metadata.int8, ranges=wrong)).to_json().encode()

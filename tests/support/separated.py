@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from hybrid_tf.tflite.build_entry import BUILD_ENTRY
 from tests.support.packing import pack_model
 
 
@@ -43,6 +44,7 @@ def separated(content):
                 operator.inputs[position] = len(graph.tensors)
                 graph.tensors.append(copy.copy(graph.tensors[tensor]))
     graph.inputs = np.int32(inputs)
+    model.metadata = [entry for entry in model.metadata or () if entry.name.decode() != BUILD_ENTRY]  # names of tensors
     codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
     names = [(code.customCode or b"").decode() or str(code.builtinCode) for code in codes]
     return Separated(whole, pack_model(model), tuple(sources), tuple(names))
