@@ -49,13 +49,13 @@ def test_lint_names_layer_rule_and_mend(tmp_path):
     import larq
     import tensorflow as tf
 
-    dense = larq.layers.QuantDense(4, input_quantizer="ste_sign", kernel_quantizer="ste_sign", name="bad")
+    dense = larq.layers.QuantDense(4, kernel_quantizer="ste_sign", name="bad")
     model = tf.keras.Sequential([tf.keras.Input((8, 8, 3)), tf.keras.layers.Flatten(), dense])
     model.save(tmp_path / "bad.keras")
     done = CliRunner().invoke(lint, [str(tmp_path / "bad.keras"), "--json"])
     assert done.exit_code == 1
     (found,) = json.loads(done.stdout)
-    assert (found["layer"], found["rule"]) == ("bad", "quant-dense")
+    assert (found["layer"], found["rule"]) == ("bad", "weight-only")
     assert found["fix"]
 
 
