@@ -1,6 +1,7 @@
 """A process of its own, with bounded memory, for what may crash on a file from anywhere."""
 
 import faulthandler
+import gc
 import io
 import os
 import resource
@@ -60,6 +61,7 @@ def _answer(function: Callable[[], list[np.ndarray]], name: str, descriptor: int
     """Writes what `function` returns to `descriptor`, and ends this process."""
     status = 1
     try:
+        gc.disable()  # objects of TensorFlow that it finds may wait for ever for a thread that is not here
         faulthandler.disable()  # how it ends is told by the one that waits
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + _MEMORY

@@ -303,5 +303,21 @@ def test_what_takes_its_process_down_is_an_error():
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
 
 
+def test_an_isolated_process_collects_no_garbage_of_this_one():
+    """What it finalizes may wait for a thread that only this process has."""
+    here = os.getpid()
+
+    class Locked:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            if os.getpid() != here:
+                os._exit(1)
+
+    Locked()
+    assert isolated(lambda: [np.int64(len([[] for _ in range(100_000)]))], "file") == [100_000]
+
+
 def _raise_ours():
     raise HybridTFError("as it was")
