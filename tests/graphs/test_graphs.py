@@ -83,6 +83,7 @@ def test_a_sequential_model():
     assert [(row.kind, row.weights) for row in model_graph(model).layers()] == [("conv 3x3", 108), ("dense", 288)]
 
 
+@pytest.mark.slow
 def test_a_fresh_network_has_the_graph_of_a_trained_one():
     """Also in int8, whatever its ranges are; and its weights stay as they were."""
     model = build_model("resnet20", "residual", width=0.25, binarization=BinarizationConfig("swish", shifts=True))

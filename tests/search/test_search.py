@@ -97,7 +97,7 @@ def test_a_diverged_training_costs_itself_only(tmp_path, hybrid_tf):
     ("arguments", "code", "message"),
     [
         (
-            ["--budget", "file<=3kB"],
+            ["--budget", "file<=3kB", "--plan", "residual"],
             1,
             "no network of the search meets the budgets (file at most 3 kB): the nearest is",
         ),
