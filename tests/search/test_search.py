@@ -96,10 +96,11 @@ def test_a_diverged_training_costs_itself_only(tmp_path, hybrid_tf):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (
+        pytest.param(
             ["--budget", "file<=3kB", "--plan", "residual"],
             1,
             "no network of the search meets the budgets (file at most 3 kB): the nearest is",
+            marks=pytest.mark.slow,
         ),
         (["--budget", "file<=40kb"], 1, "unknown unit 'kb'"),
         ([], 1, "a search needs a budget"),
