@@ -115,6 +115,15 @@ def _train_mirrored(folder):
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
     tf.keras.backend.set_floatx("float64")
+    summarise = training.summarise
+
+    def summarise_file(spec):  # which is float32
+        tf.keras.backend.set_floatx("float32")
+        found = summarise(spec)
+        tf.keras.backend.set_floatx("float64")
+        return found
+
+    training.summarise = summarise_file
     config = Config(**SETTINGS | {"network": "vgg11", "head": "compact", "width": 0.125, "epochs": 1})
     training.train(config, folder / "alone")
     training.workers_of = lambda _: Workers(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
