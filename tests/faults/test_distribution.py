@@ -114,14 +114,19 @@ def _train_mirrored(folder):
 
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
-    tf.keras.backend.set_floatx("float64")
     summarise = training.summarise
 
+    def compute_in(kind):
+        tf.keras.backend.set_floatx(kind)
+        tf.keras.mixed_precision.set_global_policy(kind)
+
     def summarise_file(spec):  # which is float32
-        tf.keras.backend.set_floatx("float32")
+        compute_in("float32")
         found = summarise(spec)
-        tf.keras.backend.set_floatx("float64")
+        compute_in("float64")
         return found
+
+    compute_in("float64")
 
     training.summarise = summarise_file
     config = Config(**SETTINGS | {"network": "vgg11", "head": "compact", "width": 0.125, "epochs": 1})
