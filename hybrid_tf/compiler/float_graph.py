@@ -1,5 +1,7 @@
 """TensorFlow's own converter, called without its chatter: from a traced network to a graph of stock operators."""
 
+import re
+
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -24,11 +26,14 @@ def float_graph(function: tf.types.experimental.ConcreteFunction, *, int8: bool,
     """
     with silenced() as written:
         try:
-            frozen = convert_variables_to_constants_v2(function)
+            frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
             converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
             if int8:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
                 converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
             return converter.convert()
         except Exception as error:
-            raise HybridTFError(f"the model cannot be converted: {first_error(written(), error)}") from error
+            reason = first_error(written(), error)
+            if foreign := re.search(r"'tf\.(\w+)' op is neither a custom op nor a flex op", reason):
+                reason = f"there is no TensorFlow Lite operator for {foreign[1]} of these types: replace it"
+            raise HybridTFError(f"the model cannot be converted: {reason}") from error
