@@ -9,6 +9,7 @@ from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from hybrid_tf.compiler import Metadata, calibrate_int8, convert
 from hybrid_tf.models.registry import build_model
+from hybrid_tf.tflite.flatbuffer import parse_tflite
 from tests.support.small_networks import random_images, randomise
 
 _KERNELS = {"use_indirect_bgemm": True}  # of LCE's, the fastest
@@ -21,7 +22,8 @@ def with_every_output(content):
     graph.outputs = np.int32([output for operator in graph.operators for output in operator.outputs])
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output()), [graph.tensors[output].name.decode() for output in graph.outputs]
+    named = parse_tflite(content, "the file").tensors  # the file has few names, its metadata the layers'
+    return bytes(builder.Output()), [named[output].name for output in graph.outputs]
 
 
 def write_int8_network(folder, network, io, image_count=2, **options):
