@@ -1,7 +1,7 @@
 """What hybrid-tf's converter stores in a file besides the network: class names, normalisation, where it came from."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hybrid_tf_runtime.errors import HybridTFRuntimeError
@@ -27,7 +27,6 @@ class Metadata:
         input_shape: height, width and channels of an image; empty when unknown.
         network, plan, dataset: names of these in hybrid-tf; empty for a model from elsewhere.
         background: colour behind transparent pixels of an image: a name or "#rrggbb".
-        versions: versions of hybrid-tf and of the packages that the file was made with.
         scores: what the network gives, `logits` or `probabilities`.
     """
 
@@ -39,7 +38,6 @@ class Metadata:
     plan: str = ""
     dataset: str = ""
     background: str = "white"
-    versions: dict[str, str] = field(default_factory=dict)
     scores: str = LOGITS
 
 
@@ -74,7 +72,6 @@ def _from_json(text: bytes, seen: str) -> Metadata:
         input_shape=_tuple(values, "input_shape", int),
         **{key: str(values.get(key, "")) for key in ("network", "plan", "dataset")},
         background=str(values.get("background", Metadata.background)),
-        versions={str(package): str(number) for package, number in values.get("versions", {}).items()},
         scores=values.get("scores") or seen,
     )
     if result.scores not in SCORES:
