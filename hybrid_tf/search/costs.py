@@ -1,8 +1,8 @@
 """What a candidate costs, before it is trained: the size of its file, and what its graph says of RAM, MACs and energy.
 
-The size is that of the file which a conversion with random weights gives. A conversion takes seconds, so sizes are kept
-in the folder of the search, and a search for a width converts only what may fit: the rest of a file, what is not in the
-graph, hardly depends on the width.
+The size is that of the file which a conversion with random weights gives; sizes are kept in the folder of the search. A
+search for a width foresees sizes from the graphs, and writes files only of what may fit: the rest of a file, what is not
+in the graph, hardly depends on the width.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ class Costs:
     def nearest(self, candidates: Sequence[Candidate]) -> tuple[Candidate, dict[str, float]]:
         """Returns which of some candidates exceeds its budgets the least, and its costs.
 
-        All are compared by their graphs, and only the nearest is converted.
+        All are compared by their graphs, and a file is made of the nearest alone.
         """
         best = min(candidates, key=lambda one: excess(self.budgets, self._all(one, self._graph_bytes(one))))
         return best, self.exact(best)

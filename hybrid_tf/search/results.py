@@ -1,5 +1,6 @@
 """What a search found: the Pareto front, the best networks with the commands that make them again, table and page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hybrid_tf.search.budgets import Budget
 from hybrid_tf.search.latency import LatencyTable
 from hybrid_tf.search.search import Search
 from hybrid_tf.search.space import INT8
-from hybrid_tf.search.trials import FAILED, FINISHED, HALVED, RUNNING, Tried, tried
+from hybrid_tf.search.trials import FAILED, FINISHED, HALVED, RUNNING, TRAINED, Tried, tried
 from hybrid_tf.study.figures import Series, legend_entry, scatter
 from hybrid_tf.study.page import write_page
 from hybrid_tf.study.report_page import Figure
@@ -74,7 +75,7 @@ class Result:
     @property
     def finished(self) -> list[Tried]:
         """The trials that were trained to the end, the most accurate first."""
-        return sorted((one for one in self.trials if one.outcome == FINISHED), key=_order)
+        return _finished(self.trials)
 
     def count(self, outcome: str) -> int:
         """Returns the number of trials with an outcome."""
@@ -154,8 +155,8 @@ def result_of(search: Search, best: int) -> Result:
     Raises:
         HybridTFError: when no trial was trained to its end, or the files cannot be written.
     """
-    trials = tuple(one for one in tried(search.study) if one.outcome in (FINISHED, HALVED, FAILED, RUNNING))
-    finished = sorted((one for one in trials if one.outcome == FINISHED), key=_order)
+    trials = tuple(one for one in tried(search.study) if one.outcome in TRAINED)
+    finished = _finished(trials)
     if not finished:
         errors = [one.error for one in trials if one.error]
         raise HybridTFError(f"no trial of {search.folder} came to its end" + (f": {errors[-1]}" if errors else ""))
@@ -216,6 +217,10 @@ def _best(one: Tried) -> Best:
     convert = f"hybrid-tf convert {out}" + (" --int8" if int8 else "")
     file = out / (INT8_FILE if int8 else FILE)
     return Best(one, file, run.report.test_accuracy, (f"{train_command(run.config)} --out {out}", convert))
+
+
+def _finished(trials: Iterable[Tried]) -> list[Tried]:
+    return sorted((one for one in trials if one.outcome == FINISHED), key=_order)
 
 
 def _order(one: Tried) -> tuple[float, float]:

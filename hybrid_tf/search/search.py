@@ -114,7 +114,7 @@ class Search:
 
     def _counted(self, before: int | None = None) -> int:
         """Returns the number of trials that are trained or were, those before a number or all."""
-        return sum(one.outcome in TRAINED and (before is None or one.number < before) for one in tried(self.study))
+        return sum(before is None or one.number < before for one in self._trained())
 
     def _claimed(self, trial: Trial) -> bool:
         """Runs a trial unless another process does, and returns whether it trained something."""
