@@ -1,8 +1,8 @@
 """What a candidate costs, before it is trained: the size of its file, and what its graph says of RAM, MACs and energy.
 
 The size is that of the file which a conversion with random weights gives; sizes are kept in the folder of the search. A
-search for a width foresees sizes from the graphs, and writes files only of what may fit: the rest of a file, what is not
-in the graph, hardly depends on the width.
+search for a width foresees sizes from the graphs, and makes files only of what may fit: the rest of a file, what is
+not in the graph, hardly depends on the width.
 """
 
 import hashlib
